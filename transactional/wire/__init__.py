@@ -1,0 +1,1 @@
+"""Where the RFCs live: pure modules, one per RFC or concept; no framework, database, settings or clock."""
