@@ -1,0 +1,70 @@
+"""Counters folded from events, and the small tables that make folding exact."""
+
+from django.db import models
+
+from tokens.models import Account
+from tokens.models.account import OfAccount
+from transactional.models import Campaign
+
+
+class CampaignDay(models.Model):
+    """One campaign's counts of one UTC day. Opens and clicks count recipients, not hits."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey(
+        Campaign, on_delete=models.CASCADE, related_name="days", db_index=False
+    )
+    day = models.DateField()
+    sent = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    deferred = models.BigIntegerField(default=0)
+    bounced = models.BigIntegerField(default=0)
+    expired = models.BigIntegerField(default=0)
+    dropped = models.BigIntegerField(default=0)
+    opens = models.BigIntegerField(default=0)
+    clicks = models.BigIntegerField(default=0)
+    open_hits = models.BigIntegerField(default=0)
+    click_hits = models.BigIntegerField(default=0)
+    complaints = models.BigIntegerField(default=0)
+    unsubscribes = models.BigIntegerField(default=0)
+
+    objects = OfAccount.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "day"], name="one_row_per_campaign_day")
+        ]
+        indexes = [
+            # The dashboard of an account over a range of days
+            models.Index(fields=["account", "day"], name="account_days")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.day}"
+
+
+class FirstEngagement(models.Model):
+    """The first open or click of a recipient: what makes a count unique."""
+
+    recipient_id = models.UUIDField()
+    kind = models.CharField(max_length=5, choices=[("open", "Open"), ("click", "Click")])
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["recipient_id", "kind"], name="first_of_its_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.recipient_id}"
+
+
+class FoldCursor(models.Model):
+    """How far a fold has read the event log: everything up to (xid, id) is counted."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    xid = models.BigIntegerField(default=0)
+    event_id = models.UUIDField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,11 @@
+"""The basement as a Django app: it brings the `up` command and the settings page."""
+
+from django.apps import AppConfig
+
+
+class ConfigApp(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        """Make ours the current Celery application, so that cores can wake tasks by name."""
+        import config.celery  # noqa: F401

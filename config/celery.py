@@ -1,0 +1,50 @@
+"""The Celery application. Tasks are wake-ups and chores: the truth is in PostgreSQL.
+
+Queues: `egress.urgent` and `egress` (wake a delivery engine), `engagement` (opens and clicks),
+`default` (periodic work). The broker may be emptied or stopped at any moment.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("postino")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_default_queue="default",
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        # A producer waits a second at most, and only in a background thread
+        "socket_connect_timeout": 1,
+        "socket_timeout": 5,
+        "health_check_interval": 10,
+        "visibility_timeout": 60,
+    },
+    task_routes={
+        "transactional.drain_urgent": {"queue": "egress.urgent"},
+        "transactional.drain": {"queue": "egress"},
+        "analytics.record_engagement": {"queue": "engagement"},
+    },
+    beat_schedule={
+        "sweep": {"task": "transactional.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "partitions": {"task": "transactional.partitions", "schedule": 3600.0},
+        "engagement": {
+            "task": "analytics.record_engagement",
+            "schedule": 1.0,
+            "options": {"expires": 2},
+        },
+        "rollup": {"task": "analytics.fold", "schedule": 1.0, "options": {"expires": 2}},
+        "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
+    },
+)
+app.autodiscover_tasks()

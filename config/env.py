@@ -1,0 +1,158 @@
+"""The only reader of the environment: every variable, typed, with its default and its sentence.
+
+`docs/settings.md` is generated from `VARIABLES`; nonsense stops the process with a clear message.
+"""
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+RUN_FILE = "run/env.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: how it is read, what it is without a value, what it is for."""
+
+    name: str
+    cast: type | list[type]
+    default: Any
+    text: str
+    group: str
+
+
+def _v(group: str, name: str, cast: type | list[type], default: Any, text: str) -> Variable:
+    return Variable(name=name, cast=cast, default=default, text=text, group=group)
+
+
+VARIABLES: tuple[Variable, ...] = (
+    _v("Core", "DATA_DIR", str, "data", "Folder for all that Postino keeps on this host."),
+    _v("Core", "DEBUG", bool, False, "Django's debug pages; never on a machine others can reach."),
+    _v("Core", "SECRET_KEY", str, "", "Signs sessions; empty: made once and kept in DATA_DIR."),
+    _v(
+        "Core",
+        "KEYRING",
+        str,
+        "",
+        "Key ring as JSON, for several hosts; empty: a file in DATA_DIR.",
+    ),
+    _v("Core", "DATABASE_URL", str, "", "PostgreSQL 15 or newer; empty: `up` starts its own."),
+    _v("Core", "REDIS_URL", str, "", "Redis or Valkey; empty: `up` starts its own."),
+    _v("Core", "TIME_ZONE", str, "UTC", "Time zone in which pages show times."),
+    _v("Core", "LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+    _v("Web", "PORT", int, 8000, "HTTP port."),
+    _v("Web", "BIND", str, "127.0.0.1", "Address on which web and SMTP listen."),
+    _v(
+        "Web", "PUBLIC_URL", str, "", "Address people reach us under; empty: http://127.0.0.1:PORT."
+    ),
+    _v("Web", "ALLOWED_HOSTS", [str], [], "Host names the web answers to besides PUBLIC_URL's."),
+    _v("Web", "SECURE_COOKIES", bool, True, "Cookies over HTTPS only; `make run` turns it off."),
+    _v("Web", "TRUSTED_PROXIES", [str], [], "Proxies whose X-Forwarded-For is believed."),
+    _v("Web", "WEB_WORKERS", int, 2, "Web processes."),
+    _v("SMTP in", "SMTP_PORT", int, 2587, "Submission with STARTTLS."),
+    _v("SMTP in", "SMTPS_PORT", int, 2465, "Submission with implicit TLS."),
+    _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),
+    _v(
+        "SMTP in",
+        "SMTP_HOSTNAME",
+        str,
+        "localhost",
+        "Our name in greetings; the certificate's name.",
+    ),
+    _v("SMTP in", "SMTP_TLS_CERT", str, "", "PEM file; empty: a self-signed one in DATA_DIR."),
+    _v("SMTP in", "SMTP_TLS_KEY", str, "", "PEM file of the certificate's key."),
+    _v("SMTP in", "SMTP_SIZE_LIMIT", int, 25 * 1024 * 1024, "Largest message accepted, in octets."),
+    _v("SMTP in", "SMTP_RCPT_LIMIT", int, 100, "Recipients per submitted message."),
+    _v("SMTP out", "EGRESS", str, "", "Default transport: mx, sandbox or relay://host:port."),
+    _v("SMTP out", "EGRESS_PORT", int, 25, "Port of other people's mail servers."),
+    _v("SMTP out", "EGRESS_PRIVATE_NETS", [str], [], "Private networks mail may be delivered to."),
+    _v(
+        "SMTP out",
+        "EGRESS_WORKERS",
+        int,
+        1,
+        "Delivery processes `up` starts, the urgent one besides.",
+    ),
+    _v("SMTP out", "EGRESS_SESSIONS", int, 40, "Open SMTP sessions per delivery process."),
+    _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
+    _v("DNS", "DNS_SERVERS", [str], [], "Resolvers to ask; empty: the system's."),
+    _v("DNS", "DNS_PORT", int, 53, "Port of those resolvers."),
+    _v("Sandbox", "SANDBOX", bool, False, "`up` runs the sandbox: sink, DNS and inbox."),
+    _v("Sandbox", "SANDBOX_SMTP_PORT", int, 2526, "Where the sandbox's sink listens."),
+    _v("Sandbox", "SANDBOX_DNS_PORT", int, 2553, "Where the sandbox answers DNS (UDP and TCP)."),
+    _v("Identity", "PLATFORM_DOMAIN", str, "postino.localhost", "Domain of our own host names."),
+    _v("Identity", "MAIL_HOST", str, "", "Name that MX records of return-path hosts point to."),
+)
+
+
+def _attached(data_dir: str) -> dict[str, str]:
+    """What a running `up` wrote for other commands to attach to it; empty where none runs."""
+    try:
+        loaded = json.loads((Path(data_dir) / RUN_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in loaded.items()} if isinstance(loaded, dict) else {}
+
+
+def read(source: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return every variable's value. Raises ImproperlyConfigured naming the variable at fault."""
+    given = dict(os.environ if source is None else source)
+    given = {**_attached(given.get("DATA_DIR") or "data"), **given}
+    reader = environ.Env()
+    reader.ENVIRON = given  # type: ignore[assignment]  # a plain mapping is all it needs
+    values: dict[str, Any] = {}
+    for var in VARIABLES:
+        if not given.get(var.name):
+            values[var.name] = var.default
+            continue
+        try:
+            values[var.name] = reader.get_value(var.name, cast=var.cast, default=var.default)
+        except (ValueError, TypeError) as err:
+            raise ImproperlyConfigured(f"{var.name}: {given[var.name]!r} is not valid") from err
+    _check(values)
+    return values
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Refuse values that would only fail later, in the middle of somebody's mail."""
+    for name, value in values.items():
+        if name.endswith("PORT") and not 0 < value < 65536:
+            raise ImproperlyConfigured(f"{name}: {value} is not a port (1 to 65535)")
+    egress = values["EGRESS"]
+    if egress and egress not in ("mx", "sandbox") and not egress.startswith("relay://"):
+        raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
+    for net in values["EGRESS_PRIVATE_NETS"]:
+        try:
+            ipaddress.ip_network(net)
+        except ValueError as err:
+            raise ImproperlyConfigured(f"EGRESS_PRIVATE_NETS: {net!r} is not a network") from err
+    for host in values["DNS_SERVERS"]:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError as err:
+            raise ImproperlyConfigured(f"DNS_SERVERS: {host!r} is not an address") from err
+    if values["LOG_LEVEL"] not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ImproperlyConfigured("LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
+
+
+def markdown() -> str:
+    """The settings page of the documentation, from the declarations above."""
+    lines = ["# Settings", "", "Generated from `config/env.py` by `manage.py settings_page`.", ""]
+    group = ""
+    for var in VARIABLES:
+        if var.group != group:
+            group = var.group
+            lines += [f"## {group}", "", "| variable | default | meaning |", "|---|---|---|"]
+        default = ",".join(var.default) if isinstance(var.default, list) else var.default
+        lines.append(f"| `{var.name}` | {f'`{default}`' if default != '' else ''} | {var.text} |")
+        following = VARIABLES[VARIABLES.index(var) + 1 :]
+        if following and following[0].group != group:
+            lines.append("")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,14 @@
+"""The table of every URL. The roof: it may import any porch."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("", include("tokens.views.urls")),
+    path("", include("tokens.api.urls")),
+    path("", include("domains.views.urls")),
+    path("", include("transactional.views.urls")),
+    path("", include("transactional.api.urls")),
+    path("", include("analytics.views.urls")),
+]

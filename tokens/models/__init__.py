@@ -1,0 +1,6 @@
+"""Tables of floor 1."""
+
+from tokens.models.account import Account, Membership, Role, Scope, User
+from tokens.models.credential import ApiKey, SmtpCredential
+
+__all__ = ["Account", "ApiKey", "Membership", "Role", "Scope", "SmtpCredential", "User"]

@@ -1,0 +1,48 @@
+"""Tables of floor 3."""
+
+from transactional.models.contact import Contact, Suppression
+from transactional.models.email import Campaign, Email, EmailVersion
+from transactional.models.enums import (
+    EventType,
+    Kind,
+    Lane,
+    OptIn,
+    RecipientKind,
+    Source,
+    Status,
+    SuppressionReason,
+)
+from transactional.models.message import (
+    Body,
+    DeliveryAttempt,
+    Event,
+    Message,
+    QueueRow,
+    Recipient,
+    SendIdentity,
+)
+from transactional.models.stream import Stream
+
+__all__ = [
+    "Body",
+    "Campaign",
+    "Contact",
+    "DeliveryAttempt",
+    "Email",
+    "EmailVersion",
+    "Event",
+    "EventType",
+    "Kind",
+    "Lane",
+    "Message",
+    "OptIn",
+    "QueueRow",
+    "Recipient",
+    "RecipientKind",
+    "SendIdentity",
+    "Source",
+    "Status",
+    "Stream",
+    "Suppression",
+    "SuppressionReason",
+]

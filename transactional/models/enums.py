@@ -1,0 +1,84 @@
+"""The words of the delivery pipeline, each with its sentence."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    """The two kinds of mail, and the rule that parts them."""
+
+    TRANSACTIONAL = "transactional", _("Transactional")  # goes whatever the contact's consent
+    MARKETING = "marketing", _("Marketing")  # obeys it, and carries an unsubscribe link
+
+
+class Lane(models.IntegerChoices):
+    """Order in the queue."""
+
+    URGENT = 0, _("Urgent")  # one-time codes and resets: workers of their own
+    NORMAL = 1, _("Normal")
+    BULK = 2, _("Bulk")
+
+
+class Source(models.TextChoices):
+    """The door a message came in by."""
+
+    API = "api", _("API")
+    SMTP = "smtp", _("SMTP")
+    APP = "app", _("Browser")
+
+
+class RecipientKind(models.TextChoices):
+    """Where the address stood in the request."""
+
+    TO = "to", "To"
+    CC = "cc", "Cc"
+    BCC = "bcc", "Bcc"
+
+
+class Status(models.TextChoices):
+    """A recipient's one status. Only `transactional/lifecycle.py` writes it."""
+
+    QUEUED = "queued", _("Queued")  # accepted and durable, not tried yet
+    DEFERRED = "deferred", _("Deferred")  # tried, the peer asked us to come back
+    DELIVERED = "delivered", _("Delivered")  # the receiving server took responsibility
+    BOUNCED = "bounced", _("Bounced")  # refused for good
+    EXPIRED = "expired", _("Expired")  # not delivered within its lifetime
+    SUPPRESSED = "suppressed", _("Suppressed")  # on a list of addresses this account must not mail
+    HELD = "held", _("Held")  # outcome unknown and the stream's policy says not to resend
+    CANCELLED = "cancelled", _("Cancelled")  # withdrawn before it was sent
+    UNCERTAIN = "uncertain", _("Uncertain")  # final dot sent, its reply never seen
+
+
+class EventType(models.TextChoices):
+    """What can happen to a recipient or a message; the append-only log behind every number."""
+
+    ACCEPTED = "accepted", _("Accepted")
+    DROPPED = "dropped", _("Not sent")
+    DEFERRED = "deferred", _("Deferred")
+    DELIVERED = "delivered", _("Delivered")
+    BOUNCED = "bounced", _("Bounced")
+    EXPIRED = "expired", _("Expired")
+    UNCERTAIN = "uncertain", _("Outcome unknown")
+    RESENT = "resent", _("Sent again")
+    HELD = "held", _("Held")
+    CANCELLED = "cancelled", _("Cancelled")
+    OPENED = "opened", _("Opened")
+    CLICKED = "clicked", _("Clicked")
+    COMPLAINED = "complained", _("Reported as spam")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+
+
+class OptIn(models.TextChoices):
+    """Double opt-in of a contact."""
+
+    NONE = "none", _("Not asked")
+    PENDING = "pending", _("Waiting for confirmation")
+    CONFIRMED = "confirmed", _("Confirmed")
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address must not be mailed."""
+
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    COMPLAINT = "complaint", _("Spam complaint")
+    MANUAL = "manual", _("Added by hand")
