@@ -1,0 +1,1 @@
+"""The processes of one installation: embedded PostgreSQL and Valkey, and their supervisor."""

@@ -1,0 +1,1 @@
+"""Postino's tests: they mirror the code, and use real parts."""

@@ -1,0 +1,62 @@
+"""The only place where the tests get their database and broker: real ones, started for them.
+
+A plugin named in pyproject.toml rather than a conftest: Django's settings are read before any
+conftest is.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from config.stack.postgres import EmbeddedPostgres
+from config.stack.valkey import EmbeddedValkey
+
+# Unit tests may lose their data: what is proved about durability starts a server of its own.
+HASTY = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+
+class TestServers:
+    """The servers of one session; the workers of pytest-xdist inherit their addresses."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="postino-tests-"))
+        self.postgres: EmbeddedPostgres | None = None
+        self.valkey: EmbeddedValkey | None = None
+
+    def start(self) -> None:
+        """Start what the environment does not name, and name it there."""
+        if not os.environ.get("DATA_DIR"):
+            os.environ["DATA_DIR"] = str(self.directory / "data")
+        if not os.environ.get("DATABASE_URL"):
+            self.postgres = EmbeddedPostgres(self.directory, settings=HASTY)
+            self.postgres.start()
+            self.postgres.create_database("postino")
+            os.environ["DATABASE_URL"] = self.postgres.dsn("postino")
+        if not os.environ.get("REDIS_URL"):
+            self.valkey = EmbeddedValkey(self.directory)
+            self.valkey.start()
+            os.environ["REDIS_URL"] = self.valkey.url
+
+    def stop(self) -> None:
+        """Stop what was started, and remove its files. (A killed session's servers end too.)"""
+        if self.valkey is not None:
+            self.valkey.stop()
+        if self.postgres is not None:
+            self.postgres.destroy()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Start the servers before pytest-django reads the settings."""
+    known = early_config.known_args_namespace
+    if hasattr(early_config, "workerinput") or known.help or known.version:
+        return
+    servers = TestServers()
+    early_config.add_cleanup(servers.stop)
+    servers.start()
