@@ -111,6 +111,8 @@ def _database() -> dict[str, Any]:
     found["HOST"] = unquote(found["HOST"])  # a socket directory comes percent-encoded
     # Django's own pool would close them after each Celery task; health checks survive a restart
     found.update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
+    # Statements of the hot path are prepared; a pooler in transaction mode must allow it
+    found["OPTIONS"] = {**found.get("OPTIONS", {}), "prepare_threshold": 5}
     return found
 
 
@@ -170,6 +172,8 @@ EGRESS_PORT: int = ENV["EGRESS_PORT"]
 EGRESS_PRIVATE_NETS: list[str] = ENV["EGRESS_PRIVATE_NETS"]
 EGRESS_WORKERS: int = ENV["EGRESS_WORKERS"]
 EGRESS_SESSIONS: int = ENV["EGRESS_SESSIONS"]
+LEASE_SECONDS: int = ENV["LEASE_SECONDS"]
+RETRY_SCALE: float = ENV["RETRY_SCALE"]
 EGRESS_TLS_VERIFY: bool = ENV["EGRESS_TLS_VERIFY"]
 DNS_SERVERS: list[str] = ENV["DNS_SERVERS"]
 DNS_PORT: int = ENV["DNS_PORT"]

@@ -1,0 +1,1 @@
+"""From a version and its data to signed bytes: templates, rendering, building."""

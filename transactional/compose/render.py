@@ -1,0 +1,142 @@
+"""From a version and its data to subject, HTML and text; what is missing is named, not sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import minijinja
+
+from config.errors import PostinoError, Refusal
+from transactional.compose.template import (
+    OUTPUT_LIMIT,
+    Compiled,
+    TemplateRefused,
+    compile_parts,
+)
+from transactional.wire.text import html_to_text
+
+NAMES_SHOWN = 10
+
+
+class Content(Protocol):
+    """The fields of a draft or a version that are rendered."""
+
+    subject: str
+    preview_text: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message's words. `html` is empty for a plain-text email."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def compiled(content: Content) -> Compiled:
+    """The content's templates, compiled. Raises PostinoError TEMPLATE_RENDER_EXCEPTION."""
+    parts = (
+        ("subject", content.subject),
+        ("preview.html", content.preview_text),
+        ("body.html", content.html),
+        ("text", content.text),
+    )
+    try:
+        return compile_parts(parts)
+    except TemplateRefused as err:
+        raise PostinoError(_broken(f"Line {err.line}: {err.message}")) from err
+
+
+def render(content: Content, context: Mapping[str, Any]) -> Rendered:
+    """Render with plain data: `contact` and `custom` mappings, and `unsubscribe_link`.
+
+    A contact property that is not set renders empty, as in HubSpot; a custom property that was
+    not sent refuses the mail. Raises PostinoError with MISSING_TEMPLATE_PROPERTIES,
+    TEMPLATE_RENDER_EXCEPTION or HUBL_LIMIT_EXCEEDED.
+    """
+    templates = compiled(content)
+    data = prepared(context, templates.paths)
+    try:
+        subject = " ".join(templates.render("subject", data).split())
+        html = templates.render("body.html", data) if content.html else ""
+        preview = templates.render("preview.html", data) if content.preview_text else ""
+        text = templates.render("text", data) if content.text else ""
+    except minijinja.TemplateError as err:
+        raise PostinoError(_refusal(err, data, templates.paths)) from err
+    if len(html) > OUTPUT_LIMIT or len(text) > OUTPUT_LIMIT or len(subject) > 990:
+        raise PostinoError(
+            Refusal("HUBL_LIMIT_EXCEEDED", "The rendered email is too long.", smtp="552 5.3.4")
+        )
+    if html and preview:
+        html = with_preview(html, preview)
+    return Rendered(subject, html, text or html_to_text(html))
+
+
+def prepared(context: Mapping[str, Any], paths: frozenset[str]) -> dict[str, Any]:
+    """The context as templates see it: unset contact properties empty, nulls empty."""
+    contact = {key: _plain(value) for key, value in context.get("contact", {}).items()}
+    for path in paths:
+        head, _, name = path.partition(".")
+        if head == "contact" and name and "." not in name:
+            contact.setdefault(name, "")
+    custom = _plain(context.get("custom", {}))
+    return {
+        "contact": contact,
+        "custom": custom,
+        "unsubscribe_link": context.get("unsubscribe_link", ""),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Null becomes empty text, at any depth (JSON from the door is at most 100 deep)."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def with_preview(html: str, preview: str) -> str:
+    """The inbox line as hidden text right after `<body …>`, padded so that no body text follows."""
+    block = (
+        '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">'
+        f"{preview}{'&#8199;&#65279;' * 30}</div>"
+    )
+    start = html.lower().find("<body")
+    end = html.find(">", start) if start >= 0 else -1
+    return f"{html[: end + 1]}{block}{html[end + 1 :]}" if end >= 0 else block + html
+
+
+def _refusal(
+    err: minijinja.TemplateError, data: Mapping[str, Any], paths: frozenset[str]
+) -> Refusal:
+    if err.kind == "OutOfFuel":
+        message = "The template does too much: a loop or an expression runs away."
+        return Refusal("HUBL_LIMIT_EXCEEDED", message)
+    if err.kind == "UndefinedError":
+        missing = sorted(path for path in paths if not _has(data, path))
+        named = ", ".join(missing[:NAMES_SHOWN]) or f"a value used on line {err.line}"
+        return Refusal(
+            "MISSING_TEMPLATE_PROPERTIES",
+            f"The template uses properties that were not sent: {named}.",
+            pointer="customProperties",
+        )
+    return _broken(f"Line {err.line}: {err.detail or err.message}")
+
+
+def _has(data: Mapping[str, Any], path: str) -> bool:
+    found: Any = data
+    for name in path.split("."):
+        if not isinstance(found, Mapping) or name not in found:
+            return False
+        found = found[name]
+    return True
+
+
+def _broken(message: str) -> Refusal:
+    return Refusal("TEMPLATE_RENDER_EXCEPTION", f"The template cannot be rendered. {message}")

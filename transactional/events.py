@@ -1,0 +1,71 @@
+"""The only writer of events: the append-only log that every number is folded from."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from config.bulk import Table
+from config.ids import uuid7
+
+TABLE = Table(
+    "transactional_event",
+    (
+        ("id", "uuid"),
+        ("account_id", "bigint"),
+        ("message_id", "uuid"),
+        ("recipient_id", "uuid"),
+        ("campaign_id", "bigint"),
+        ("type", "varchar"),
+        ("at", "timestamptz"),
+        ("data", "jsonb"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event to write. With an `id` of the caller's, writing it again changes nothing."""
+
+    account_id: int
+    message_id: uuid.UUID
+    recipient_id: uuid.UUID | None
+    campaign_id: int | None
+    type: str
+    at: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)
+    id: uuid.UUID | None = None
+
+
+def row(event: NewEvent) -> tuple[Any, ...]:
+    """The event in the order of TABLE's columns, for writers that batch several tables."""
+    return (
+        event.id or uuid7(),
+        event.account_id,
+        event.message_id,
+        event.recipient_id,
+        event.campaign_id,
+        str(event.type),
+        event.at,
+        Jsonb(dict(event.data)),
+    )
+
+
+def append(events: Sequence[NewEvent]) -> int:
+    """Write events in the caller's transaction, those with known ids skipped; how many were new."""
+    if not events:
+        return 0
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        written = 0
+        for start in range(0, len(events), 500):
+            rows = [row(event) for event in events[start : start + 500]]
+            flat = [value for one in rows for value in one]
+            cursor.execute(TABLE.insert(len(rows), ignore=True), flat)
+            written += cursor.rowcount
+        return written

@@ -1,0 +1,360 @@
+"""The only writer of Recipient.status: the transition table, and outcomes applied in batches."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+from django.utils import timezone
+
+from config.bulk import Table, write_async
+from transactional import events, queue
+from transactional.events import NewEvent
+from transactional.models import EventType, Status
+from transactional.models.message import REPLY_LIMIT
+
+# From each status, where a recipient may go. A report of a bounce may come after `delivered`, and
+# before we have written it; a delivery may follow any outcome that was not final.
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    Status.QUEUED: frozenset(
+        {
+            Status.DEFERRED,
+            Status.DELIVERED,
+            Status.BOUNCED,
+            Status.EXPIRED,
+            Status.UNCERTAIN,
+            Status.HELD,
+            Status.CANCELLED,
+            Status.SUPPRESSED,
+        }
+    ),
+    Status.DEFERRED: frozenset(
+        {
+            Status.DEFERRED,
+            Status.DELIVERED,
+            Status.BOUNCED,
+            Status.EXPIRED,
+            Status.UNCERTAIN,
+            Status.HELD,
+            Status.CANCELLED,
+        }
+    ),
+    Status.UNCERTAIN: frozenset(
+        {
+            Status.UNCERTAIN,
+            Status.DEFERRED,
+            Status.DELIVERED,
+            Status.BOUNCED,
+            Status.EXPIRED,
+            Status.HELD,
+        }
+    ),
+    Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED}),
+    Status.DELIVERED: frozenset({Status.BOUNCED}),
+    Status.BOUNCED: frozenset(),
+    Status.EXPIRED: frozenset({Status.BOUNCED}),
+    Status.SUPPRESSED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+_FROM: dict[str, str] = {
+    status: "|" + "|".join(old for old, new in TRANSITIONS.items() if status in new) + "|"
+    for status in Status.values
+}
+EVENT_OF: Mapping[str, str] = {
+    Status.DEFERRED: EventType.DEFERRED,
+    Status.DELIVERED: EventType.DELIVERED,
+    Status.BOUNCED: EventType.BOUNCED,
+    Status.EXPIRED: EventType.EXPIRED,
+    Status.UNCERTAIN: EventType.UNCERTAIN,
+    Status.HELD: EventType.HELD,
+}
+
+# One statement for a batch; a transition that the table forbids leaves the row alone
+MOVE = """
+UPDATE transactional_recipient r
+SET status = u.status, status_at = u.at, attempts = u.attempts, reply = u.reply,
+    source_id = coalesce(u.source, r.source_id)
+FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(at)s::timestamptz[], %(attempts)s::int[],
+            %(replies)s::text[], %(sources)s::bigint[], %(olds)s::text[])
+     AS u(id, status, at, attempts, reply, source, olds)
+WHERE r.id = u.id AND strpos(u.olds, '|' || r.status || '|') > 0
+RETURNING r.id
+"""
+
+ATTEMPTS = Table(
+    "transactional_deliveryattempt",
+    (
+        ("id", "uuid"),
+        ("message_id", "uuid"),
+        ("recipient_id", "uuid"),
+        ("account_id", "bigint"),
+        ("number", "int2"),
+        ("at", "timestamptz"),
+        ("duration_ms", "int4"),
+        ("source_address", "varchar"),
+        ("host", "varchar"),
+        ("address", "varchar"),
+        ("tls", "varchar"),
+        ("stage", "varchar"),
+        ("code", "int2"),
+        ("reply", "varchar"),
+        ("transcript", "text"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What one try saw; see DeliveryAttempt for the meaning of each field."""
+
+    id: uuid.UUID
+    at: datetime
+    duration_ms: int
+    source_address: str
+    host: str
+    address: str
+    tls: str
+    stage: str
+    code: int
+    reply: str
+    transcript: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a try ended: the status it leads to and, for `deferred`, when the next one is due."""
+
+    job: queue.Job
+    status: str
+    at: datetime
+    attempts: int
+    reply: str
+    source_id: int | None = None
+    due_at: datetime | None = None
+    tries: tuple[Attempt, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        """Whether the recipient leaves the queue."""
+        return self.due_at is None
+
+
+async def flush(
+    connection: psycopg.AsyncConnection[Any],
+    *,
+    marks: Sequence[queue.Job],
+    outcomes: Sequence[Outcome],
+) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    """Write final-dot markers and outcomes of many sessions in one transaction.
+
+    Returns the ids marked and the ids whose outcome was taken; the rest had lost their lease.
+    """
+    async with connection.transaction(), connection.cursor(binary=True) as cursor:
+        marked: set[uuid.UUID] = set()
+        if marks:
+            await cursor.execute(queue.MARK, _leases(marks), prepare=True)
+            marked = {row[0] for row in await cursor.fetchall()}
+        kept = await _leave_queue(cursor, outcomes) if outcomes else set()
+        taken = [outcome for outcome in outcomes if outcome.job.id in kept]
+        if taken:
+            await cursor.execute(MOVE, _moves(taken), prepare=True)
+            moved = {row[0] for row in await cursor.fetchall()}
+            told = [_event(outcome) for outcome in taken if outcome.job.id in moved]
+            tries = [_attempt(outcome, one) for outcome in taken for one in outcome.tries]
+            await write_async(
+                cursor, [(ATTEMPTS, tries), (events.TABLE, [events.row(e) for e in told])]
+            )
+        return marked, kept
+
+
+def _leases(jobs: Sequence[queue.Job]) -> dict[str, list[uuid.UUID]]:
+    return {"ids": [job.id for job in jobs], "leases": [job.lease for job in jobs]}
+
+
+async def _leave_queue(
+    cursor: psycopg.AsyncCursor[Any], outcomes: Sequence[Outcome]
+) -> set[uuid.UUID]:
+    kept: set[uuid.UUID] = set()
+    final = [outcome.job for outcome in outcomes if outcome.final]
+    later = [outcome for outcome in outcomes if not outcome.final]
+    if final:
+        await cursor.execute(queue.FINISH, _leases(final), prepare=True)
+        kept |= {row[0] for row in await cursor.fetchall()}
+    if later:
+        values: dict[str, list[Any]] = {
+            **_leases([outcome.job for outcome in later]),
+            "due": [outcome.due_at for outcome in later],
+            "attempts": [outcome.attempts for outcome in later],
+        }
+        await cursor.execute(queue.RESCHEDULE, values, prepare=True)
+        kept |= {row[0] for row in await cursor.fetchall()}
+    return kept
+
+
+def _moves(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+    return {
+        "ids": [o.job.id for o in outcomes],
+        "statuses": [str(o.status) for o in outcomes],
+        "at": [o.at for o in outcomes],
+        "attempts": [o.attempts for o in outcomes],
+        "replies": [o.reply[:REPLY_LIMIT] for o in outcomes],
+        "sources": [o.source_id for o in outcomes],
+        "olds": [_FROM[o.status] for o in outcomes],
+    }
+
+
+def _event(outcome: Outcome) -> NewEvent:
+    data = {**outcome.data, "attempt": outcome.attempts}
+    if outcome.reply:
+        data["response"] = outcome.reply[:1000]
+    return NewEvent(
+        account_id=outcome.job.account_id,
+        message_id=outcome.job.message_id,
+        recipient_id=outcome.job.id,
+        campaign_id=outcome.job.campaign_id,
+        type=EVENT_OF[outcome.status],
+        at=outcome.at,
+        data=data,
+    )
+
+
+def _attempt(outcome: Outcome, one: Attempt) -> tuple[Any, ...]:
+    job = outcome.job
+    return (
+        one.id,
+        job.message_id,
+        job.id,
+        job.account_id,
+        outcome.attempts,
+        one.at,
+        one.duration_ms,
+        one.source_address,
+        one.host[:253],
+        one.address[:60],
+        one.tls[:80],
+        one.stage,
+        one.code,
+        one.reply[:REPLY_LIMIT],
+        one.transcript,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What came back about a recipient, after its delivery (a DSN)."""
+
+    recipient_id: uuid.UUID
+    status: str
+    reply: str
+    data: Mapping[str, Any]
+
+
+def apply_report(report: Report) -> bool:
+    """Apply a report inside the caller's transaction; False where it changes nothing.
+
+    The recipient's row is locked, so the same report twice makes one event, and a report that
+    overtakes our own commit of `delivered` waits for it.
+    """
+    values = {
+        "ids": [report.recipient_id],
+        "statuses": [str(report.status)],
+        "at": [timezone.now()],
+        "attempts": [0],
+        "replies": [report.reply[:REPLY_LIMIT]],
+        "sources": [None],
+        "olds": [_FROM[report.status]],
+    }
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_REPORT, {**values, "id": report.recipient_id})
+        found = cursor.fetchone()
+    if found is None:
+        return False
+    account_id, message_id, campaign_id = found
+    events.append(
+        [
+            NewEvent(
+                account_id=account_id,
+                message_id=message_id,
+                recipient_id=report.recipient_id,
+                campaign_id=campaign_id,
+                type=EVENT_OF[report.status],
+                at=timezone.now(),
+                data={**report.data, "response": report.reply[:1000]},
+            )
+        ]
+    )
+    return True
+
+
+_REPORT = f"""
+WITH moved AS ({MOVE.replace("attempts = u.attempts, ", "").strip()})
+SELECT m.account_id, m.id, m.campaign_id
+FROM moved JOIN transactional_recipient r ON r.id = moved.id
+JOIN transactional_message m ON m.id = r.message_id
+"""  # noqa: S608 — our own constant
+
+
+@transaction.atomic
+def sweep(limit: int = 1000) -> int:
+    """Give back rows whose worker fell silent; returns how many.
+
+    A row without a final-dot marker simply becomes due. With one, its outcome is unknown: it is
+    sent again and marked, or held, as its stream says.
+    """
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(queue.SWEEP, {"limit": limit})
+        rows = cursor.fetchall()
+        plain = [row[0] for row in rows if row[3] is None]
+        unknown = [row for row in rows if row[3] is not None]
+        again = [row[0] for row in unknown if row[4] == "resend"]
+        held = [row[0] for row in unknown if row[4] == "hold"]
+        now = timezone.now()
+        for ids, resent in ((plain, False), (again, True)):
+            if ids:
+                cursor.execute(queue.FREE, {"ids": ids, "resent": resent})
+        if held:
+            cursor.execute(queue.DROP, {"ids": held})
+        if unknown:
+            _tell_unknown(cursor, unknown, now)
+    return len(rows)
+
+
+def _tell_unknown(
+    cursor: psycopg.Cursor[Any], unknown: Sequence[tuple[Any, ...]], now: datetime
+) -> None:
+    cursor.execute(
+        """
+        UPDATE transactional_recipient SET status = u.status, status_at = %(at)s
+        FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS u(id, status)
+        WHERE transactional_recipient.id = u.id
+          AND transactional_recipient.status = ANY(%(olds)s)
+        """,
+        {
+            "ids": [row[0] for row in unknown],
+            "statuses": [
+                str(Status.HELD if row[4] == "hold" else Status.UNCERTAIN) for row in unknown
+            ],
+            "at": now,
+            "olds": [str(old) for old, new in TRANSITIONS.items() if Status.UNCERTAIN in new],
+        },
+    )
+    events.append(
+        [
+            NewEvent(
+                account_id=account_id,
+                message_id=message_id,
+                recipient_id=recipient_id,
+                campaign_id=campaign_id,
+                type=EventType.HELD if policy == "hold" else EventType.UNCERTAIN,
+                at=now,
+                data={"reason": "The final dot was sent, its reply was never seen."},
+            )
+            for recipient_id, message_id, account_id, _, policy, campaign_id in unknown
+        ]
+    )

@@ -1,0 +1,230 @@
+"""The queue: every statement that touches its table, and the wake-ups that hasten a claim.
+
+A row is leased by a claim's token for LEASE seconds and renewed by the worker's heartbeat. All
+writes name the token, so a worker whose lease ran out changes nothing: no row, no dot.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from config.bulk import Table
+from transactional.models import Lane
+
+logger = logging.getLogger(__name__)
+
+TABLE = Table(
+    "transactional_queuerow",
+    (
+        ("id", "uuid"),
+        ("message_id", "uuid"),
+        ("account_id", "bigint"),
+        ("stream_id", "bigint"),
+        ("lane", "int2"),
+        ("domain", "varchar"),
+        ("attempt", "int2"),
+        ("due_at", "timestamptz"),
+        ("deliver_by", "timestamptz"),
+        ("resent", "bool"),
+    ),
+)
+
+CLAIM = """
+WITH picked AS (
+    SELECT id FROM transactional_queuerow
+    WHERE lease IS NULL AND lane = %(lane)s AND due_at <= now()
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE transactional_queuerow q
+    SET lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s)
+    FROM picked WHERE q.id = picked.id
+    RETURNING q.id, q.message_id, q.account_id, q.stream_id, q.domain, q.attempt, q.deliver_by,
+              q.resent
+)
+SELECT c.id, c.message_id, c.account_id, c.stream_id, c.domain, c.attempt, c.deliver_by, c.resent,
+       r.address, m.campaign_id, m.version_id, m.from_domain, m.message_id AS header_id,
+       m.created_at, m.kind, b.raw, b.context
+FROM claimed c
+JOIN transactional_recipient r ON r.id = c.id
+JOIN transactional_message m ON m.id = c.message_id
+JOIN transactional_body b ON b.id = c.message_id
+"""
+
+# The fence before a final dot: only a live lease may mark, only a marked row may be finished twice
+MARK = """
+UPDATE transactional_queuerow q SET dot_at = now()
+FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[]) AS u(id, lease)
+WHERE q.id = u.id AND q.lease = u.lease AND q.lease_until > now()
+RETURNING q.id
+"""
+
+RENEW = """
+UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(seconds)s)
+WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
+"""
+
+FINISH = """
+DELETE FROM transactional_queuerow q
+USING unnest(%(ids)s::uuid[], %(leases)s::uuid[]) AS u(id, lease)
+WHERE q.id = u.id AND q.lease = u.lease
+RETURNING q.id
+"""
+
+RESCHEDULE = """
+UPDATE transactional_queuerow q
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempt
+FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(due)s::timestamptz[], %(attempts)s::int[])
+     AS u(id, lease, due, attempt)
+WHERE q.id = u.id AND q.lease = u.lease
+RETURNING q.id
+"""
+
+# A worker that stops gives back what it has not begun
+RELEASE = """
+UPDATE transactional_queuerow SET lease = NULL, lease_until = NULL
+WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND dot_at IS NULL
+"""
+
+SWEEP = """
+SELECT q.id, q.message_id, q.account_id, q.dot_at, s.uncertain_policy, m.campaign_id
+FROM transactional_queuerow q
+JOIN transactional_stream s ON s.id = q.stream_id
+JOIN transactional_message m ON m.id = q.message_id
+WHERE q.lease IS NOT NULL AND q.lease_until < now()
+ORDER BY q.lease_until LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
+"""
+
+FREE = """
+UPDATE transactional_queuerow
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = now(), resent = resent OR %(resent)s
+WHERE id = ANY(%(ids)s)
+"""
+
+DROP = "DELETE FROM transactional_queuerow WHERE id = ANY(%(ids)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed recipient with all that is needed to build and send its copy."""
+
+    lease: uuid.UUID
+    id: uuid.UUID
+    message_id: uuid.UUID
+    account_id: int
+    stream_id: int
+    domain: str
+    attempt: int
+    deliver_by: datetime
+    resent: bool
+    address: str
+    campaign_id: int | None
+    version_id: int | None
+    from_domain: str
+    header_id: str
+    created_at: datetime
+    kind: str
+    raw: bytes | None
+    context: bytes | None
+
+
+async def claim(connection: psycopg.AsyncConnection[Any], *, lane: int, limit: int) -> list[Job]:
+    """Lease up to `limit` due rows of a lane, oldest first; commits. May be called concurrently."""
+    lease = uuid.uuid4()
+    async with connection.transaction(), connection.cursor(binary=True) as cursor:
+        values = {
+            "lane": lane,
+            "limit": limit,
+            "lease": lease,
+            "seconds": float(settings.LEASE_SECONDS),
+        }
+        await cursor.execute(CLAIM, values, prepare=True)
+        return [Job(lease, *row) for row in await cursor.fetchall()]
+
+
+def row(
+    *,
+    recipient_id: uuid.UUID,
+    message_id: uuid.UUID,
+    account_id: int,
+    stream_id: int,
+    lane: int,
+    domain: str,
+    due_at: datetime,
+    deliver_by: datetime,
+) -> tuple[Any, ...]:
+    """A new queue row in the order of TABLE's columns."""
+    return (
+        recipient_id,
+        message_id,
+        account_id,
+        stream_id,
+        lane,
+        domain,
+        0,
+        due_at,
+        deliver_by,
+        False,
+    )
+
+
+class Waker:
+    """Sends wake-ups from one background thread: many calls, one task; never blocks or raises.
+
+    A lost wake-up costs a second, since idle workers look at the table themselves.
+    """
+
+    PAUSE = 0.01  # seconds in which further wake-ups of a lane are one
+    BROKEN_PAUSE = 1.0  # seconds before a broker that failed is tried again
+
+    def __init__(self) -> None:
+        self._pending: set[str] = set()
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self.failures = 0
+
+    def wake(self, lanes: Sequence[int]) -> None:
+        """Ask the workers of these lanes to look at the table now."""
+        names = {
+            "transactional.drain_urgent" if lane == Lane.URGENT else "transactional.drain"
+            for lane in lanes
+        }
+        with self._condition:
+            self._pending |= names
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._pending:
+                    self._condition.wait()
+                names, self._pending = self._pending, set()
+            pause = self.PAUSE
+            for name in names:
+                try:
+                    current_app.send_task(name, retry=False, expires=5)
+                except (KombuError, RedisError, OSError) as err:
+                    self.failures += 1
+                    pause = self.BROKEN_PAUSE
+                    logger.warning("wake-up not sent: %s", err)
+            threading.Event().wait(pause)
+
+
+_waker = Waker()
+
+
+def wake(lanes: Sequence[int]) -> None:
+    """Coalesced wake-up of the delivery workers; call it after the commit."""
+    _waker.wake(lanes)
