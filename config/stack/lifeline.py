@@ -1,4 +1,4 @@
-"""The only place where a child is tied to its parent's life, and where a process drops its uid."""
+"""The only place where a child is tied to its parent's life (Linux: prctl(2), PR_SET_PDEATHSIG)."""
 
 import ctypes
 import os
@@ -9,25 +9,21 @@ from collections.abc import Callable
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(sig: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn` that has the kernel send `sig` to the child when its parent ends.
+def die_with(parent: int, sig: signal.Signals) -> None:
+    """Have the kernel send `sig` to this process when its parent (a process id) ends.
 
     The kernel watches the *thread* that forked: spawn from a thread that lives as long as the
-    process. A change of uid clears the wish, so it must be made after it (subprocess runs
-    `preexec_fn` last). Only Linux has it; elsewhere this does nothing.
+    process. A change of uid clears the wish, so it must come after it. Does nothing elsewhere
+    than on Linux.
     """
     if sys.platform != "linux":
-        return _nothing
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sig))
+    if os.getppid() != parent:  # it ended before the kernel was asked
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with_parent(sig: signal.Signals) -> Callable[[], None]:
+    """`die_with` our process as a `preexec_fn` (subprocess runs it after the change of uid)."""
     parent = os.getpid()
-
-    def arm() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(sig))
-        if os.getppid() != parent:  # the parent ended before the kernel was asked
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return arm
-
-
-def _nothing() -> None:
-    return None
+    return lambda: die_with(parent, sig)

@@ -97,7 +97,7 @@ class EmbeddedPostgres:
             return
         # initdb insists on an entry in the password file; postgres itself does not care
         maker = None if self.uid is None else pwd.getpwnam("nobody").pw_uid
-        with tempfile.NamedTemporaryFile("w", dir="/tmp") as secret:  # noqa: S108 — 0600, random
+        with tempfile.NamedTemporaryFile("w", dir="/tmp") as secret:  # 0600
             secret.write(f"{self._password()}\n")
             secret.flush()
             if maker is not None:

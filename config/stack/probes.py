@@ -1,0 +1,66 @@
+"""The only place that asks a process whether it does its work."""
+
+import http.client
+import socket
+from collections.abc import Callable
+
+_SECONDS = 2.0
+
+
+def http_answers(host: str, port: int, path: str) -> Callable[[], bool]:
+    """True once a GET is answered by the application (an answer of 5xx is none)."""
+
+    def probe() -> bool:
+        connection = http.client.HTTPConnection(reachable(host), port, timeout=_SECONDS)
+        try:
+            connection.request("GET", path, headers={"Host": "localhost"})
+            return connection.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    return probe
+
+
+def smtp_greets(host: str, port: int) -> Callable[[], bool]:
+    """True once a connection is greeted with 220 (RFC 5321, 3.1)."""
+
+    def probe() -> bool:
+        try:
+            with socket.create_connection((reachable(host), port), timeout=_SECONDS) as peer:
+                greeted = peer.recv(512).startswith(b"220")
+                peer.sendall(b"QUIT\r\n")
+                return greeted
+        except OSError:
+            return False
+
+    return probe
+
+
+def reachable(host: str) -> str:
+    """The address under which a server bound to `host` is reached from here."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+
+
+def port_taken(host: str, port: int, *, udp: bool = False) -> bool:
+    """Whether somebody else already listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as trial:
+        if not udp:  # else the connections a predecessor closed would count as a listener
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def free_port(host: str) -> int:
+    """A port that is free for TCP and UDP at the moment."""
+    while True:
+        with socket.socket() as trial:
+            trial.bind((host, 0))
+            port = int(trial.getsockname()[1])
+        if not port_taken(host, port, udp=True):
+            return port
