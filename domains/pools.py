@@ -62,6 +62,11 @@ def usable(pool_id: int) -> tuple[UsableSource, ...]:
     return found
 
 
+def forget() -> None:
+    """Drop what is kept: for tests, and after a change that must count at once."""
+    _cache.clear()
+
+
 def choose(sources: tuple[UsableSource, ...], *, ipv6: bool) -> UsableSource | None:
     """One of the sources of this address family, by weight; None where there is none."""
     fit = [s for s in sources if (":" in s.address) == ipv6]

@@ -50,11 +50,12 @@ def compiled(content: Content) -> Compiled:
         raise PostinoError(_broken(f"Line {err.line}: {err.message}")) from err
 
 
-def render(content: Content, context: Mapping[str, Any]) -> Rendered:
+def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -> Rendered:
     """Render with plain data: `contact` and `custom` mappings, and `unsubscribe_link`.
 
     A contact property that is not set renders empty, as in HubSpot; a custom property that was
-    not sent refuses the mail. Raises PostinoError with MISSING_TEMPLATE_PROPERTIES,
+    not sent refuses the mail. `text=False` leaves out the text made from the HTML: a trial needs
+    none. Raises PostinoError with MISSING_TEMPLATE_PROPERTIES,
     TEMPLATE_RENDER_EXCEPTION or HUBL_LIMIT_EXCEEDED.
     """
     templates = compiled(content)
@@ -63,16 +64,18 @@ def render(content: Content, context: Mapping[str, Any]) -> Rendered:
         subject = " ".join(templates.render("subject", data).split())
         html = templates.render("body.html", data) if content.html else ""
         preview = templates.render("preview.html", data) if content.preview_text else ""
-        text = templates.render("text", data) if content.text else ""
+        plain = templates.render("text", data) if content.text else ""
     except minijinja.TemplateError as err:
         raise PostinoError(_refusal(err, data, templates.paths)) from err
-    if len(html) > OUTPUT_LIMIT or len(text) > OUTPUT_LIMIT or len(subject) > 990:
+    if len(html) > OUTPUT_LIMIT or len(plain) > OUTPUT_LIMIT or len(subject) > 990:
         raise PostinoError(
             Refusal("HUBL_LIMIT_EXCEEDED", "The rendered email is too long.", smtp="552 5.3.4")
         )
     if html and preview:
         html = with_preview(html, preview)
-    return Rendered(subject, html, text or html_to_text(html))
+    if text and not plain:
+        plain = html_to_text(html)
+    return Rendered(subject, html, plain)
 
 
 def prepared(context: Mapping[str, Any], paths: frozenset[str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The way in: one door for the HTTP API, the browser and SMTP."""

@@ -1,0 +1,259 @@
+"""The one door: `accept_many` takes submissions and answers each, after the commit.
+
+HTTP's single send is a batch of one; SMTP submission hands over what arrived together. Queries
+are per batch; what is answered `Accepted` is durable.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+import psycopg
+from django.db import connection, transaction
+from django.utils import timezone
+
+from config import bulk
+from config.errors import PostinoError, Refusal
+from config.ids import uuid7
+from transactional import contacts, queue, suppressions
+from transactional.compose import render, versions
+from transactional.models import Email
+from transactional.submission import facts, policy, prepare
+from transactional.submission.facts import EmailFacts
+from transactional.submission.prepare import Prepared, Unreadable
+from transactional.submission.request import (
+    Accepted,
+    RawSubmission,
+    Refused,
+    Submission,
+    TemplateSubmission,
+)
+from transactional.submission.tables import Rows
+
+logger = logging.getLogger(__name__)
+
+Answer = Accepted | Refused
+TRIAL_LINK = "https://unsubscribe.invalid/"  # stands in for a link that is made per recipient
+
+
+def accept_many(submissions: Sequence[Submission]) -> list[Answer]:
+    """Judge and store a batch; answers in the order given.
+
+    Raises django.db.Error (and psycopg.Error) if the database fails: then nothing is stored.
+    """
+    now = timezone.now()
+    answers: list[Answer | None] = [None] * len(submissions)
+    rows = Rows()
+    prepared = _prepare_all(submissions, rows, answers, now)
+    known = _look_up(prepared)
+    accepted: list[tuple[int, Prepared]] = []
+    for place, asked in prepared:
+        refusal = policy.judge(asked, known) or _trial(asked, known)
+        if refusal is None:
+            accepted.append((place, asked))
+        else:
+            answers[place] = _refuse(rows, asked, refusal)
+    lanes = _store(rows, accepted, known, answers)
+    if lanes:
+        queue.wake(sorted(lanes))
+    return [answer for answer in answers if answer is not None]
+
+
+def _prepare_all(
+    submissions: Sequence[Submission], rows: Rows, answers: list[Answer | None], now: datetime
+) -> list[tuple[int, Prepared]]:
+    """Read every submission; what cannot be read is answered at once."""
+    emails = _emails(submissions)
+    campaigns = facts.smtp_campaigns(
+        one.principal.credential_id for one in submissions if isinstance(one, RawSubmission)
+    )
+    ready: list[tuple[int, Prepared]] = []
+    for place, one in enumerate(submissions):
+        try:
+            if isinstance(one, RawSubmission):
+                asked = prepare.raw(one, campaigns.get(one.principal.credential_id), now)
+            else:
+                asked = prepare.template(one, emails.get(place), now)
+        except Unreadable as err:
+            answers[place] = _refuse_unread(rows, one, err.refusal, now)
+        else:
+            ready.append((place, asked))
+    return ready
+
+
+def _emails(submissions: Sequence[Submission]) -> dict[int, EmailFacts]:
+    """Each template submission's email, by its place among all that were given."""
+    templates = {
+        place: one for place, one in enumerate(submissions) if isinstance(one, TemplateSubmission)
+    }
+    found = facts.emails(one.email_id for one in templates.values())
+    chosen: dict[int, EmailFacts] = {}
+    for place, one in templates.items():
+        email = found.get(one.email_id)
+        if email is None or email.account_id != one.principal.account_id:
+            continue
+        if one.draft or email.version is None:
+            email = _snapshot(one, email)
+        chosen[place] = email
+    return chosen
+
+
+def _snapshot(asked: TemplateSubmission, email: EmailFacts) -> EmailFacts:
+    """An email whose draft is to be sent: the draft, frozen as a version."""
+    draft = Email.objects.of(asked.principal.account_id).get(pk=asked.email_id)
+    try:
+        version = versions.snapshot(draft, by=asked.principal.name)
+    except PostinoError:
+        logger.info("email %s: its draft cannot be sent", asked.email_id)
+        return email
+    return EmailFacts(email.account_id, email.campaign_id, version, email.archived)
+
+
+def _look_up(prepared: Sequence[tuple[int, Prepared]]) -> policy.Known:
+    """What the policy needs about all of them: a handful of queries, however many they are."""
+    everyone = [asked for _, asked in prepared]
+    return policy.Known(
+        accounts=facts.accounts(asked.account_id for asked in everyone),
+        alive=facts.alive({asked.submission.principal.label for asked in everyone}),
+        suppressions=suppressions.find(
+            [
+                (asked.account_id, address.spec.lower())
+                for asked in everyone
+                for address, _ in asked.recipients
+            ]
+        ),
+        contacts=contacts.facts(
+            [
+                (asked.account_id, asked.to.spec.lower())
+                for asked in everyone
+                if asked.version is not None
+            ]
+        ),
+    )
+
+
+def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
+    """Render once now, so that a missing property is answered and not discovered later."""
+    if asked.version is None or not isinstance(asked.submission, TemplateSubmission):
+        return None
+    contact = known.contacts.get((asked.account_id, asked.to.spec.lower()))
+    stored = dict(contact.properties) if contact else {}
+    asked.context = {
+        "contact": {
+            **stored,
+            "email": asked.to.spec,
+            **asked.submission.contact_properties,
+        },
+        "custom": dict(asked.submission.custom),
+        "from": [asked.from_.name, asked.from_.spec],
+        "reply_to": [[one.name, one.spec] for one in asked.reply_to],
+        "to": [[a.name, a.spec] for a, kind in asked.recipients if kind == "to"],
+        "cc": [[a.name, a.spec] for a, kind in asked.recipients if kind == "cc"],
+    }
+    try:
+        trial = {**asked.context, "unsubscribe_link": TRIAL_LINK}
+        asked.subject = render.render(asked.version, trial, text=False).subject
+        encoded = asked.context_bytes() or b""
+    except PostinoError as err:
+        return err.refusal
+    if len(encoded) > prepare.CONTEXT_LIMIT:
+        return Refusal("HUBL_LIMIT_EXCEEDED", "The custom properties are too large.", http=413)
+    return None
+
+
+def _refuse(rows: Rows, asked: Prepared, refusal: Refusal) -> Refused:
+    """Answer a refusal; a single send's is kept, so that its status can be asked for."""
+    if isinstance(asked.submission, RawSubmission):
+        return Refused(refusal)
+    rows.refuse(asked, refusal)
+    return Refused(refusal, asked.id, asked.created_at)
+
+
+def _refuse_unread(rows: Rows, asked: Submission, refusal: Refusal, now: datetime) -> Refused:
+    """A single send that could not even be read is kept too, with the little that is known."""
+    if isinstance(asked, RawSubmission):
+        return Refused(refusal)
+    message_id = uuid7()
+    rows.refuse_unread(asked, refusal, message_id, now)
+    return Refused(refusal, message_id, now)
+
+
+def _store(
+    rows: Rows,
+    accepted: Sequence[tuple[int, Prepared]],
+    known: policy.Known,
+    answers: list[Answer | None],
+) -> set[int]:
+    """One transaction for the batch; returns the lanes that have new rows."""
+    lanes: set[int] = set()
+    if not accepted and not rows.messages:
+        return lanes
+    with transaction.atomic():
+        connection.ensure_connection()
+        with psycopg.Cursor(connection.connection) as cursor:
+            seen = _claim_send_ids(cursor, [asked for _, asked in accepted])
+            keep: list[Prepared] = []
+            for place, asked in accepted:
+                earlier = seen.get(asked.id)
+                if earlier is not None:
+                    answers[place] = Accepted(earlier, asked.created_at, 0, duplicate=True)
+                    continue
+                stream = known.accounts[asked.account_id].streams[asked.kind]
+                queued = rows.accept(asked, stream)
+                answers[place] = Accepted(
+                    asked.id, asked.created_at, queued, suppressed=len(asked.suppressed)
+                )
+                lanes.add(asked.lane)
+                keep.append(asked)
+            _write_contacts(keep)
+            bulk.write(cursor, rows.batches())
+    return lanes
+
+
+def _write_contacts(kept: Sequence[Prepared]) -> None:
+    """Contacts named by single sends, and recipients of SMTP tokens that make contacts."""
+    wanted: list[tuple[int, str, dict[str, str]]] = []
+    for asked in kept:
+        if isinstance(asked.submission, TemplateSubmission):
+            properties = dict(asked.submission.contact_properties)
+            wanted.append((asked.account_id, asked.to.spec.lower(), properties))
+        elif asked.submission.principal.create_contact:
+            wanted += [(asked.account_id, a.spec.lower(), {}) for a, _ in asked.recipients]
+    if wanted:
+        contacts.upsert_many(wanted)
+
+
+def _claim_send_ids(
+    cursor: "psycopg.Cursor[tuple[object, ...]]", accepted: Sequence[Prepared]
+) -> dict[uuid.UUID, uuid.UUID]:
+    """Take each sendId for its message. Returns, for those used before, the earlier message.
+
+    The unique row makes parallel identical calls wait for the first one's commit. Sorted, so that
+    two batches never wait for each other.
+    """
+    asking = sorted(
+        (asked.account_id, asked.submission.send_id, asked.id)
+        for asked in accepted
+        if isinstance(asked.submission, TemplateSubmission) and asked.submission.send_id
+    )
+    earlier: dict[uuid.UUID, uuid.UUID] = {}
+    for account_id, send_id, message_id in asking:
+        values = (account_id, send_id, message_id)
+        cursor.execute(
+            "INSERT INTO transactional_sendidentity (account_id, send_id, message_id, created_at)"
+            " VALUES (%s, %s, %s, now()) ON CONFLICT (account_id, send_id) DO NOTHING",
+            values,
+            prepare=True,
+        )
+        if cursor.rowcount == 1:
+            continue
+        cursor.execute(
+            "SELECT message_id FROM transactional_sendidentity"
+            " WHERE account_id = %s AND send_id = %s",
+            (account_id, send_id),
+        )
+        found = cursor.fetchone()
+        if found is not None:
+            earlier[message_id] = found[0]  # type: ignore[assignment]  # a uuid column
+    return earlier

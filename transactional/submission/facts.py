@@ -1,0 +1,141 @@
+"""What the policy needs to know, fetched per batch: never a query per message.
+
+Facts of an account are kept for a second, so that a domain or an IP that has just become ready,
+or a switch that ops have turned off, counts within that second.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domains import pools
+from domains.models import Domain
+from tokens import auth
+from tokens.models import Account
+from transactional.models import Campaign, Email, EmailVersion, Kind, Stream
+
+FRESH = 1.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The stream a message joins: its row and how long it may take."""
+
+    id: int
+    lifetime: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What an account may do right now."""
+
+    id: int
+    transactional_enabled: bool
+    dedicated_ready: bool
+    shared_ready: bool
+    domains: frozenset[str]
+    unverified: frozenset[str]
+    streams: Mapping[str, StreamFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class EmailFacts:
+    """An email as it would be sent: its campaign and the version to send."""
+
+    account_id: int
+    campaign_id: int
+    version: EmailVersion | None
+    archived: bool
+
+
+_accounts: dict[int, tuple[float, AccountFacts]] = {}
+_versions: dict[int, EmailVersion] = {}
+_campaigns: dict[int, int] = {}
+VERSIONS_KEPT = 2000  # immutable, so kept; bounded, so that a process does not grow for ever
+
+
+def accounts(ids: Iterable[int]) -> dict[int, AccountFacts]:
+    """Facts of these accounts, at most a second old; an account that is gone is left out."""
+    now = time.monotonic()
+    wanted = set(ids)
+    found = {pk: hit[1] for pk in wanted if (hit := _accounts.get(pk)) and now - hit[0] < FRESH}
+    for facts in _load(wanted - found.keys()):
+        _accounts[facts.id] = (now, facts)
+        found[facts.id] = facts
+    return found
+
+
+def forget() -> None:
+    """Drop what is kept: for tests, and after a change that must count at once."""
+    _accounts.clear()
+    pools.forget()
+
+
+def _load(ids: set[int]) -> list[AccountFacts]:
+    if not ids:
+        return []
+    ready = pools.accounts_ready(ids)
+    shared = bool(pools.usable(pools.shared_pool().pk))
+    verified: dict[int, set[str]] = {pk: set() for pk in ids}
+    pending: dict[int, set[str]] = {pk: set() for pk in ids}
+    rows = Domain.objects.filter(account_id__in=ids).values_list(
+        "account_id", "name", "verified_at"
+    )
+    for account_id, name, verified_at in rows:
+        (verified if verified_at else pending)[account_id].add(name)
+    loaded = []
+    for account in Account.objects.filter(pk__in=ids):
+        streams = {}
+        for kind in Kind.values:
+            stream = Stream.objects.default(account, kind)
+            streams[kind] = StreamFacts(stream.pk, stream.lifetime)
+        loaded.append(
+            AccountFacts(
+                id=account.pk,
+                transactional_enabled=account.transactional_enabled,
+                dedicated_ready=account.pk in ready,
+                shared_ready=shared,
+                domains=frozenset(verified[account.pk]),
+                unverified=frozenset(pending[account.pk]),
+                streams=streams,
+            )
+        )
+    return loaded
+
+
+def emails(ids: Iterable[int]) -> dict[int, EmailFacts]:
+    """The emails of these ids, whoever owns them; the caller compares the account."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    rows = list(
+        Email.objects.filter(pk__in=wanted).values_list(
+            "pk", "account_id", "campaign_id", "published_id", "archived_at"
+        )
+    )
+    lacking = {row[3] for row in rows if row[3]} - _versions.keys()
+    if lacking:
+        if len(_versions) > VERSIONS_KEPT:
+            _versions.clear()
+            lacking = {row[3] for row in rows if row[3]}
+        _versions.update(EmailVersion.objects.in_bulk(list(lacking)))
+    return {
+        pk: EmailFacts(account_id, campaign_id, _versions.get(published or 0), archived is not None)
+        for pk, account_id, campaign_id, published, archived in rows
+    }
+
+
+def smtp_campaigns(credential_ids: Iterable[int]) -> dict[int, int]:
+    """The campaign of each SMTP credential. It never changes, so it is kept."""
+    lacking = set(credential_ids) - _campaigns.keys()
+    if lacking:
+        rows = Campaign.objects.filter(smtp_credential_id__in=lacking)
+        _campaigns.update(rows.values_list("smtp_credential_id", "pk"))
+    return _campaigns
+
+
+def alive(labels: set[str]) -> set[str]:
+    """Those of the credentials that may still act; a page's user needs no further check."""
+    asked = {label for label in labels if not label.startswith("user:")}
+    return (labels - asked) | (auth.alive(asked) if asked else set())

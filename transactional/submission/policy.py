@@ -1,0 +1,147 @@
+"""The policy: small named checks, in order. Each can say why it refuses, in words to act on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from config.errors import Refusal
+from transactional.contacts import ContactFacts
+from transactional.models import Kind, OptIn, SuppressionReason
+from transactional.submission.facts import AccountFacts
+from transactional.submission.prepare import Prepared
+from transactional.suppressions import SuppressionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a batch knows: accounts, live credentials, suppressions and contacts."""
+
+    accounts: Mapping[int, AccountFacts]
+    alive: set[str]
+    suppressions: Mapping[tuple[int, str], SuppressionFacts]
+    contacts: Mapping[tuple[int, str], ContactFacts]
+
+
+Check = Callable[[Prepared, Known], Refusal | None]
+
+
+def credential_is_alive(asked: Prepared, known: Known) -> Refusal | None:
+    """A key or token that was deleted, reset or has expired stops within a second."""
+    if asked.submission.principal.label in known.alive:
+        return None
+    return Refusal(
+        "PORTAL_AUTHENTICATION_FAILURE",
+        "This credential has been deleted or has expired.",
+        http=401,
+        smtp="535 5.7.8",
+    )
+
+
+def account_may_send(asked: Prepared, known: Known) -> Refusal | None:
+    """Ops turn transactional sending on, per account."""
+    account = known.accounts.get(asked.account_id)
+    if account is None:
+        return Refusal("PORTAL_EXPIRED", "This account does not exist any more.")
+    if asked.kind == Kind.TRANSACTIONAL and not account.transactional_enabled:
+        return Refusal(
+            "PORTAL_NOT_AUTHORIZED_FOR_APPLICATION",
+            "Transactional sending is not switched on for this account; "
+            "ask whoever runs this installation.",
+        )
+    return None
+
+
+def from_domain_is_verified(asked: Prepared, known: Known) -> Refusal | None:
+    """Mail leaves only in the name of domains the account has proved to own."""
+    account = known.accounts[asked.account_id]
+    if asked.from_domain in account.unverified:
+        return Refusal(
+            "UNCONFIGURED_SENDING_DOMAIN",
+            f"The domain {asked.from_domain} is connected but its DNS is not verified yet; "
+            "its page lists what is missing.",
+            pointer="message.from",
+        )
+    for address in (asked.from_, asked.sender):
+        if address is not None and address.domain_ascii not in account.domains:
+            return Refusal(
+                "INVALID_FROM_ADDRESS",
+                f"{address.spec} is not on a domain that this account has connected.",
+                pointer="message.from",
+            )
+    return None
+
+
+def an_ip_is_ready(asked: Prepared, known: Known) -> Refusal | None:
+    """Transactional mail needs a ready dedicated IP; marketing mail a ready shared one."""
+    account = known.accounts[asked.account_id]
+    if asked.kind == Kind.TRANSACTIONAL and not account.dedicated_ready:
+        return Refusal(
+            "NO_READY_IP",
+            "No dedicated IP of this account is ready; its page under Domains & IPs says what "
+            "is missing.",
+            smtp="451 4.7.1",
+            retryable=True,
+        )
+    if asked.kind == Kind.MARKETING and not account.shared_ready:
+        return Refusal(
+            "NO_READY_IP",
+            "No shared IP is ready for marketing mail.",
+            smtp="451 4.7.1",
+            retryable=True,
+        )
+    return None
+
+
+_SUPPRESSED: Mapping[str, tuple[str, str]] = {
+    SuppressionReason.HARD_BOUNCE: ("PREVIOUSLY_BOUNCED", "an earlier message bounced for good"),
+    SuppressionReason.COMPLAINT: ("PREVIOUS_SPAM", "its reader reported an earlier one as spam"),
+    SuppressionReason.MANUAL: ("BLOCKED_ADDRESS", "it was added to the list by hand"),
+}
+
+
+def recipients_may_be_mailed(asked: Prepared, known: Known) -> Refusal | None:
+    """Suppressed addresses are left out; a message with none left is refused."""
+    refusal = None
+    for address, _ in asked.recipients:
+        key = (asked.account_id, address.spec.lower())
+        found = known.suppressions.get(key)
+        if found is None or not found.stops(asked.kind):
+            continue
+        code, why = _SUPPRESSED[found.reason]
+        asked.suppressed[address.spec] = code
+        refusal = Refusal(code, f"{address.spec} is suppressed: {why}.", smtp="550 5.1.1")
+    return refusal if len(asked.suppressed) == len(asked.recipients) else None
+
+
+def marketing_obeys_consent(asked: Prepared, known: Known) -> Refusal | None:
+    """Transactional mail goes whatever the contact's state; marketing mail obeys it."""
+    if asked.kind != Kind.MARKETING:
+        return None
+    contact = known.contacts.get((asked.account_id, asked.to.spec.lower()))
+    if contact is None:
+        return None
+    if contact.unsubscribed:
+        return Refusal("PREVIOUSLY_UNSUBSCRIBED_PORTAL", f"{asked.to.spec} has unsubscribed.")
+    if contact.quarantined:
+        return Refusal("QUARANTINED_ADDRESS", f"{asked.to.spec} is quarantined.")
+    if contact.opt_in == OptIn.PENDING:
+        return Refusal("EMAIL_UNCONFIRMED", f"{asked.to.spec} has not confirmed the double opt-in.")
+    return None
+
+
+CHECKS: tuple[Check, ...] = (
+    credential_is_alive,
+    account_may_send,
+    from_domain_is_verified,
+    an_ip_is_ready,
+    recipients_may_be_mailed,
+    marketing_obeys_consent,
+)
+
+
+def judge(asked: Prepared, known: Known) -> Refusal | None:
+    """The first refusal among the checks; None: accepted."""
+    for check in CHECKS:
+        refusal = check(asked, known)
+        if refusal is not None:
+            return refusal
+    return None

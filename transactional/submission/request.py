@@ -1,0 +1,73 @@
+"""What is handed to the door and what it answers: plain frozen data."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from config.errors import Refusal
+from tokens.auth import Principal
+from transactional.models import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSubmission:
+    """A send of a composed email. `to` is one mailbox; `from_` may override the email's own.
+
+    `custom` is JSON data for this mail alone; `contact_properties` are also kept on the contact.
+    `draft` sends the draft as it stands, frozen as a version.
+    """
+
+    principal: Principal
+    source: Source
+    email_id: int
+    to: str
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    from_: str = ""
+    reply_to: tuple[str, ...] = ()
+    send_id: str = ""
+    contact_properties: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    draft: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawSubmission:
+    """A whole RFC 5322 message with its envelope, as submitted over SMTP.
+
+    `reverse_path` is None for the null path; `recipients` are the forward-paths, Bcc included.
+    """
+
+    principal: Principal
+    raw: bytes
+    reverse_path: str | None
+    recipients: tuple[str, ...]
+    smtputf8: bool = False
+
+
+Submission = TemplateSubmission | RawSubmission
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Durable: the message is committed. `duplicate`: its sendId had been used, nothing was added.
+
+    `recipients` counts those that are queued; `suppressed` those that this account must not mail.
+    """
+
+    message_id: uuid.UUID
+    created_at: datetime
+    recipients: int
+    suppressed: int = 0
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was queued. `message_id` names the record of the refusal, where one is kept."""
+
+    refusal: Refusal
+    message_id: uuid.UUID | None = None
+    created_at: datetime | None = None

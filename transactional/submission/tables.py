@@ -1,0 +1,189 @@
+"""The rows an accepted or refused submission becomes, in the order of their columns."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.bulk import Table
+from config.errors import Refusal
+from config.ids import uuid7
+from transactional import events, queue
+from transactional.events import NewEvent
+from transactional.models import EventType, Kind, Status
+from transactional.submission.facts import StreamFacts
+from transactional.submission.prepare import Prepared
+from transactional.submission.request import TemplateSubmission
+
+MESSAGE = Table(
+    "transactional_message",
+    (
+        ("id", "uuid"),
+        ("account_id", "bigint"),
+        ("stream_id", "bigint"),
+        ("campaign_id", "bigint"),
+        ("version_id", "bigint"),
+        ("kind", "varchar"),
+        ("source", "varchar"),
+        ("credential", "varchar"),
+        ("from_address", "varchar"),
+        ("from_domain", "varchar"),
+        ("subject", "varchar"),
+        ("message_id", "varchar"),
+        ("size", "int4"),
+        ("refusal", "varchar"),
+        ("refusal_text", "varchar"),
+        ("created_at", "timestamptz"),
+    ),
+)
+BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea"), ("context", "bytea")))
+RECIPIENT = Table(
+    "transactional_recipient",
+    (
+        ("id", "uuid"),
+        ("message_id", "uuid"),
+        ("account_id", "bigint"),
+        ("address", "varchar"),
+        ("kind", "varchar"),
+        ("status", "varchar"),
+        ("status_at", "timestamptz"),
+        ("attempts", "int2"),
+        ("reply", "varchar"),
+    ),
+)
+
+
+class Rows:
+    """The rows of a batch, table by table, ready for `config.bulk.write`."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.bodies: list[Any] = []
+        self.recipients: list[Any] = []
+        self.events: list[Any] = []
+        self.queue: list[Any] = []
+
+    def batches(self) -> list[tuple[Table, list[Any]]]:
+        """Each table with its rows."""
+        return [
+            (MESSAGE, self.messages),
+            (BODY, self.bodies),
+            (RECIPIENT, self.recipients),
+            (events.TABLE, self.events),
+            (queue.TABLE, self.queue),
+        ]
+
+    def accept(self, asked: Prepared, stream: StreamFacts) -> int:
+        """Add an accepted message; returns how many recipients are queued."""
+        context = asked.context_bytes()
+        size = len(asked.raw) if asked.raw is not None else len(context or b"")
+        self.messages.append(_message(asked, stream_id=stream.id, size=size, refusal=None))
+        self.bodies.append((asked.id, asked.raw, context))
+        deliver_by = asked.created_at + timedelta(seconds=stream.lifetime)
+        queued = 0
+        for address, kind in asked.recipients:
+            recipient_id = uuid7()
+            code = asked.suppressed.get(address.spec)
+            status = Status.SUPPRESSED if code else Status.QUEUED
+            self.recipients.append(
+                (
+                    recipient_id,
+                    asked.id,
+                    asked.account_id,
+                    address.spec,
+                    kind,
+                    str(status),
+                    asked.created_at,
+                    0,
+                    code or "",
+                )
+            )
+            happened = EventType.DROPPED if code else EventType.ACCEPTED
+            self._event(asked, recipient_id, happened, {"reason": code} if code else {})
+            if code:
+                continue
+            queued += 1
+            self.queue.append(
+                queue.row(
+                    recipient_id=recipient_id,
+                    message_id=asked.id,
+                    account_id=asked.account_id,
+                    stream_id=stream.id,
+                    lane=asked.lane,
+                    domain=address.domain_ascii,
+                    due_at=asked.created_at,
+                    deliver_by=deliver_by,
+                )
+            )
+        return queued
+
+    def refuse(self, asked: Prepared, refusal: Refusal) -> None:
+        """Add the record of a refusal: a message without recipients, and its event."""
+        self.messages.append(_message(asked, stream_id=None, size=0, refusal=refusal))
+        to = [address.spec for address, _ in asked.recipients]
+        data = {"reason": refusal.code, "message": refusal.message, "to": to}
+        self._event(asked, None, EventType.DROPPED, data)
+
+    def refuse_unread(
+        self, asked: TemplateSubmission, refusal: Refusal, message_id: uuid.UUID, now: datetime
+    ) -> None:
+        """Add the record of a single send that named nothing we could prepare."""
+        account_id, label = asked.principal.account_id, asked.principal.label
+        kind, source = str(Kind.TRANSACTIONAL), str(asked.source)
+        words = (refusal.code, refusal.message[:1000])
+        self.messages.append(
+            (message_id, account_id, None, None, None, kind, source, label)
+            + ("", "", "", "", 0, *words, now)
+        )
+        self.events.append(
+            events.row(
+                NewEvent(
+                    account_id=account_id,
+                    message_id=message_id,
+                    recipient_id=None,
+                    campaign_id=None,
+                    type=EventType.DROPPED,
+                    at=now,
+                    data={"reason": words[0], "message": words[1], "to": [asked.to[:254]]},
+                )
+            )
+        )
+
+    def _event(
+        self, asked: Prepared, recipient_id: uuid.UUID | None, kind: str, data: dict[str, Any]
+    ) -> None:
+        self.events.append(
+            events.row(
+                NewEvent(
+                    account_id=asked.account_id,
+                    message_id=asked.id,
+                    recipient_id=recipient_id,
+                    campaign_id=asked.campaign_id,
+                    type=kind,
+                    at=asked.created_at,
+                    data=data,
+                )
+            )
+        )
+
+
+def _message(
+    asked: Prepared, *, stream_id: int | None, size: int, refusal: Refusal | None
+) -> tuple[Any, ...]:
+    return (
+        asked.id,
+        asked.account_id,
+        stream_id,
+        asked.campaign_id,
+        asked.version.pk if asked.version else None,
+        str(asked.kind),
+        str(asked.source),
+        asked.submission.principal.label,
+        asked.from_.spec,
+        asked.from_domain,
+        asked.subject[:998],
+        asked.header_id[:998],
+        size,
+        refusal.code if refusal else "",
+        refusal.message[:1000] if refusal else "",
+        asked.created_at,
+    )
