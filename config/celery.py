@@ -5,8 +5,10 @@ Queues: `egress.urgent` and `egress` (wake a delivery engine), `engagement` (ope
 """
 
 import os
+import sys
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -48,3 +50,10 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def _announce(**_: object) -> None:
+    """Tell the supervisor, whatever the log level; celery has put a logger in sys.stdout."""
+    if sys.__stdout__ is not None:
+        print("worker ready", file=sys.__stdout__, flush=True)

@@ -4,7 +4,6 @@
 """
 
 import ipaddress
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-RUN_FILE = "run/env.json"
+from config.stack import runfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +93,11 @@ VARIABLES: tuple[Variable, ...] = (
 )
 
 
-def _attached(data_dir: str) -> dict[str, str]:
-    """What a running `up` wrote for other commands to attach to it; empty where none runs."""
-    try:
-        loaded = json.loads((Path(data_dir) / RUN_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return {str(k): str(v) for k, v in loaded.items()} if isinstance(loaded, dict) else {}
-
-
 def read(source: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return every variable's value. Raises ImproperlyConfigured naming the variable at fault."""
     given = dict(os.environ if source is None else source)
-    given = {**_attached(given.get("DATA_DIR") or "data"), **given}
+    # what the `up` that runs on this DATA_DIR decided: other commands join it
+    given = {**runfile.published(Path(given.get("DATA_DIR") or "data")), **given}
     reader = environ.Env()
     reader.ENVIRON = given  # type: ignore[assignment]  # a plain mapping is all it needs
     values: dict[str, Any] = {}

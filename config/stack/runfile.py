@@ -7,8 +7,10 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 
 class AlreadyRunning(Exception):
@@ -24,14 +26,24 @@ def held(data_dir: Path) -> Iterator[None]:
     run = data_dir / "run"
     run.mkdir(parents=True, exist_ok=True)
     with (run / "up.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(f"Postino is already running on {data_dir}.") from error
+        if not _locked(lock):
+            raise AlreadyRunning(f"Postino is already running on {data_dir}.")
         try:
             yield
         finally:
             (run / "env.json").unlink(missing_ok=True)
+
+
+def _locked(lock: TextIO) -> bool:
+    # more than once: whoever looks whether it is held holds it for an instant (see `published`)
+    for _ in range(5):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            return True
+    return False
 
 
 def publish(data_dir: Path, values: Mapping[str, str]) -> None:
