@@ -125,7 +125,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a try ended: the status it leads to and, for `deferred`, when the next one is due."""
+    """How a try ended: the status it leads to and, if it is not final, when the next one is due.
+
+    `resent` marks the next copy as one that the receiver may have already.
+    """
 
     job: queue.Job
     status: str
@@ -135,6 +138,7 @@ class Outcome:
     source_id: int | None = None
     due_at: datetime | None = None
     tries: tuple[Attempt, ...] = ()
+    resent: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -189,6 +193,7 @@ async def _leave_queue(
             **_leases([outcome.job for outcome in later]),
             "due": [outcome.due_at for outcome in later],
             "attempts": [outcome.attempts for outcome in later],
+            "resent": [outcome.resent for outcome in later],
         }
         await cursor.execute(queue.RESCHEDULE, values, prepare=True)
         kept |= {row[0] for row in await cursor.fetchall()}

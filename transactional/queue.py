@@ -82,9 +82,11 @@ RETURNING q.id
 
 RESCHEDULE = """
 UPDATE transactional_queuerow q
-SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempt
-FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(due)s::timestamptz[], %(attempts)s::int[])
-     AS u(id, lease, due, attempt)
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempt,
+    resent = q.resent OR u.resent
+FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(due)s::timestamptz[], %(attempts)s::int[],
+            %(resent)s::bool[])
+     AS u(id, lease, due, attempt, resent)
 WHERE q.id = u.id AND q.lease = u.lease
 RETURNING q.id
 """

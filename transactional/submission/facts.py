@@ -7,7 +7,6 @@ or a switch that ops have turned off, counts within that second.
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from domains import pools
 from domains.models import Domain

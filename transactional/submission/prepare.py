@@ -144,12 +144,13 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
     try:
         data = rewrite.normalise_eol(asked.raw)
         seen = rewrite.inspect(data)
-        if rewrite.received_count(data) > HOPS:
+        if seen.received > HOPS:
             raise _fault("MAIL_LOOP", "This message goes round in circles.", smtp="554 5.4.6")
     except MimeError as err:
-        raise _fault("CORRUPT_INPUT", f"{err}", smtp="554 5.6.0") from err
-    if len(seen.from_) != 1:
-        raise _fault("INVALID_FROM_ADDRESS", "The message needs exactly one From address.")
+        from_fault = err.code in ("no-from", "bad-from", "bad-sender")
+        code = "INVALID_FROM_ADDRESS" if from_fault else "CORRUPT_INPUT"
+        smtp = "550 5.7.1" if from_fault else "554 5.6.0"
+        raise _fault(code, f"{err}", smtp=smtp) from err
     recipients = []
     for text in asked.recipients:
         try:
@@ -160,7 +161,7 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
             raise _fault("INVALID_TO_ADDRESS", "A recipient is empty.", smtp="553 5.1.3")
         recipients.append((path, str(RecipientKind.TO)))
     message_id = uuid7()
-    sender = seen.from_[0]
+    sender = seen.from_
     return Prepared(
         id=message_id,
         submission=asked,
@@ -172,7 +173,7 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
         from_=sender,
         recipients=recipients,
         subject=seen.subject,
-        header_id=(seen.message_id or f"{message_id.hex}@{sender.domain_ascii}"),
+        header_id=(seen.message_id or f"{message_id.hex}@{sender.domain_ascii}").strip("<> "),
         created_at=now,
         sender=seen.sender,
         raw=data,

@@ -131,8 +131,23 @@ class Rows:
         kind, source = str(Kind.TRANSACTIONAL), str(asked.source)
         words = (refusal.code, refusal.message[:1000])
         self.messages.append(
-            (message_id, account_id, None, None, None, kind, source, label)
-            + ("", "", "", "", 0, *words, now)
+            (
+                message_id,
+                account_id,
+                None,
+                None,
+                None,
+                kind,
+                source,
+                label,
+                "",
+                "",
+                "",
+                "",
+                0,
+                *words,
+                now,
+            )
         )
         self.events.append(
             events.row(

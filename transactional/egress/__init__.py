@@ -1,0 +1,1 @@
+"""The way out: leases jobs, finds the route, talks SMTP, writes what happened."""

@@ -1,0 +1,180 @@
+"""The delivery engine of one worker process: one event loop, for the life of the process.
+
+It leases rows up to its slots, refills as they finish, renews leases with its heartbeat, and
+looks at the table every second even when no wake-up comes.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import uvloop
+from django.conf import settings
+
+from transactional import queue
+from transactional.egress.deliver import Courier
+from transactional.egress.flusher import Flusher
+from transactional.egress.lookups import Lookups
+from transactional.egress.sessions import SessionPool
+from transactional.queue import Job
+
+logger = logging.getLogger(__name__)
+
+LOOK = 1.0  # seconds between looks at the table without a wake-up: what a lost one costs
+RECONNECT = 1.0  # seconds before a database that is away is tried again
+GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
+BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
+
+
+async def connect() -> psycopg.AsyncConnection[Any]:
+    """A connection of the engine's own, in autocommit; transactions are explicit."""
+    return await psycopg.AsyncConnection.connect(
+        settings.DATABASE_URL, autocommit=True, connect_timeout=5, prepare_threshold=3
+    )
+
+
+class Engine:
+    """Delivers the rows of some lanes. `start` returns at once; `wake` may be called by any thread."""
+
+    def __init__(self, lanes: Sequence[int], *, sessions: int) -> None:
+        self._lanes = tuple(lanes)
+        self._slots = sessions * BUFFER
+        self._sessions = sessions
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._event: asyncio.Event | None = None
+        self._stopping = False
+        self._jobs: dict[Job, asyncio.Task[None]] = {}
+
+    def start(self) -> None:
+        """Run in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="egress", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at the table now."""
+        loop, event = self._loop, self._event
+        if loop is not None and event is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(event.set)
+
+    def stop(self) -> None:
+        """Lease no more, finish what is under way, write it down; blocks for GRACE at most."""
+        self._stopping = True
+        self.wake()
+        if self._thread is not None:
+            self._thread.join(GRACE + 4)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        lookups = Lookups()
+        pool = SessionPool()
+        flusher = Flusher(connect, lambda: len(self._jobs))
+        courier = Courier(lookups, pool, flusher, sessions=self._sessions)
+        writing = asyncio.create_task(flusher.run())
+        beating = asyncio.create_task(self._heartbeat(pool))
+        logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
+        try:
+            while not self._stopping:
+                try:
+                    await self._lease_and_send(courier)
+                except (psycopg.Error, OSError) as err:
+                    logger.warning("queue not readable: %s", err)
+                    await asyncio.sleep(RECONNECT)
+        finally:
+            await self._finish(courier)
+            flusher.stop()
+            await asyncio.wait([writing], timeout=2)
+            beating.cancel()
+            await pool.close_idle(everything=True)
+            lookups.close()
+
+    async def _lease_and_send(self, courier: Courier) -> None:
+        """Claim and start jobs over one connection until it fails or the engine stops."""
+        assert self._event is not None  # noqa: S101 — set before this runs
+        async with await connect() as connection:
+            while not self._stopping:
+                self._event.clear()
+                found = 0
+                for lane in self._lanes:
+                    room = self._slots - len(self._jobs)
+                    if room <= 0:
+                        break
+                    jobs = await queue.claim(connection, lane=lane, limit=room)
+                    found += len(jobs)
+                    for job in jobs:
+                        self._start(courier, job)
+                if found and len(self._jobs) < self._slots:
+                    continue
+                await self._wait()
+
+    def _start(self, courier: Courier, job: Job) -> None:
+        task = asyncio.create_task(courier.carry(job))
+        self._jobs[job] = task
+        task.add_done_callback(lambda _: self._done(job))
+
+    def _done(self, job: Job) -> None:
+        self._jobs.pop(job, None)
+        if self._event is not None and len(self._jobs) <= self._slots // 2:
+            self._event.set()
+
+    async def _wait(self) -> None:
+        """Until woken, half of the slots are free, or a second has passed."""
+        assert self._event is not None  # noqa: S101 — set before this runs
+        try:
+            async with asyncio.timeout(LOOK):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        if len(self._jobs) > self._slots // 2:
+            # Woken while busy: refill when there is room for a batch, not row by row
+            await asyncio.sleep(0.02)
+
+    async def _heartbeat(self, pool: SessionPool) -> None:
+        """Renew the leases of jobs under way; close sessions that have been idle."""
+        connection: psycopg.AsyncConnection[Any] | None = None
+        while True:
+            await asyncio.sleep(settings.LEASE_SECONDS / 4)
+            await pool.close_idle()
+            jobs = list(self._jobs)
+            if not jobs:
+                continue
+            values = {
+                "ids": [job.id for job in jobs],
+                "leases": list({job.lease for job in jobs}),
+                "seconds": float(settings.LEASE_SECONDS),
+            }
+            try:
+                connection = connection or await connect()
+                await connection.execute(queue.RENEW, values)
+            except (psycopg.Error, OSError) as err:
+                logger.warning("leases not renewed: %s", err)
+                if connection is not None:
+                    await connection.close()
+                connection = None
+
+    async def _finish(self, courier: Courier) -> None:
+        """Give back what has not begun; let the rest come to its end, for GRACE at most."""
+        waiting = [job for job in self._jobs if not courier.has_begun(job)]
+        for job in waiting:
+            self._jobs[job].cancel()
+        under_way = [self._jobs[job] for job in self._jobs if job not in waiting]
+        if under_way:
+            await asyncio.wait(under_way, timeout=GRACE)
+        if waiting:
+            try:
+                async with await connect() as connection:
+                    values = {
+                        "ids": [job.id for job in waiting],
+                        "leases": list({job.lease for job in waiting}),
+                    }
+                    await connection.execute(queue.RELEASE, values)
+            except (psycopg.Error, OSError) as err:
+                logger.warning("leases not given back, they will run out: %s", err)

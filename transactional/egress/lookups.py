@@ -1,0 +1,118 @@
+"""What an engine looks up around its jobs: versions, keys, domains, streams, pools. Kept briefly.
+
+Everything here is read in one thread of its own, so the event loop never waits for the ORM.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from domains import dkim, pools
+from domains.models import Domain
+from transactional.compose.build import Material, VersionContent
+from transactional.models import EmailVersion, Stream
+from transactional.queue import Job
+
+FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream may still count
+KEPT = 5000  # entries, so that a process does not grow for ever
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPolicy:
+    """How a stream's mail leaves."""
+
+    pool_id: int
+    transport: str
+    tls: str
+    uncertain: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningDomain:
+    """The identity of a verified domain at this moment."""
+
+    keys: tuple[dkim.SigningKey, ...]
+    return_path_host: str
+    link_base: str
+
+
+class Lookups:
+    """The engine's reader of slow-changing facts."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookups")
+        self._kept: dict[Hashable, tuple[float, object]] = {}
+
+    async def material(self, job: Job) -> Material:
+        """What is needed to build a job's copy."""
+        identity = await self._get(
+            ("domain", job.account_id, job.from_domain),
+            FRESH,
+            lambda: _signing_domain(job.account_id, job.from_domain),
+        )
+        version = None
+        if job.version_id is not None:
+            version_id = job.version_id
+            version = await self._get(("version", version_id), 1e9, lambda: _version(version_id))
+        return Material(version, identity.keys, identity.return_path_host, identity.link_base)
+
+    async def stream(self, stream_id: int) -> StreamPolicy:
+        """The stream's pool, transport and TLS policy."""
+        return await self._get(("stream", stream_id), FRESH, lambda: _stream(stream_id))
+
+    async def sources(self, pool_id: int) -> tuple[pools.UsableSource, ...]:
+        """The pool's ready sources."""
+        return await self._get(("pool", pool_id), FRESH / 2, lambda: pools.usable(pool_id))
+
+    async def _get(self, key: Hashable, fresh: float, load: Callable[[], T]) -> T:
+        hit = self._kept.get(key)
+        if hit is not None and time.monotonic() - hit[0] < fresh:
+            return hit[1]  # type: ignore[return-value]  # stored under the same key
+        loop = asyncio.get_running_loop()
+        value = await loop.run_in_executor(self._thread, _guarded, load)
+        if len(self._kept) > KEPT:
+            self._kept.clear()
+        self._kept[key] = (time.monotonic(), value)
+        return value
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(wait=False)
+
+
+def _guarded(load: Callable[[], T]) -> T:
+    """Run in the thread, dropping a connection that a restarted database has closed."""
+    close_old_connections()
+    try:
+        return load()
+    finally:
+        close_old_connections()
+
+
+def _version(version_id: int) -> VersionContent:
+    row = EmailVersion.objects.filter(pk=version_id).values_list(
+        "subject", "preview_text", "html", "text", "track_opens", "track_clicks"
+    )
+    return VersionContent(*row.get())
+
+
+def _stream(stream_id: int) -> StreamPolicy:
+    fields = ("pool_id", "transport", "tls", "uncertain_policy")
+    pool_id, transport, tls, uncertain = Stream.objects.values_list(*fields).get(pk=stream_id)
+    return StreamPolicy(pool_id, transport or settings.EGRESS, tls, uncertain)
+
+
+def _signing_domain(account_id: int, name: str) -> SigningDomain:
+    domain = Domain.objects.of(account_id).filter(name=name).first()
+    if domain is None:
+        # Accepted, then the domain was removed: it leaves unsigned by it, in the platform's name
+        return SigningDomain((), settings.PLATFORM_DOMAIN, settings.PUBLIC_URL)
+    base = f"https://{domain.tracking_host}" if domain.tracking_ready else settings.PUBLIC_URL
+    return SigningDomain(tuple(dkim.signing_keys(account_id, name)), domain.return_path_host, base)

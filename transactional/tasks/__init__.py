@@ -1,0 +1,6 @@
+"""Celery tasks of this app: wake-ups of the delivery engine, and periodic chores."""
+
+from transactional.tasks.chores import partitions, sweep
+from transactional.tasks.egress import drain, drain_urgent
+
+__all__ = ["drain", "drain_urgent", "partitions", "sweep"]

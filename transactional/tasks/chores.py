@@ -1,0 +1,27 @@
+"""Periodic chores: give back what silent workers hold, make next months' partitions."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from transactional import lifecycle, queue
+from transactional.models import Lane, partitions as months
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="transactional.sweep")
+def sweep() -> None:
+    """Free rows whose lease ran out, and wake the workers for them."""
+    freed = lifecycle.sweep()
+    if freed:
+        logger.warning("%d messages were given back by silent workers", freed)
+        queue.wake(Lane.values)
+
+
+@shared_task(name="transactional.partitions")
+def partitions() -> None:
+    """Make the partitions of the months to come."""
+    for name in months.ensure(timezone.now()):
+        logger.info("partition %s made", name)

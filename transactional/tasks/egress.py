@@ -1,0 +1,70 @@
+"""The delivery workers: a process that serves an egress queue hosts one engine for its life.
+
+The tasks only wake the engine; a lost one costs a second, a doubled one nothing.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from transactional.egress.engine import Engine
+from transactional.models import Lane
+
+logger = logging.getLogger(__name__)
+
+# The workers of everyday mail help with urgent mail first; the urgent worker does nothing else
+LANES_OF = {
+    "egress.urgent": (Lane.URGENT,),
+    "egress": (Lane.URGENT, Lane.NORMAL, Lane.BULK),
+}
+
+_engine: Engine | None = None
+_lock = threading.Lock()
+
+
+@worker_ready.connect
+def start_engine(sender: Any = None, **_: Any) -> None:
+    """Start the engine where the worker serves an egress queue. `EGRESS` unset is an error."""
+    queues = {queue.name for queue in sender.task_consumer.queues} if sender else set()
+    served = [name for name in LANES_OF if name in queues]
+    if not served:
+        return
+    if not settings.EGRESS:
+        raise ImproperlyConfigured(
+            "EGRESS is not set: choose mx, sandbox or relay://host:port for this installation"
+        )
+    lanes = sorted({lane for name in served for lane in LANES_OF[name]})
+    global _engine
+    with _lock:
+        if _engine is None:
+            _engine = Engine(lanes, sessions=settings.EGRESS_SESSIONS)
+            _engine.start()
+
+
+@worker_shutting_down.connect
+def stop_engine(**_: Any) -> None:
+    """Finish what is under way; the rest goes back to the queue."""
+    if _engine is not None:
+        threading.Thread(target=_engine.stop, name="egress-stop").start()
+
+
+def _wake() -> None:
+    if _engine is not None:
+        _engine.wake()
+
+
+@shared_task(name="transactional.drain")
+def drain() -> None:
+    """Look at the queue now: everyday mail."""
+    _wake()
+
+
+@shared_task(name="transactional.drain_urgent")
+def drain_urgent() -> None:
+    """Look at the queue now: codes and resets."""
+    _wake()
