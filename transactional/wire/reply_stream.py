@@ -1,0 +1,141 @@
+"""The client's end of one connection as asyncio sees it: replies in, octets out, flow control.
+
+Opens nothing: `session` hands it a transport. RFC 5321 §3.8 (lost connections).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from transactional.wire.reply import Reply, ReplyError, ReplyParser
+
+# Content goes out in pieces of this size, so that a slow peer holds little of it in our buffers
+# and so that we know, while a piece is unsent, that the final dot is unsent too.
+BLOCK_BYTES = 131_072
+
+
+class StreamError(Exception):
+    """The connection is of no further use; the message says why."""
+
+
+class ReplyStream(asyncio.Protocol):
+    """Replies in order of arrival, one reader at a time."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.failure: str | None = None
+        self._loop = asyncio.get_running_loop()
+        self._parser = ReplyParser()
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._paused = False
+
+    # -- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.adopt(cast(asyncio.Transport, transport))
+
+    def data_received(self, data: bytes) -> None:
+        if self.failure is not None:
+            return
+        try:
+            self._replies.extend(self._parser.feed(data))
+        except ReplyError as error:
+            self.fail(str(error))
+        else:
+            if self._replies:
+                self._wake()
+
+    def eof_received(self) -> bool:
+        self._lose("connection closed by the peer")
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lose(f"connection lost: {exc}" if exc else "connection closed by the peer")
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if not self._replies:
+            self._wake()
+
+    # -- called by the session
+
+    def adopt(self, transport: asyncio.Transport) -> None:
+        """Use `transport` from now on, with a fresh parser: nothing read before counts."""
+        self.transport = transport
+        # Paused then means exactly: some octets have not been handed to the kernel.
+        transport.set_write_buffer_limits(high=1, low=0)
+        self._parser = ReplyParser()
+        self._replies.clear()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Alive, and nothing has come that nobody asked for."""
+        return self.failure is None and not self._replies and self._parser.is_clean
+
+    @property
+    def has_unsent(self) -> bool:
+        """Some of what was written has certainly not reached the peer."""
+        return self._paused
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Send octets; StreamError when the connection is known to be gone."""
+        if self.failure is not None or self.transport is None:
+            raise StreamError(self.failure or "not connected")
+        self.transport.write(data)
+
+    async def reply(self, timeout: float) -> Reply:
+        """The next reply. StreamError when the connection ends or `timeout` seconds pass first."""
+        if not self._replies:
+            await self._until(lambda: bool(self._replies), timeout)
+        return self._replies.popleft()
+
+    async def write_blocks(self, data: bytes, timeout: float) -> None:
+        """Send `data`; all but its last block is out of our hands when the last is written.
+
+        Raises StreamError as `reply` does, with `timeout` seconds for each block; the last block
+        has then not been written.
+        """
+        view = memoryview(data)
+        for start in range(0, len(view), BLOCK_BYTES):
+            if start and self._paused:
+                await self._until(lambda: not self._paused, timeout)
+            self.write(view[start : start + BLOCK_BYTES])
+
+    async def _until(self, ready: Callable[[], bool], timeout: float) -> None:
+        handle = self._loop.call_later(timeout, self._expire, timeout)
+        try:
+            while not ready():
+                if self.failure is not None:
+                    raise StreamError(self.failure)
+                self._waiter = self._loop.create_future()
+                await self._waiter
+        finally:
+            handle.cancel()
+            self._waiter = None
+
+    def _expire(self, timeout: float) -> None:
+        self.fail(f"no answer in {timeout:g} s")
+
+    def early_reply(self) -> Reply | None:
+        """A reply that came before anything asked for it, if there is one."""
+        return self._replies.popleft() if self._replies else None
+
+    def fail(self, reason: str) -> None:
+        """Give the connection up at once."""
+        self._lose(reason)
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _lose(self, reason: str) -> None:
+        if self.failure is None:
+            self.failure = reason
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,280 @@
+"""The only module that opens sockets: one outgoing SMTP connection and what is said on it.
+
+RFC 5321 §3.1–3.2 (session), RFC 3207 (STARTTLS). Runs on asyncio and uvloop alike.
+"""
+
+import asyncio
+import ssl
+from dataclasses import replace
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Self
+
+from transactional.wire.outcome import (
+    Capabilities,
+    Outcome,
+    SessionRefused,
+    Timeouts,
+    TlsPolicy,
+    read_capabilities,
+)
+from transactional.wire.reply import Reply, Stage
+from transactional.wire.reply_stream import ReplyStream, StreamError
+from transactional.wire.transaction import BeforeDot, Parcel, Transaction, refuse_locally
+
+_DEFAULT_TIMEOUTS = Timeouts()
+
+
+@lru_cache(maxsize=2)
+def client_context(*, verify: bool) -> ssl.SSLContext:
+    """The TLS context for peers: TLS 1.2 or newer; certificates are checked only on `verify`."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        # RFC 7435: without a policy, encryption to whoever answers still beats clear text.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Session:
+    """One connection to one mail exchanger, good for many messages one after the other.
+
+    Made by `connect`. Not for concurrent use: one `deliver` at a time.
+    """
+
+    def __init__(
+        self, stream: ReplyStream, *, ehlo: str, server_name: str | None, timeouts: Timeouts
+    ) -> None:
+        self.capabilities = Capabilities()
+        self.banner: Reply | None = None
+        self.tls_version: str | None = None
+        self.tls_cipher: str | None = None
+        #: Transactions begun on this connection.
+        self.transactions = 0
+        self._stream = stream
+        self._ehlo = ehlo
+        self._server_name = server_name.rstrip(".") if server_name else None
+        self._timeouts = timeouts
+        self._needs_reset = False
+        self._exchange: list[str | Reply] = []
+
+    @classmethod
+    async def connect(
+        cls,
+        host_addr: str,
+        port: int,
+        *,
+        ehlo: str,
+        source_address: str | None = None,
+        tls: TlsPolicy = TlsPolicy.OPPORTUNISTIC,
+        server_name: str | None = None,
+        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        tls_context: ssl.SSLContext | None = None,
+    ) -> Self:
+        """Connect, greet and secure. `host_addr` and `source_address` are IP addresses.
+
+        `server_name` is the MX host name, for SNI and for the certificate. `tls_context` replaces
+        the default one of the policy. Raises SessionRefused with the outcome, and ValueError where
+        an address is a name or a verified session has no name to verify.
+        """
+        ip_address(host_addr)
+        if tls is TlsPolicy.VERIFIED and not server_name:
+            raise ValueError("a verified session needs server_name")
+        if not (ehlo.isascii() and ehlo.isprintable()) or " " in ehlo or not ehlo:
+            raise ValueError("not an EHLO name")
+        local = (str(ip_address(source_address)), 0) if source_address else None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(timeouts.connect):
+                _, stream = await loop.create_connection(
+                    ReplyStream, host_addr, port, local_addr=local
+                )
+        except TimeoutError:
+            error = f"no connection in {timeouts.connect:g} s"
+            outcome = Outcome(Stage.CONNECT, error=error, duration=loop.time() - began)
+            raise SessionRefused(outcome) from None
+        except OSError as error:
+            text = error.strerror or str(error)
+            outcome = Outcome(Stage.CONNECT, error=text, duration=loop.time() - began)
+            raise SessionRefused(outcome) from error
+        session = cls(stream, ehlo=ehlo, server_name=server_name, timeouts=timeouts)
+        await session._begin(tls, tls_context, began)
+        return session
+
+    async def _begin(self, policy: TlsPolicy, context: ssl.SSLContext | None, began: float) -> None:
+        try:
+            outcome = await self._greet() or await self._secure(policy, context)
+        except BaseException:
+            self.close()
+            raise
+        if outcome is not None:
+            if outcome.reply is not None and self._stream.failure is None:
+                await self.quit()
+            self.close()
+            duration = asyncio.get_running_loop().time() - began
+            raise SessionRefused(self._complete(outcome, duration, tuple(self._exchange)))
+
+    async def _greet(self) -> Outcome | None:
+        try:
+            self.banner = await self._stream.reply(self._timeouts.banner)
+        except StreamError as error:
+            return Outcome(Stage.BANNER, error=str(error))
+        self._exchange.append(self.banner)
+        if self.banner.code != 220:
+            return Outcome(Stage.BANNER, self.banner)
+        return await self._hello()
+
+    async def _hello(self) -> Outcome | None:
+        self.capabilities = Capabilities()
+        try:
+            reply = await self._ask(f"EHLO {self._ehlo}", self._timeouts.ehlo)
+            if reply.is_positive:
+                self.capabilities = read_capabilities(reply)
+            elif reply.is_permanent:
+                reply = await self._ask(f"HELO {self._ehlo}", self._timeouts.ehlo)
+        except StreamError as error:
+            return Outcome(Stage.EHLO, error=str(error))
+        return None if reply.is_positive else Outcome(Stage.EHLO, reply)
+
+    async def _secure(self, policy: TlsPolicy, context: ssl.SSLContext | None) -> Outcome | None:
+        if policy is TlsPolicy.OFF:
+            return None
+        optional = policy is TlsPolicy.OPPORTUNISTIC
+        if not self.capabilities.starttls:
+            return None if optional else Outcome(Stage.STARTTLS, error="STARTTLS not offered")
+        try:
+            reply = await self._ask("STARTTLS", self._timeouts.starttls)
+            if reply.code != 220:
+                return None if optional and reply.code != 421 else Outcome(Stage.STARTTLS, reply)
+            if not self._stream.is_quiet:
+                # CVE-2021-38371: what came in clear would be read as if it came under TLS.
+                self._stream.fail("octets in clear after the STARTTLS reply")
+                return Outcome(Stage.STARTTLS, error=self._stream.failure)
+            verify = policy is TlsPolicy.VERIFIED
+            await self._handshake(context or client_context(verify=verify))
+        except StreamError as error:
+            return Outcome(Stage.STARTTLS, error=str(error))
+        return await self._hello()
+
+    async def _handshake(self, context: ssl.SSLContext) -> None:
+        loop = asyncio.get_running_loop()
+        plain = self._stream.transport
+        if plain is None:
+            raise StreamError("not connected")
+        try:
+            secured = await loop.start_tls(
+                plain,
+                self._stream,
+                context,
+                server_hostname=self._server_name,
+                ssl_handshake_timeout=self._timeouts.starttls,
+            )
+        except OSError as error:  # ssl.SSLError, TimeoutError and resets are all OSErrors
+            plain.abort()
+            raise StreamError(f"TLS handshake failed: {error}") from error
+        if secured is None:
+            raise StreamError("connection closed during the TLS handshake")
+        self._stream.adopt(secured)
+        about: ssl.SSLObject = secured.get_extra_info("ssl_object")
+        cipher = about.cipher()
+        self.tls_version, self.tls_cipher = about.version(), cipher[0] if cipher else None
+
+    async def _ask(self, command: str, timeout: float) -> Reply:
+        self._exchange.append(command)
+        self._stream.write(command.encode() + b"\r\n")
+        reply = await self._stream.reply(timeout)
+        self._exchange.append(reply)
+        return reply
+
+    @property
+    def is_usable(self) -> bool:
+        """True while another message may be tried here: the peer is there and has said nothing."""
+        return self._stream.is_quiet
+
+    async def deliver(
+        self,
+        *,
+        mail_from: str | None,
+        rcpt: str,
+        data: bytes,
+        before_dot: BeforeDot,
+        smtputf8: bool = False,
+        eight_bit: bool = False,
+    ) -> Outcome:
+        """Send one message to one recipient. Never raises for what the peer does.
+
+        `data` is the message as signed: CR LF line ends, dots not doubled (ValueError on a bare CR,
+        bare LF or NUL). `before_dot` runs beside MAIL, RCPT and DATA; content is sent only after it
+        returned True. On False, or after `timeouts.data` seconds without an answer, no content is
+        sent and the connection is closed; what it raises is raised here, the connection closed.
+        `mail_from` None is the null reverse-path.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        parcel = Parcel(mail_from, rcpt, data, smtputf8=smtputf8, eight_bit=eight_bit)
+        if refusal := refuse_locally(parcel, self.capabilities):
+            return self._complete(Outcome(Stage.MAIL, refusal, local=True), 0.0, ())
+        if not self.is_usable:
+            error = self._stream.failure or "the peer spoke while the connection was idle"
+            self.close()
+            gone = Outcome(Stage.MAIL, error=error, reusable_failure=True)
+            return self._complete(gone, 0.0, ())
+        transaction = Transaction(
+            self._stream,
+            parcel,
+            capabilities=self.capabilities,
+            timeouts=self._timeouts,
+            reset_first=self._needs_reset,
+        )
+        outcome = await transaction.run(before_dot)
+        self._needs_reset = transaction.needs_reset
+        if self.transactions and outcome.stage is Stage.MAIL and self._stream.failure is not None:
+            outcome = replace(outcome, reusable_failure=True)
+        self.transactions += 1
+        return self._complete(outcome, loop.time() - began, transaction.exchange)
+
+    def _complete(
+        self, outcome: Outcome, duration: float, exchange: tuple[str | Reply, ...]
+    ) -> Outcome:
+        return Outcome(
+            outcome.stage,
+            outcome.reply,
+            outcome.error,
+            local=outcome.local,
+            uncertain=outcome.uncertain,
+            lease_lost=outcome.lease_lost,
+            reusable_failure=outcome.reusable_failure,
+            tls_version=self.tls_version,
+            tls_cipher=self.tls_cipher,
+            duration=duration,
+            exchange=exchange,
+        )
+
+    async def reset(self) -> bool:
+        """RSET now rather than with the next message; False when the connection did not survive."""
+        try:
+            reply = await self._ask("RSET", self._timeouts.mail)
+        except StreamError:
+            return False
+        if not reply.is_positive:
+            self.close()
+            return False
+        self._needs_reset = False
+        return True
+
+    async def quit(self) -> None:
+        """Say goodbye and close; bounded by `timeouts.quit`, never raises."""
+        try:
+            await self._ask("QUIT", self._timeouts.quit)
+        except StreamError:
+            self.close()
+            return
+        if self._stream.transport is not None:
+            self._stream.transport.close()
+        self._stream.failure = self._stream.failure or "closed by us"
+
+    def close(self) -> None:
+        """Hang up at once."""
+        self._stream.fail("closed by us")
