@@ -60,3 +60,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     servers = TestServers()
     early_config.add_cleanup(servers.stop)
     servers.start()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--full-scale`: the kill and fault cases with real leases, back-off and volume."""
+    parser.addoption("--full-scale", action="store_true", help="faults at full scale")
+
+
+@pytest.fixture(scope="session")
+def full_scale(request: pytest.FixtureRequest) -> bool:
+    """Whether fault cases run at full scale (`make faults`) rather than scaled down."""
+    return bool(request.config.getoption("--full-scale"))

@@ -63,7 +63,7 @@ def _manage(command: str) -> tuple[str, ...]:
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-A", "config", *arguments)
+    return (sys.executable, "-m", "celery", "-q", "-A", "config", *arguments)
 
 
 def _worker(name: str, queue: str, count: str = "") -> Process:

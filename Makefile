@@ -1,0 +1,58 @@
+# Postino. Needs Python 3.11 or newer with venv, and make; `make help` lists the targets.
+
+PYTHON ?= python3
+VENV = .venv
+PY = $(VENV)/bin/python
+PIP = $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
+
+.PHONY: help run test check format bench faults lock
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
+
+run: $(VENV)/.installed ## start everything with the demo account and the sandbox
+	@EGRESS="$${EGRESS:-sandbox}" SANDBOX="$${SANDBOX:-true}" \
+		SECURE_COOKIES="$${SECURE_COOKIES:-false}" exec $(PY) manage.py up --demo
+
+test: check ## every check, then every test
+	@$(PY) -m pytest
+
+check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy .
+	@$(VENV)/bin/lint-imports
+	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) manage.py check --deploy --fail-level WARNING
+	@$(PY) manage.py settings_page --check
+
+format: $(VENV)/.installed-dev ## put the code into its one format
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
+	@$(PY) -m bench
+
+faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
+	@$(PY) -m pytest --full-scale -m stack
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -o requirements.lock
+	uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Postino needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+
+# The stamps change hands only when a lock does.
+$(VENV)/.installed: requirements.lock | $(PY)
+	@echo "Installing what Postino needs into $(VENV) ..."
+	@$(PIP) -r requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what its tests need ..."
+	@$(PIP) -r requirements-dev.lock
+	@touch $@
