@@ -21,10 +21,14 @@ NAMES_SHOWN = 10
 class Content(Protocol):
     """The fields of a draft or a version that are rendered."""
 
-    subject: str
-    preview_text: str
-    html: str
-    text: str
+    @property
+    def subject(self) -> str: ...
+    @property
+    def preview_text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def environment() -> minijinja.Environment:
     env = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, debug=False)
     env.auto_escape_callback = _escape_html_only
     env.keep_trailing_newline = True
-    env.add_function("debug", _no_debug)
+    env.add_global("debug", _no_debug)
     return env
 
 
@@ -105,7 +105,7 @@ class Compiled:
 
     def render(self, name: str, context: dict[str, Any]) -> str:
         """One part. Raises minijinja.TemplateError."""
-        return self.env.render_template(name, **context)  # type: ignore[no-any-return]
+        return self.env.render_template(name, **context)
 
 
 @lru_cache(maxsize=512)

@@ -68,7 +68,7 @@ class Courier:
                     await self._flusher.finish(outcome)
         except asyncio.CancelledError:
             raise
-        except Exception:  # noqa: BLE001 — the process loop: the lease runs out, the sweeper takes over
+        except Exception:
             logger.exception("recipient %s: delivery failed unexpectedly", job.id)
         finally:
             self._begun.discard(job.id)

@@ -5,6 +5,8 @@ keys on them carry no database constraint, so a month can be dropped whole and a
 look-ups. What must be unique lives in small tables that are not partitioned.
 """
 
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -24,7 +26,7 @@ from transactional.models.enums import (
 )
 from transactional.models.stream import Stream
 
-LOOSE = {"on_delete": models.DO_NOTHING, "db_constraint": False, "related_name": "+"}
+LOOSE: Any = {"on_delete": models.DO_NOTHING, "db_constraint": False, "related_name": "+"}
 REPLY_LIMIT = 4096  # octets of a peer's reply that are kept
 
 

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from transactional import lifecycle, queue
-from transactional.models import Lane, partitions as months
+from transactional.models import Lane
+from transactional.models import partitions as months
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,8 @@ import threading
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from transactional.egress.engine import Engine
 from transactional.models import Lane
@@ -35,9 +34,8 @@ def start_engine(sender: Any = None, **_: Any) -> None:
     if not served:
         return
     if not settings.EGRESS:
-        raise ImproperlyConfigured(
-            "EGRESS is not set: choose mx, sandbox or relay://host:port for this installation"
-        )
+        # Not an Exception: Celery would log one and go on without delivering anything
+        raise SystemExit("EGRESS is not set: choose mx, sandbox or relay://host:port")
     lanes = sorted({lane for name in served for lane in LANES_OF[name]})
     global _engine
     with _lock:
@@ -51,6 +49,13 @@ def stop_engine(**_: Any) -> None:
     """Finish what is under way; the rest goes back to the queue."""
     if _engine is not None:
         threading.Thread(target=_engine.stop, name="egress-stop").start()
+
+
+@worker_shutdown.connect
+def await_engine(**_: Any) -> None:
+    """The process ends only after the engine has written what it knows."""
+    if _engine is not None:
+        _engine.stop()
 
 
 def _wake() -> None:
