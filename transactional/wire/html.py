@@ -1,0 +1,179 @@
+"""The only place that changes links in HTML: one linear pass, every other byte untouched (WHATWG §13.2.5)."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import escape
+from html.entities import html5
+from typing import NamedTuple
+
+# Possessive throughout: each pattern looks at a character a bounded number of times, so hostile
+# input costs what friendly input of its size costs. At an unclosed tag, comment or raw text the
+# pass stops: for a browser everything from there to the end is inside it.
+_WS = r"[ \t\n\r\f]"
+_NAME = r"(?:=[^ \t\n\r\f/>=]*+|[^ \t\n\r\f/>=]++)"
+_VALUE = r"""(?:"[^"]*+"|'[^']*+'|(?!["'])[^ \t\n\r\f>]*+)"""
+_FRIENDLY = r"[ ][^ \t\n\r\f/>=\"']++=\"[^\"]*+\""  # nearly all there are, matched twice as fast
+_SPACES = r"[ \t\n\r\f/]++"
+_ATTRIBUTES = rf"(?:{_FRIENDLY}|{_SPACES}|{_NAME}(?:{_WS}*+={_WS}*+{_VALUE}|(?!{_WS}*+=)))*+"
+# Group 1 a tag's name, 2 its attributes if the tag ever ends; 3 a comment, 4 what becomes one.
+_MARKUP = re.compile(rf"<(?:(/?[a-zA-Z][^ \t\n\r\f/>]*+)(?:({_ATTRIBUTES})>)?+|(!--)|([!?/]))")
+_IS_HREF = r"[hH][rR][eE][fF](?![^ \t\n\r\f/>=])"
+# Steps over the attributes before the first href: clients ignore a second one.
+_HREF = re.compile(
+    rf"(?:[ ](?!{_IS_HREF}){_FRIENDLY[3:]}|{_SPACES}|(?!{_IS_HREF}){_NAME}(?:{_WS}*+={_WS}*+{_VALUE})?+)*+"
+    rf"""{_IS_HREF}{_WS}*+={_WS}*+(?:"([^"]*+)"|'([^']*+)'|(?!["'])([^ \t\n\r\f>]*+))"""
+)
+_MAYBE_NO_TRACK = re.compile(r"-[nN][oO]-[tT]")
+_ATTRIBUTE = re.compile(rf"({_NAME})(?:{_WS}*+={_WS}*+{_VALUE})?+")
+_COMMENT_END = re.compile(r"--!?>")
+_LINKS = frozenset({"a", "area"})
+_ENDS = ("/body", "/html")
+#: Elements whose content is text to a mail client, with what ends it.
+_RAW = {
+    tag: re.compile(rf"</{tag}(?=[ \t\n\r\f/>])", re.IGNORECASE)
+    for tag in ("style", "script", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
+}
+_RAW["plaintext"] = re.compile(r"(?!)")  # never ends
+_REFERENCE = re.compile(r"&(?:#([0-9]++);?|#[xX]([0-9a-fA-F]++);?|([a-zA-Z][a-zA-Z0-9]*+)(;?)(=?))")
+_TRIM = "".join(map(chr, range(0x21)))
+_BREAKS = str.maketrans("", "", "\t\r\n")
+_WINDOWS_1252 = {b: bytes((b,)).decode("cp1252", "replace") for b in range(0x80, 0xA0)}
+
+NO_TRACK = "data-no-track"
+
+
+class _Link(NamedTuple):
+    """One http(s) link: where its value stands, in which quotes, and where it leads."""
+
+    start: int
+    end: int
+    quoted: bool
+    url: str
+
+
+class _Scan:
+    """The walk over the markup; after it, where the document's body ends."""
+
+    def __init__(self, html: str) -> None:
+        self._html = html
+        self._ends: dict[str, int] = {}
+
+    def links(self) -> Iterator[_Link]:
+        """Every followable link in order, to the end of the text."""
+        html, at = self._html, 0
+        search = _MARKUP.search
+        while tag := search(html, at):
+            at = tag.end()
+            name = tag[1]
+            if name is None:
+                at = self._skip(tag)
+                if at < 0:
+                    return
+                continue
+            if tag[2] is None:
+                return
+            name = name.lower()
+            if name in _LINKS:
+                link = _link(html, *tag.span(2))
+                if link:
+                    yield link
+            elif name in _ENDS:
+                self._ends[name] = tag.start()
+            elif name in _RAW:
+                close = _RAW[name].search(html, at)
+                if close is None:
+                    return
+                at = close.start()
+
+    def _skip(self, tag: re.Match[str]) -> int:
+        """The end of a comment or of what HTML takes for one; -1 when it never ends."""
+        html, at = self._html, tag.end()
+        if tag[3] is None:
+            return html.find(">", at) + 1 or -1
+        for short in (">", "->"):  # <!--> and <!---> are whole comments
+            if html.startswith(short, at):
+                return at + len(short)
+        close = _COMMENT_END.search(html, at)
+        return close.end() if close else -1
+
+    def pixel_place(self) -> int:
+        """Before the last real </body>, else before </html>, else the end. Only after the walk."""
+        for name in _ENDS:
+            if name in self._ends:
+                return self._ends[name]
+        return len(self._html)
+
+
+def _link(html: str, start: int, end: int) -> _Link | None:
+    """The link of one <a> or <area> whose attributes stand between start and end."""
+    found = _HREF.match(html, start, end)
+    if found is None:
+        return None
+    group = found.lastindex or 1
+    url = _url(found[group])
+    if url[:7].lower() != "http://" and url[:8].lower() != "https://":
+        return None
+    if _MAYBE_NO_TRACK.search(html, start, end) and _is_untracked(html, start, end):
+        return None
+    return _Link(*found.span(group), group != 3, url)
+
+
+def _is_untracked(html: str, start: int, end: int) -> bool:
+    return any(found[1].lower() == NO_TRACK for found in _ATTRIBUTE.finditer(html, start, end))
+
+
+def _url(value: str) -> str:
+    """What a client requests for this attribute value: references decoded, breaks dropped."""
+    if "&" in value:
+        value = _REFERENCE.sub(_decode_reference, value)
+    return value.strip(_TRIM).translate(_BREAKS)
+
+
+def _decode_reference(match: re.Match[str]) -> str:
+    """One character reference by the rules for attributes: `&copy=1` is not a copyright sign."""
+    decimal, hexadecimal, name, semicolon, equals = match.groups()
+    if name is None:
+        digits, base = (decimal, 10) if decimal else (hexadecimal, 16)
+        digits = digits.lstrip("0")
+        code = int(digits, base) if 0 < len(digits) < 9 else 0
+        if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            return "\ufffd"
+        return _WINDOWS_1252.get(code) or chr(code)
+    if semicolon:
+        return html5.get(name + ";", match[0][: -1 if equals else None]) + equals
+    return match[0] if equals else html5.get(name, match[0])
+
+
+def links(html: str) -> list[str]:
+    """The URLs `rewrite_links` would hand to its callback, in the same order."""
+    return [link.url for link in _Scan(html).links()]
+
+
+def rewrite_links(
+    html: str, link: Callable[[str, int], str | None] | None, *, pixel: str | None = None
+) -> str:
+    """Replace http(s) href values of <a> and <area>, and put the pixel's markup into the body once.
+
+    `link(url, index)` gets the decoded URL and its place among the links of this text (from 0,
+    as in `links`); None leaves that link as it is, and so does a `data-no-track` attribute.
+    Comments (conditional ones too), style, script and the like are not markup. Every other
+    character of the text comes back identical.
+    """
+    scan = _Scan(html)
+    out: list[str] = []
+    copied = 0
+    edits: list[tuple[int, int, str]] = []
+    for index, found in enumerate(scan.links()):
+        target = link(found.url, index) if link else None
+        if target is not None:
+            value = escape(target, quote=True)
+            edits.append((found.start, found.end, value if found.quoted else f'"{value}"'))
+    if pixel:
+        place = scan.pixel_place()
+        edits.append((place, place, pixel))
+        edits.sort(key=lambda edit: edit[0])  # links may follow </body>
+    for start, end, value in edits:
+        out += (html[copied:start], value)
+        copied = end
+    out.append(html[copied:])
+    return "".join(out)

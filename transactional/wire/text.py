@@ -1,0 +1,104 @@
+"""The only place that makes the plain text of an email composed as HTML."""
+
+import re
+from html import unescape
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+#: Markup beyond this is not read: the plain text of a mail this large helps nobody.
+HTML_MAX = 1_000_000
+
+_HIDDEN = (
+    "head,style,script,title,template,noscript,svg,[hidden],"
+    "[style*='display:none' i],[style*='display: none' i],[style*='mso-hide:all' i]"
+)
+# Private-use characters stand for layout while white space is being folded.
+_LINE = "\ue000"  # a block ends; many of them are still one line end
+_BR = "\ue001"  # a line end that was asked for; two make a paragraph
+_GAP = "\ue002"  # a paragraph ends
+_MARKS = f"{_LINE}{_BR}{_GAP}"
+_LINES = "div,tr,dt,dd,address,section,article,header,footer,center,caption,figure"
+_PARAGRAPHS = "p,h1,h2,h3,h4,h5,h6,ul,ol,blockquote,pre,table,hr"
+_INVISIBLE = re.compile("[\u034f\u00ad\u200b\u200c\u2060\ufeff]+")
+# A joiner holds an emoji together; beside a space it is filling.
+_LOOSE_JOINER = re.compile(rf"(?<=[\s{_MARKS}])\u200d+|\u200d+(?=[\s{_MARKS}]|$)")
+_LAYOUT = re.compile(f"[{_MARKS}][ {_MARKS}]*+")
+_BR_TAG = re.compile(r"<[bB][rR](?=[ \t\r\n\f/>])")
+_ANY_TAG = re.compile(r"<(?:!--(?:.*?-->|.*+)|[!/?a-zA-Z][^>]*+>?)", re.DOTALL)
+_OPENED = re.compile(
+    r"<(/?)(?!(?:br|img|hr|meta|link|input|col|area|base|wbr)\b)[a-zA-Z]", re.IGNORECASE
+)
+#: The HTML parser's time grows with the square of the depth; no mail is a thousand deep.
+_DEPTH_MAX = 1_000
+
+
+def html_to_text(html: str) -> str:
+    """The text a reader of the HTML would see, in paragraphs; links as `label (url)`.
+
+    Hidden preheaders, styles and comments are dropped, a table row becomes a line, an image its
+    alternative text. Lines are not wrapped: mail clients do that. Ends with one newline unless
+    there is no text at all.
+    """
+    html = html[:HTML_MAX]
+    if html.count("<") > _DEPTH_MAX and _is_too_deep(html):
+        return _tidy(unescape(_ANY_TAG.sub(" ", html)))
+    # A mark before the tag: cheaper than one node more in the tree for every line.
+    body = LexborHTMLParser(_BR_TAG.sub(f"{_BR}<br", html)).body
+    if body is None:
+        return ""
+    # Descendants first: removing a node frees what is inside it.
+    for node in reversed(body.css(_HIDDEN)):
+        node.decompose()
+    for image in body.css("img[alt]"):
+        image.insert_before(image.attributes.get("alt") or "")
+    for link in body.css("a[href]"):
+        _spell_out(link)
+    for cell in body.css("td,th"):
+        cell.insert_after(" ")
+    for item in body.css("li"):
+        item.insert_before(f"{_LINE}- ")
+        item.insert_after(_LINE)
+    for node in body.css(_LINES):
+        node.insert_after(_LINE)
+    for node in body.css(_PARAGRAPHS):
+        node.insert_before(_GAP)
+        node.insert_after(_GAP)
+    return _tidy(body.text())
+
+
+def _spell_out(link: LexborNode) -> None:
+    """Put the address behind the label, unless the label is the address already."""
+    url = (link.attributes.get("href") or "").strip()
+    scheme, _, rest = url.partition(":")
+    if scheme.lower() not in ("http", "https", "mailto", "tel"):
+        return
+    label = link.text().strip()
+    if label.rstrip("/") in (url.rstrip("/"), rest.strip("/")):
+        return
+    link.insert_after(f" ({url})" if label else f" {url}")
+
+
+def _tidy(text: str) -> str:
+    """Fold white space as a browser does, then turn the layout marks into line ends."""
+    text = _INVISIBLE.sub("", text)
+    if "\u200d" in text:
+        text = _LOOSE_JOINER.sub("", text)
+    text = " ".join(text.split())
+    for mark in _MARKS:
+        text = text.replace(f" {mark}", mark)
+    text = _LAYOUT.sub(_line_end, text).strip()
+    return text + "\n" if text else ""
+
+
+def _is_too_deep(html: str) -> bool:
+    depth = 0
+    for tag in _OPENED.finditer(html):
+        depth += -1 if tag[1] else 1
+        if depth > _DEPTH_MAX:
+            return True
+    return False
+
+
+def _line_end(layout: re.Match[str]) -> str:
+    marks = layout[0]
+    return "\n\n" if _GAP in marks or marks.count(_BR) > 1 else "\n"
