@@ -30,6 +30,7 @@ class TestServers:
 
     def start(self) -> None:
         """Start what the environment does not name, and name it there."""
+        self.directory.chmod(0o755)  # root's PostgreSQL has a uid of its own
         if not os.environ.get("DATA_DIR"):
             os.environ["DATA_DIR"] = str(self.directory / "data")
         if not os.environ.get("DATABASE_URL"):

