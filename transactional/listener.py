@@ -1,0 +1,134 @@
+"""The life of our SMTP server processes: listen, count connections, stop without cutting mail off."""
+
+import asyncio
+import gc
+import logging
+import resource
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import uvloop
+
+from transactional.wire.handler import Handler, ServerConfig
+from transactional.wire.protocol import SmtpServerProtocol
+from transactional.wire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+CONNECTIONS = 2000  # stops a flood from taking every descriptor
+CONNECTIONS_PER_PEER = 1000  # leaves room for others while one address floods
+STOP_SECONDS = 10.0  # for what handlers are doing when we are told to stop
+BACKLOG = 512
+_FULL = Reply(421, "4.7.0", ("Too many connections, try again later",))
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One port: port 0 takes a free one."""
+
+    host: str
+    port: int
+    config: ServerConfig
+    handler: Handler
+
+
+class Listeners:
+    """The open ports of one process and the connections on them. Belongs to one event loop."""
+
+    def __init__(
+        self, *, most: int = CONNECTIONS, most_per_peer: int = CONNECTIONS_PER_PEER
+    ) -> None:
+        self._most = most
+        self._most_per_peer = most_per_peer
+        self._servers: list[asyncio.Server] = []
+        self.open_connections: set[SmtpServerProtocol] = set()
+        self._per_peer: Counter[str] = Counter()
+
+    async def open(self, door: Door) -> int:
+        """Listen; the port. Raises OSError where it is taken."""
+        loop = asyncio.get_running_loop()
+        tls = door.config.tls_context if door.config.implicit_tls else None
+        server = await loop.create_server(
+            lambda: _Counted(self, door), door.host, door.port, ssl=tls, backlog=BACKLOG
+        )
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def close(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Stop listening, say 421 to everybody, wait for the handlers at work."""
+        for server in self._servers:
+            server.close()
+        for one in list(self.open_connections):
+            one.stop()
+        for _ in range(int(seconds / 0.02)):
+            if not any(one.busy for one in self.open_connections):
+                break
+            await asyncio.sleep(0.02)
+        else:
+            logger.warning("stopping while messages are still in hand")
+        await asyncio.sleep(0.05)  # the last replies leave
+
+    def admit(self, one: SmtpServerProtocol, peer: str) -> bool:
+        """Count a new connection in; False where there is no room for it."""
+        crowded = self._per_peer[peer] >= self._most_per_peer
+        if crowded or len(self.open_connections) >= self._most:
+            return False
+        self.open_connections.add(one)
+        self._per_peer[peer] += 1
+        return True
+
+    def dismiss(self, one: SmtpServerProtocol) -> None:
+        """Count a connection out."""
+        if one not in self.open_connections:
+            return
+        self.open_connections.discard(one)
+        self._per_peer[one.peer] -= 1
+        if self._per_peer[one.peer] <= 0:
+            del self._per_peer[one.peer]
+
+
+class _Counted(SmtpServerProtocol):
+    """A connection that is refused at once where there are too many."""
+
+    def __init__(self, listeners: Listeners, door: Door) -> None:
+        super().__init__(door.config, door.handler, on_close=listeners.dismiss)
+        self._listeners = listeners
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count, then greet."""
+        if transport.get_extra_info("peername") is None:  # gone already
+            transport.close()
+            return
+        if self._listeners.admit(self, str(transport.get_extra_info("peername")[0])):
+            super().connection_made(transport)
+        elif isinstance(transport, asyncio.WriteTransport):
+            transport.write(_FULL.encode())
+            transport.close()
+
+
+def run(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run a server process until SIGTERM or SIGINT sets the event it is given."""
+    _raise_descriptor_limit()
+    # What is loaded by now stays: the collector need not look at it again
+    gc.collect()
+    gc.freeze()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_told(serve))
+
+
+async def _until_told(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, told.set)
+    await serve(told)
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + 500
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
