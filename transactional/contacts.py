@@ -1,0 +1,163 @@
+"""The only writer of contacts: properties merged, consent withdrawn, addresses put in quarantine.
+
+Everything is per batch: one statement, its rows sorted by key so that two batches never deadlock.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import psycopg
+from django.db import connection, transaction
+from django.utils import timezone
+
+from transactional import events
+from transactional.events import NewEvent
+from transactional.models import Contact, EventType, Recipient
+
+Key = tuple[int, str]  # account, address in lower case
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What rendering and policy need of a contact. `opt_in` is a value of OptIn."""
+
+    id: int
+    properties: Mapping[str, Any]
+    unsubscribed: bool
+    quarantined: bool
+    opt_in: str
+
+
+FACTS = """
+SELECT c.account_id, c.email, c.id, c.properties,
+       c.unsubscribed_at IS NOT NULL, c.quarantined_at IS NOT NULL, c.opt_in
+FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, email)
+JOIN transactional_contact c ON c.account_id = g.account_id AND c.email = g.email
+"""
+
+# A contact that already says all this is neither locked nor written again
+UPSERT = """
+INSERT INTO transactional_contact AS c
+    (account_id, email, properties, opt_in, created_at, updated_at)
+SELECT g.account_id, g.email, g.properties, 'none', now(), now()
+FROM unnest(%s::bigint[], %s::text[], %s::jsonb[]) AS g(account_id, email, properties)
+WHERE NOT EXISTS (
+    SELECT FROM transactional_contact k
+    WHERE k.account_id = g.account_id AND k.email = g.email AND k.properties @> g.properties
+)
+ORDER BY g.account_id, g.email
+ON CONFLICT (account_id, email) DO UPDATE
+SET properties = c.properties || excluded.properties, updated_at = now()
+"""
+
+# `column` is one of ours; a row comes back only where something changed
+_MARK = """
+INSERT INTO transactional_contact AS c
+    (account_id, email, properties, opt_in, created_at, updated_at, {column})
+VALUES (%s, %s, '{{}}', 'none', now(), now(), now())
+ON CONFLICT (account_id, email) DO UPDATE SET {column} = now(), updated_at = now()
+WHERE c.{column} IS NULL
+RETURNING c.id
+"""
+UNSUBSCRIBE = _MARK.format(column="unsubscribed_at")
+QUARANTINE = _MARK.format(column="quarantined_at")
+
+
+def facts(keys: Sequence[Key]) -> dict[Key, ContactFacts]:
+    """The contacts of these addresses, in one query; those that do not exist are left out."""
+    wanted = list(set(keys))
+    if not wanted:
+        return {}
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        values = ([key[0] for key in wanted], [key[1] for key in wanted])
+        cursor.execute(FACTS, values, prepare=True)
+        return {(row[0], row[1]): ContactFacts(row[2], _json(row[3]), *row[4:]) for row in cursor}
+
+
+def _json(value: object) -> Mapping[str, Any]:
+    """JSONB as a mapping: Django's connection hands it over as text."""
+    found = orjson.loads(value) if isinstance(value, str | bytes) else value
+    return found if isinstance(found, dict) else {}
+
+
+def upsert_many(rows: Sequence[tuple[int, str, Mapping[str, str]]]) -> int:
+    """Create contacts or merge properties into them, in one statement of the caller's transaction.
+
+    Rows are (account, address, properties); of two rows with one address the later wins. Returns
+    how many contacts were created or changed.
+    """
+    merged: dict[Key, dict[str, str]] = {}
+    for account_id, email, properties in rows:
+        merged.setdefault((account_id, email.lower()), {}).update(properties)
+    if not merged:
+        return 0
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        values = (
+            [key[0] for key in merged],
+            [key[1] for key in merged],
+            [_storable(properties) for properties in merged.values()],
+        )
+        cursor.execute(UPSERT, values, prepare=True)
+        return cursor.rowcount
+
+
+def _storable(properties: Mapping[str, str]) -> str:
+    """Properties as JSON; PostgreSQL's text has no place for U+0000."""
+    clean = {key.replace("\0", ""): value.replace("\0", "") for key, value in properties.items()}
+    return orjson.dumps(clean).decode()
+
+
+def unsubscribe(recipient_id: uuid.UUID, *, data: Mapping[str, Any]) -> bool:
+    """Withdraw the consent of a recipient's contact and log it; False where nothing changed.
+
+    `data` says how (a link, a complaint) and goes into the event. Idempotent: one event, also for
+    parallel calls. Transactional mail goes on (see `submission/policy.py`).
+    """
+    found = (
+        Recipient.objects.filter(pk=recipient_id)
+        .values_list("account_id", "address", "message_id", "message__campaign_id")
+        .first()
+    )
+    if found is None:
+        return False
+    account_id, address, message_id, campaign_id = found
+    with transaction.atomic():
+        if not _mark(UNSUBSCRIBE, account_id, address):
+            return False
+        event = NewEvent(
+            account_id=account_id,
+            message_id=message_id,
+            recipient_id=recipient_id,
+            campaign_id=campaign_id,
+            type=EventType.UNSUBSCRIBED,
+            at=timezone.now(),
+            data=data,
+        )
+        events.append([event])
+    return True
+
+
+def unsubscribed(recipient_id: uuid.UUID) -> tuple[str, bool] | None:
+    """The address of a recipient and whether its contact has unsubscribed; None: no such one."""
+    found = Recipient.objects.filter(pk=recipient_id).values_list("account_id", "address").first()
+    if found is None:
+        return None
+    account_id, address = found
+    contacts = Contact.objects.of(account_id).filter(email=address.lower())
+    return address, contacts.filter(unsubscribed_at__isnull=False).exists()
+
+
+def quarantine(account_id: int, email: str) -> bool:
+    """Put a contact in quarantine: marketing mail stops. False where it already was."""
+    return _mark(QUARANTINE, account_id, email)
+
+
+def _mark(statement: str, account_id: int, email: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [account_id, email.lower()])
+        return cursor.fetchone() is not None
