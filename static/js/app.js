@@ -79,3 +79,18 @@ for (const dialog of document.querySelectorAll("dialog[data-show]")) {
   dialog.removeAttribute("open");
   dialog.showModal();
 }
+
+// A form marked data-keep warns before a page is left with unsaved typing; Ctrl+S saves it
+const kept = document.querySelector("form[data-keep]");
+if (kept) {
+  let dirty = document.querySelector("[data-unsaved]") !== null;
+  kept.addEventListener("input", () => { dirty = true; });
+  kept.addEventListener("submit", () => { dirty = false; });
+  window.addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "s") {
+      event.preventDefault();
+      kept.requestSubmit();
+    }
+  });
+}

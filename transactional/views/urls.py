@@ -1,5 +1,20 @@
 """The URLs of this porch."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from transactional.views import email_edit, email_send, emails
+
+ACCOUNT = "a/<int:account_id>/"
+EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{ACCOUNT}emails/", emails.email_list, name="emails"),
+    path(f"{ACCOUNT}emails/new/", emails.email_create, name="email_create"),
+    path(EMAIL, emails.email_detail, name="email"),
+    path(f"{EMAIL}edit/", email_edit.email_edit, name="email_edit"),
+    path(f"{EMAIL}preview/", email_edit.email_preview, name="email_preview"),
+    path(f"{EMAIL}preview/html/", email_edit.email_preview_html, name="email_preview_html"),
+    path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
+    path(f"{EMAIL}archive/", emails.email_archive, name="email_archive"),
+    path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
+]

@@ -1,0 +1,128 @@
+"""Writing an email as HTML in the browser, and seeing it with the sample data."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from config.errors import PostinoError
+from config.headers import EMAIL_POLICY
+from tokens.models import Role
+from tokens.web import AccountRequest, account_page
+from transactional.compose import drafts
+from transactional.compose import render as compose
+from transactional.models import Email
+from transactional.views.email_forms import EmailForm, verified_domains
+from transactional.views.emails import find_email, publish_or_say_why
+
+FORMS = ("desktop", "phone", "text")
+
+
+@account_page(Role.MARKETER)
+def email_edit(request: AccountRequest, email_id: int) -> HttpResponseBase:
+    """Edit the draft. A save over somebody else's gets 409 and keeps what was typed."""
+    email = find_email(request, email_id)
+    if request.method != "POST":
+        return _editor(request, email, EmailForm.of(email))
+    form = EmailForm(request.POST, account=request.account)
+    if not form.is_valid():
+        return _editor(request, email, form, status=422)
+    revision = _overwritten(request) or form.cleaned_data["revision"]
+    try:
+        email = drafts.save_draft(email, form.draft(), revision=revision, by=request.user.email)
+    except PostinoError as err:
+        if err.refusal.http != 409:
+            raise
+        return _editor(request, find_email(request, email_id), form, stale=True, status=409)
+    return _after_save(request, email)
+
+
+def _overwritten(request: AccountRequest) -> int:
+    """The revision that the member, having been told of it, saves over; 0: none."""
+    text = request.POST.get("overwrite", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _after_save(request: AccountRequest, email: Email) -> HttpResponseBase:
+    here = (request.account.pk, email.pk)
+    then = request.POST.get("then")
+    if drafts.template_problems(email):
+        messages.warning(request, _("Saved. The template has problems: they are listed below."))
+        return redirect("email_edit", *here)
+    if then == "publish":
+        published = publish_or_say_why(request, email)
+        return redirect("email" if published else "email_edit", *here)
+    messages.success(request, _("Saved."))
+    return redirect("email_preview" if then == "preview" else "email_edit", *here)
+
+
+def _editor(
+    request: AccountRequest,
+    email: Email,
+    form: EmailForm,
+    *,
+    stale: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    domains = verified_domains(request.account)
+    used = Email.objects.of(request.account).exclude(from_address="")
+    addresses = set(used.values_list("from_address", flat=True)[:200])
+    addresses |= {f"hello@{name}" for name in domains}
+    context: dict[str, Any] = {
+        "email": email,
+        "form": form,
+        "stale": stale,
+        "problems": drafts.template_problems(email),
+        "from_addresses": sorted(a for a in addresses if a.rpartition("@")[2] in domains)[:50],
+        "tab": "edit",
+    }
+    return render(request, "transactional/email_edit.html", context, status=status)
+
+
+def rendered(email: Email, *, which: str) -> tuple[compose.Rendered | None, str]:
+    """The draft or the published version with the sample data, or why it cannot be rendered."""
+    content = email.published if which == "published" and email.published else email
+    # The link is made per recipient; a preview shows one that leads nowhere
+    data = {**email.sample, "unsubscribe_link": "#unsubscribe"}
+    try:
+        return compose.render(content, data), ""
+    except PostinoError as err:
+        return None, err.refusal.message
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def email_preview(request: AccountRequest, email_id: int) -> HttpResponse:
+    """The email as its readers see it: wide, on a phone, as plain text."""
+    email = find_email(request, email_id)
+    shape = request.GET.get("as", "")
+    which = "published" if request.GET.get("which") == "published" else "draft"
+    result, problem = rendered(email, which=which)
+    context = {
+        "email": email,
+        "shape": shape if shape in FORMS else "desktop",
+        "which": which,
+        "rendered": result,
+        "problem": problem,
+        "shown": email.published if which == "published" and email.published else email,
+        "may_edit": request.may(Role.MARKETER),
+        "tab": "preview",
+    }
+    return render(request, "transactional/email_preview.html", context)
+
+
+@require_safe
+@xframe_options_sameorigin
+@account_page(Role.VIEWER)
+def email_preview_html(request: AccountRequest, email_id: int) -> HttpResponse:
+    """The rendered HTML alone, for the frame: no script runs, opened directly or not."""
+    which = "published" if request.GET.get("which") == "published" else "draft"
+    result, _problem = rendered(find_email(request, email_id), which=which)
+    response = HttpResponse(result.html if result else "")
+    response.headers["Content-Security-Policy"] = f"{EMAIL_POLICY}; sandbox"
+    response.headers["Cache-Control"] = "no-store"
+    return response

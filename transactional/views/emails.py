@@ -1,0 +1,172 @@
+"""The pages of emails: the list, one email, and what is done with it at a click."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import BooleanField, Case, F, Q, QuerySet, Value, When
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from config.errors import PostinoError
+from tokens.models import Role
+from tokens.web import AccountRequest, account_page
+from transactional.compose import drafts, versions
+from transactional.models import Email, Kind
+from transactional.models.email import CONTENT_FIELDS
+from transactional.views import snippets, starter
+from transactional.views.email_forms import NewEmailForm, verified_domains
+
+PAGE = 25
+
+
+def find_email(request: AccountRequest, email_id: int) -> Email:
+    """This account's email, with `changed` set. Raises Http404."""
+    rows = _with_changed(Email.objects.of(request.account)).select_related("published", "account")
+    email: Email = get_object_or_404(rows, pk=email_id)
+    return email
+
+
+def _with_changed(emails: QuerySet[Email]) -> QuerySet[Email]:
+    """Annotate whether the draft differs from what is published, without loading either."""
+    differs = Q(published__isnull=True)
+    for name in CONTENT_FIELDS:
+        differs |= ~Q(**{name: F(f"published__{name}")})
+    return emails.annotate(
+        changed=Case(When(differs, then=Value(True)), default=False, output_field=BooleanField())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of the list ends: the list is in order of change, newest first."""
+
+    at: datetime
+    pk: int
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.at.isoformat()}|{self.pk}".encode()).decode()
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """The cursor in a query string; None if it is not one of ours."""
+        try:
+            at, _sep, pk = base64.urlsafe_b64decode(text.encode()).decode().partition("|")
+            found = cls(datetime.fromisoformat(at), int(pk))
+        except ValueError:
+            return None
+        return found if found.at.tzinfo and 0 < found.pk < 2**63 else None
+
+
+@account_page(Role.VIEWER)
+def email_list(request: AccountRequest) -> HttpResponse:
+    """Emails, the last changed first."""
+    archived = request.GET.get("archived") == "1"
+    query = request.GET.get("q", "").replace("\0", "").strip()[:200]
+    rows = Email.objects.of(request.account).filter(archived_at__isnull=not archived)
+    if query:
+        rows = rows.filter(Q(name__icontains=query) | Q(subject__icontains=query))
+    cursor = Cursor.read(request.GET.get("before", ""))
+    if cursor:
+        rows = rows.filter(Q(updated_at__lt=cursor.at) | Q(updated_at=cursor.at, pk__lt=cursor.pk))
+    listed = _with_changed(rows).select_related("published").order_by("-updated_at", "-pk")
+    listed = listed.defer("html", "text", "sample", "published__html", "published__text")
+    found = list(listed[: PAGE + 1])
+    more = len(found) > PAGE
+    last = found[PAGE - 1] if more else None
+    context = {
+        "emails": found[:PAGE],
+        "archived": archived,
+        "query": query,
+        "paged": cursor is not None,
+        "next": str(Cursor(last.updated_at, last.pk)) if last else "",
+        "may_edit": request.may(Role.MARKETER),
+    }
+    return render(request, "transactional/emails.html", context)
+
+
+@account_page(Role.MARKETER)
+def email_create(request: AccountRequest) -> HttpResponseBase:
+    """Name a new email and choose its type; it starts with a plain layout to write over."""
+    form = NewEmailForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        kind = Kind(form.cleaned_data["kind"])
+        domains = verified_domains(request.account)
+        fields = starter.draft(form.cleaned_data["name"], kind, domains=domains)
+        email = drafts.create(request.account, fields, by=request.user.email)
+        return redirect("email_edit", request.account.pk, email.pk)
+    return render(request, "transactional/email_create.html", {"form": form})
+
+
+@account_page(Role.VIEWER)
+def email_detail(request: AccountRequest, email_id: int) -> HttpResponse:
+    """One email: where it stands, what is wrong with its draft, how a program sends it."""
+    email = find_email(request, email_id)
+    problems = drafts.template_problems(email)
+    context: dict[str, Any] = {
+        "email": email,
+        "problems": problems,
+        "may_edit": request.may(Role.MARKETER),
+        "versions": email.versions.order_by("-number").only("number", "created_at", "created_by")[
+            :10
+        ],
+        "code": snippets.single_send(email),
+        "tab": "overview",
+    }
+    return render(request, "transactional/email.html", context)
+
+
+def publish_or_say_why(request: AccountRequest, email: Email) -> bool:
+    """Publish, leaving a notice either way."""
+    try:
+        version = versions.publish(email, by=request.user.email)
+    except PostinoError as err:
+        messages.error(request, refusal_sentence(err.refusal.code, err.refusal.message))
+        return False
+    messages.success(
+        request,
+        _("Version %(number)s is published: sends use it from now on.")
+        % {"number": version.number},
+    )
+    return True
+
+
+def refusal_sentence(code: str, message: str) -> str:
+    """The core's sentence, or its translation where the code alone says it all."""
+    known = {
+        "MISSING_CONTENT": _("Write a subject and a body before publishing."),
+        "INVALID_FROM_ADDRESS": _("Choose the address this email comes from."),
+        "MISSING_UNSUBSCRIBE_LINK": _(
+            "Marketing email needs an unsubscribe link: put {{ unsubscribe_link }} into it."
+        ),
+    }
+    return known.get(code, message)
+
+
+@require_POST
+@account_page(Role.MARKETER)
+def email_publish(request: AccountRequest, email_id: int) -> HttpResponseBase:
+    """Make the draft what programs and people send."""
+    email = find_email(request, email_id)
+    publish_or_say_why(request, email)
+    return redirect("email", request.account.pk, email.pk)
+
+
+@require_POST
+@account_page(Role.MARKETER)
+def email_archive(request: AccountRequest, email_id: int) -> HttpResponseBase:
+    """Archive an email, or bring it back (`archived=0`)."""
+    email = find_email(request, email_id)
+    archived = request.POST.get("archived") != "0"
+    drafts.set_archived(email, archived, by=request.user.email)
+    messages.success(
+        request,
+        _("Archived. Nothing can send it until you bring it back.")
+        if archived
+        else _("Back among your emails."),
+    )
+    return redirect("email", request.account.pk, email.pk)
