@@ -17,8 +17,10 @@ SOURCE_LIMIT = 1_000_000  # characters of one template
 OUTPUT_LIMIT = 5_000_000  # characters of one rendered part
 DEPTH_LIMIT = 100  # nested blocks
 
-_DELIMITED = re.compile(r"\{([{%#])(.*?)[}%#]\}", re.S)
-_TOKEN = re.compile(r"\"[^\"]*\"|'[^']*'|\*\*|//|==|!=|<=|>=|[-+*/%~|.<>()\[\]{},:=]|\b\w+\b")
+_OPEN = re.compile(r"\{[{%#]")
+# What stands between delimiters: strings whole, words whole, anything else character by character
+_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\w++|\s++|\*\*|//|[=!<>]=|.", re.S)
+_ENDS = {"{{": re.compile(r"[-+]?\}\}"), "{%": re.compile(r"[-+]?%\}")}
 _WORDS = frozenset({"not", "and", "or", "in", "is", "if", "else"})
 _OPENING = re.compile(r"\{%-?\s*(for|if|macro|call|filter|set|with|block|autoescape|raw)\b")
 _CLOSING = re.compile(r"\{%-?\s*end(for|if|macro|call|filter|set|with|block|autoescape|raw)\b")
@@ -47,35 +49,43 @@ def guard(source: str) -> None:
     """Refuse sources that could crash the compiler. Raises TemplateRefused, naming the line."""
     if len(source) > SOURCE_LIMIT:
         raise TemplateRefused(f"The template is longer than {SOURCE_LIMIT:,} characters.")
-    if "{" not in source:
-        return
-    if source.count("{{") + source.count("{%") and not _DELIMITED.search(source):
-        _count(source, 1)  # never closed: what the compiler would read as one expression
-        return
-    end = 0
-    for match in _DELIMITED.finditer(source):
-        end = match.end()
-        if match[1] != "#":
-            _count(match[2], source.count("\n", 0, match.start()) + 1)
-    tail = source[end:]
-    if "{{" in tail or "{%" in tail:
-        _count(tail, source.count("\n", 0, end) + 1)
-    depth = 0
-    for line, text in enumerate(source.split("\n"), 1):
-        depth += len(_OPENING.findall(text)) - len(_CLOSING.findall(text))
-        if depth > DEPTH_LIMIT:
-            raise TemplateRefused(f"More than {DEPTH_LIMIT} nested blocks.", line)
+    at, depth = 0, 0
+    while (opening := _OPEN.search(source, at)) is not None:
+        line = source.count("\n", 0, opening.start()) + 1
+        if opening[0] == "{#":
+            at = source.find("#}", opening.end())
+            if at < 0:
+                return  # the compiler says so, with its line
+            continue
+        at = _expression(source, opening, line)
+        if opening[0] == "{%":
+            statement = source[opening.start() : at]
+            depth += bool(_OPENING.match(statement)) - bool(_CLOSING.match(statement))
+            if depth > DEPTH_LIMIT:
+                raise TemplateRefused(f"More than {DEPTH_LIMIT} nested blocks.", line)
 
 
-def _count(expression: str, line: int) -> None:
-    operators = 0
-    for token in _TOKEN.finditer(expression):
-        text = token[0]
-        if text in _WORDS or not (text[0].isalnum() or text[0] in "_\"'"):
+def _expression(source: str, opening: re.Match[str], line: int) -> int:
+    """Count one expression's operators up to its end; returns where the text after it begins.
+
+    As in the compiler's lexer, an end inside a string or within open brackets is none.
+    """
+    ends = _ENDS[opening[0]]
+    at, operators, balance = opening.end(), 0, 0
+    while at < len(source):
+        if balance == 0 and (end := ends.match(source, at)):
+            return end.end()
+        token = _TOKEN.match(source, at)
+        assert token is not None  # noqa: S101 — the last alternative matches any character
+        text, at = token[0], token.end()
+        first = text[0]
+        if text in _WORDS or not (first.isalnum() or first in "_\"'" or first.isspace()):
             operators += 1
             if operators > OPERATORS:
                 message = f"An expression has more than {OPERATORS} operators; split it up."
                 raise TemplateRefused(message, line)
+        balance = max(balance + (text in "([{") - (text in ")]}"), 0)
+    return at
 
 
 def _no_debug(*_: object, **__: object) -> str:

@@ -1,0 +1,53 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transactional import retry
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_the_first_wait_suits_a_greylist() -> None:
+    assert retry.delay("greylisted", 1, jitter=lambda: 0.5) == pytest.approx(60)
+
+
+def test_waits_double_up_to_an_hour() -> None:
+    waits = [retry.delay("temporary", n, jitter=lambda: 0.5) for n in range(1, 12)]
+    assert waits[:6] == pytest.approx([60, 120, 240, 480, 960, 1920])
+    assert waits[-1] == pytest.approx(3600)
+
+
+@given(
+    st.sampled_from([*retry.FIRST, "never heard of"]),
+    st.integers(1, 10_000),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_no_wait_is_shorter_than_48_seconds_or_longer_than_72_minutes(
+    kind: str, tries: int, jitter: float
+) -> None:
+    assert 48 <= retry.delay(kind, tries, jitter=lambda: jitter) <= 4320
+
+
+def test_jitter_spreads_a_batch_by_a_fifth_either_way() -> None:
+    assert retry.delay("temporary", 1, jitter=lambda: 0.0) == pytest.approx(48)
+    assert retry.delay("temporary", 1, jitter=lambda: 0.999999) == pytest.approx(72, abs=0.01)
+
+
+def test_scale_shrinks_every_wait() -> None:
+    assert retry.delay("throttled", 1, jitter=lambda: 0.5, scale=0.01) == pytest.approx(3)
+
+
+def test_a_try_is_due_after_its_wait() -> None:
+    assert retry.next_due(NOW, NOW + timedelta(hours=1), 60) == NOW + timedelta(seconds=60)
+
+
+def test_a_wait_past_the_deadline_becomes_one_last_try_before_it() -> None:
+    deadline = NOW + timedelta(minutes=2)
+    assert retry.next_due(NOW, deadline, 3600) == deadline - timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("left", [-1, 0, 1, 9])
+def test_after_the_deadline_nothing_is_tried(left: int) -> None:
+    assert retry.next_due(NOW, NOW + timedelta(seconds=left), 3600) is None
