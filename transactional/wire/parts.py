@@ -96,13 +96,14 @@ def normalise_eol(raw: bytes) -> bytes:
     return unix.replace(b"\n", b"\r\n")
 
 
-def scan(raw: bytes, *, into_messages: bool = False) -> Scanned:
+def scan(raw: bytes, *, into_messages: bool = False, lenient: bool = False) -> Scanned:
     """Find the parts of a message with CRLF line ends.
 
     Signed and encrypted multiparts are one protected leaf; so is message/rfc822, unless
-    `into_messages`. Raises MimeError: header-too-large, too-deep, too-many-parts, malformed.
+    `into_messages`. `lenient` skips lines of the message's header that are no header. Raises
+    MimeError: header-too-large, too-deep, too-many-parts, malformed.
     """
-    return _Scan(raw, into_messages).run()
+    return _Scan(raw, into_messages, lenient).run()
 
 
 class _Delimiter(NamedTuple):
@@ -115,8 +116,9 @@ class _Delimiter(NamedTuple):
 class _Scan:
     """The state of one scan: the boundaries now open, outermost first."""
 
-    def __init__(self, raw: bytes, into_messages: bool) -> None:
+    def __init__(self, raw: bytes, into_messages: bool, lenient: bool) -> None:
         self._raw = raw
+        self._lenient = lenient
         self._into_messages = into_messages
         self._open: list[tuple[bytes, int]] = []  # boundary, depth of its parts
         self._levels: dict[bytes, int] = {}
@@ -150,7 +152,7 @@ class _Scan:
         start = min(start, len(raw))
         header_end, body = self._header_end(start)
         try:
-            headers = split_headers(raw[start:header_end], strict=depth == 0)
+            headers = split_headers(raw[start:header_end], strict=depth == 0 and not self._lenient)
         except HeaderError as error:
             raise MimeError("malformed", error.message) from error
         types = [h.value for h in headers if h.name.lower() == "content-type"]
