@@ -58,6 +58,8 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._stopping = False
+        self._handshaking = False
+        self._early = b""
         self._write_paused = False
         self._seen = 0.0  # when the peer last got something done
         self._data_began = 0.0
@@ -78,6 +80,11 @@ class SmtpServerProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         session = self._session
         if session is None or self._closing:
+            return
+        if self._handshaking:
+            # Reading in clear had stopped before, so these came under TLS, in one packet with the
+            # end of the peer's handshake, before `start_tls` could tell us of it.
+            self._early += data
             return
         was_in_data = session.in_data
         if session.busy or self._write_paused:
@@ -140,6 +147,7 @@ class SmtpServerProtocol(asyncio.Protocol):
             case StartTls():
                 # The peer's first TLS octets must not reach us in clear.
                 transport.pause_reading()
+                self._handshaking = True
                 self._start(self._start_tls(session, transport))
             case Close(polite):
                 self._close(transport, linger=not polite)
@@ -214,8 +222,10 @@ class SmtpServerProtocol(asyncio.Protocol):
             transport.abort()
             return None
         self._transport = secured
+        self._handshaking = False
         session.tls_started()
-        return None
+        early, self._early = self._early, b""
+        return session.feed(early)
 
     def _balance(self) -> None:
         """Read only while there is room for what comes."""

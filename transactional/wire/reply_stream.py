@@ -29,7 +29,9 @@ class ReplyStream(asyncio.Protocol):
         self._parser = ReplyParser()
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._carrier: asyncio.Transport | None = None
         self._paused = False
+        self._refused = False
 
     # -- called by the transport
 
@@ -67,6 +69,8 @@ class ReplyStream(asyncio.Protocol):
     def adopt(self, transport: asyncio.Transport) -> None:
         """Use `transport` from now on, with a fresh parser: nothing read before counts."""
         self.transport = transport
+        # Under TLS this stays the TCP transport, which knows best what became of our octets.
+        self._carrier = self._carrier or transport
         # Paused then means exactly: some octets have not been handed to the kernel.
         transport.set_write_buffer_limits(high=1, low=0)
         self._parser = ReplyParser()
@@ -80,13 +84,18 @@ class ReplyStream(asyncio.Protocol):
     @property
     def has_unsent(self) -> bool:
         """Some of what was written has certainly not reached the peer."""
-        return self._paused
+        return self._paused or self._refused
 
     def write(self, data: bytes | memoryview) -> None:
         """Send octets; StreamError when the connection is known to be gone."""
-        if self.failure is not None or self.transport is None:
+        if self.failure is not None or self.transport is None or self._carrier is None:
             raise StreamError(self.failure or "not connected")
         self.transport.write(data)
+        if self._carrier.is_closing():
+            # The kernel refused these octets; the transport will tell us only later.
+            self._refused = True
+            self._lose("connection lost while writing")
+            raise StreamError(self.failure or "connection lost while writing")
 
     async def reply(self, timeout: float) -> Reply:
         """The next reply. StreamError when the connection ends or `timeout` seconds pass first."""
