@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from config.bulk import Table, write_async
-from transactional import events, queue
+from transactional import events, queue, suppressions
 from transactional.events import NewEvent
-from transactional.models import EventType, Status
+from transactional.models import EventType, Status, SuppressionReason
 from transactional.models.message import REPLY_LIMIT
 
 # From each status, where a recipient may go. A report of a bounce may come after `delivered`, and
@@ -168,6 +168,9 @@ async def flush(
             await cursor.execute(MOVE, _moves(taken), prepare=True)
             moved = {row[0] for row in await cursor.fetchall()}
             told = [_event(outcome) for outcome in taken if outcome.job.id in moved]
+            for outcome in taken:
+                if outcome.job.id in moved and outcome.data.get("category") == "hard":
+                    await cursor.execute(suppressions.ADD, _hard_bounce(outcome))
             tries = [_attempt(outcome, one) for outcome in taken for one in outcome.tries]
             await write_async(
                 cursor, [(ATTEMPTS, tries), (events.TABLE, [events.row(e) for e in told])]
@@ -209,6 +212,17 @@ def _moves(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
         "replies": [o.reply[:REPLY_LIMIT] for o in outcomes],
         "sources": [o.source_id for o in outcomes],
         "olds": [_FROM[o.status] for o in outcomes],
+    }
+
+
+def _hard_bounce(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "account_id": outcome.job.account_id,
+        "address": outcome.job.address.lower(),
+        "reason": str(SuppressionReason.HARD_BOUNCE),
+        "scope": None,
+        "evidence": outcome.reply[:REPLY_LIMIT],
+        "recipient_id": outcome.job.id,
     }
 
 

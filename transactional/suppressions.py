@@ -25,13 +25,13 @@ ORDER BY s.id
 ADD = """
 INSERT INTO transactional_suppression AS s
     (account_id, address, reason, scope, evidence, recipient_id, created_at)
-SELECT a.id, %(address)s, %(reason)s,
+SELECT a.id, %(address)s::text, %(reason)s::text,
        coalesce(%(scope)s::text, CASE %(reason)s::text
            WHEN 'hard_bounce' THEN a.hard_bounce_scope
            WHEN 'complaint' THEN a.complaint_scope
            ELSE 'all' END),
-       %(evidence)s, %(recipient_id)s, now()
-FROM tokens_account a WHERE a.id = %(account_id)s
+       %(evidence)s::text, %(recipient_id)s::uuid, now()
+FROM tokens_account a WHERE a.id = %(account_id)s::bigint
 ON CONFLICT (account_id, address, reason) DO UPDATE SET scope = excluded.scope
 WHERE s.scope = 'marketing' AND excluded.scope = 'all'
 RETURNING xmax = 0

@@ -115,4 +115,4 @@ def _signing_domain(account_id: int, name: str) -> SigningDomain:
         # Accepted, then the domain was removed: it leaves unsigned by it, in the platform's name
         return SigningDomain((), settings.PLATFORM_DOMAIN, settings.PUBLIC_URL)
     base = f"https://{domain.tracking_host}" if domain.tracking_ready else settings.PUBLIC_URL
-    return SigningDomain(tuple(dkim.signing_keys(account_id, name)), domain.return_path_host, base)
+    return SigningDomain(dkim.signing_keys(account_id, name), domain.return_path_host, base)
