@@ -176,7 +176,7 @@ async def _complain(crew: Simulators, delivered: Delivered) -> bool:
         recipient=delivered.recipient,
         to=crew.fbl,
     )
-    return await crew.send(sender=f"feedback@{reports.HOST}", to=crew.fbl, content=report)
+    return await crew.send(sender=reports.FEEDBACK, to=crew.fbl, content=report)
 
 
 async def _open(crew: Simulators, delivered: Delivered) -> bool:

@@ -1,0 +1,106 @@
+"""What a report changes: status, events, suppressions and consent, in one transaction each.
+
+Every effect is idempotent: the same report twice is one event.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from transactional import classify, contacts, events, lifecycle, suppressions
+from transactional.events import NewEvent
+from transactional.models import EventType, Recipient, Status, SuppressionReason
+
+_UUID7 = 0x7 << 76
+_VARIANT = 0b10 << 62
+
+
+def bounced(recipient_id: uuid.UUID, *, status: str, diagnostic: str) -> bool:
+    """A receiver gave the message up. False where that was known, or nobody is meant."""
+    verdict = classify.bounce(status=status, diagnostic=diagnostic)
+    report = lifecycle.Report(
+        recipient_id=recipient_id,
+        status=Status.BOUNCED,
+        reply=diagnostic or status,
+        data={
+            "category": verdict.category,
+            "class": str(verdict.reply_class),
+            "status": status,
+            "reported": True,
+        },
+    )
+    with transaction.atomic():
+        if not lifecycle.apply_report(report):
+            return False
+        if verdict.category == "hard":
+            _suppress(recipient_id, SuppressionReason.HARD_BOUNCE, diagnostic or status)
+    return True
+
+
+def delayed(recipient_id: uuid.UUID, *, status: str, diagnostic: str, report_id: str) -> bool:
+    """A receiver keeps trying on its own: told, and nothing else changes."""
+    data = {"status": status, "response": diagnostic[:1000], "reported": True}
+    event_id = told_once(recipient_id, f"delayed {report_id}")
+    return _append(recipient_id, EventType.DEFERRED, event_id, data)
+
+
+def complained(recipient_id: uuid.UUID, *, evidence: str, data: Mapping[str, Any]) -> bool:
+    """Its reader called the message spam: consent is withdrawn, marketing mail stops.
+
+    Transactional mail goes on, unless the account's complaint_scope says otherwise.
+    """
+    with transaction.atomic():
+        event_id = told_once(recipient_id, "complained")
+        if not _append(recipient_id, EventType.COMPLAINED, event_id, data):
+            return False
+        contacts.unsubscribe(recipient_id, data={"how": "complaint"})
+        _suppress(recipient_id, SuppressionReason.COMPLAINT, evidence)
+    return True
+
+
+def told_once(recipient_id: uuid.UUID, what: str) -> uuid.UUID:
+    """The id of the one event that says `what` of a recipient: a UUIDv7 of the recipient's own
+    moment, so that it lands in the same partition.
+    """
+    digest = hashlib.blake2b(what.encode(), key=recipient_id.bytes, digest_size=10).digest()
+    noise = int.from_bytes(digest, "big")
+    low = (noise >> 12) & ((1 << 62) - 1)
+    moment = recipient_id.int >> 80 << 80
+    return uuid.UUID(int=moment | _UUID7 | (noise & 0xFFF) << 64 | _VARIANT | low)
+
+
+def _append(
+    recipient_id: uuid.UUID, kind: EventType, event_id: uuid.UUID, data: Mapping[str, Any]
+) -> bool:
+    found = (
+        Recipient.objects.filter(pk=recipient_id)
+        .values_list("account_id", "message_id", "message__campaign_id")
+        .first()
+    )
+    if found is None:
+        return False
+    account_id, message_id, campaign_id = found
+    event = NewEvent(
+        id=event_id,
+        account_id=account_id,
+        message_id=message_id,
+        recipient_id=recipient_id,
+        campaign_id=campaign_id,
+        type=kind,
+        at=timezone.now(),
+        data=data,
+    )
+    return events.append([event]) == 1
+
+
+def _suppress(recipient_id: uuid.UUID, reason: SuppressionReason, evidence: str) -> None:
+    account_id, address = Recipient.objects.values_list("account_id", "address").get(
+        pk=recipient_id
+    )
+    suppressions.add(
+        account_id, address, reason=reason, evidence=evidence, recipient_id=recipient_id
+    )

@@ -1,0 +1,144 @@
+"""Reads what came back and says what it means; `effects` acts on it.
+
+Whom a report is about is told by tokens that we signed, never by what the report claims
+(RFC 3464 §4.1, RFC 5965 §8.2: reports are easily forged).
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.utils import timezone
+
+from config.ids import uuid7_time
+from transactional import signing
+from transactional.inbound import effects
+from transactional.wire.arf import Feedback, parse_arf
+from transactional.wire.dsn import DsnRecipient, parse_dsn
+from transactional.wire.header import RawHeader, split_headers, unfold
+from transactional.wire.mime import MimeError
+from transactional.wire.parts import normalise_eol, scan
+from transactional.wire.report import REPORT_MAX
+
+logger = logging.getLogger(__name__)
+
+STALE = timedelta(days=30)  # a report this late is a replay, or of no use any more
+TOKENS_TRIED = 200  # stops a report full of false tokens from costing much
+_VERP = re.compile(rb"\b[bB][A-Za-z2-7]{48}(?=@)")
+_LINK = re.compile(rb"/(o|c|u)/([A-Za-z0-9_\-]{20,8000})")
+
+
+def take(data: bytes, recipient_id: uuid.UUID | None) -> str:
+    """Apply one message that came back; a word for the count of what it was.
+
+    `recipient_id` is from the return-path it was sent to; None: the feedback address. Raises what
+    the database raises: then nothing was applied.
+    """
+    feedback = parse_arf(data)
+    if feedback is not None:
+        return _complaint(data, feedback, recipient_id)
+    if recipient_id is None:
+        return "no report"
+    reports = parse_dsn(data)
+    if not reports:
+        return "auto-reply" if _is_automatic(data) else "no report"
+    if _is_stale(recipient_id):
+        return "stale"
+    return _bounce(data, reports, recipient_id)
+
+
+def _bounce(data: bytes, reports: list[DsnRecipient], recipient_id: uuid.UUID) -> str:
+    """Our mail has one recipient each, so the worst of what a report says is about it."""
+    failed = next((one for one in reports if one.action == "failed"), None)
+    late = next((one for one in reports if one.action == "delayed"), None)
+    if failed is not None:
+        diagnostic = failed.diagnostic or failed.status or "The report gives no reason."
+        new = effects.bounced(recipient_id, status=failed.status, diagnostic=diagnostic)
+        return "bounce" if new else "bounce again"
+    if late is not None:
+        new = effects.delayed(
+            recipient_id,
+            status=late.status,
+            diagnostic=late.diagnostic,
+            report_id=_first(_headers(data), "message-id"),
+        )
+        return "delay" if new else "delay again"
+    return "notice of success"
+
+
+def _complaint(data: bytes, feedback: Feedback, recipient_id: uuid.UUID | None) -> str:
+    if feedback.feedback_type != "abuse":
+        return f"feedback {feedback.feedback_type[:20]!r}"
+    who = recipient_id or _whose(data, feedback)
+    if who is None:
+        return "complaint without our token"
+    if _is_stale(who):
+        return "stale"
+    told = {"user_agent": feedback.user_agent[:200], "feedback_type": feedback.feedback_type}
+    evidence = f"Feedback report by {feedback.user_agent[:200] or 'an unnamed reporter'}"
+    return "complaint" if effects.complained(who, evidence=evidence, data=told) else "again"
+
+
+def _whose(data: bytes, feedback: Feedback) -> uuid.UUID | None:
+    """The recipient whose token the reported mail carries: its return-path, or one of its links."""
+    stated = [feedback.original_mail_from.encode("utf-8", "replace")]
+    stated += [unfold(header.value) for header in feedback.headers]
+    tried = 0
+    for text in (*stated, *_texts(data)):
+        for found in _VERP.finditer(text):
+            tried += 1
+            if (who := signing.read_verp(found[0].decode())) is not None:
+                return who
+        for found in _LINK.finditer(text):
+            tried += 1
+            if (who := _behind_link(found[1], found[2].decode())) is not None:
+                return who
+        if tried > TOKENS_TRIED:
+            break
+    return None
+
+
+def _behind_link(kind: bytes, token: str) -> uuid.UUID | None:
+    if kind == b"c":
+        click = signing.read_click(token)
+        return click.recipient_id if click else None
+    return signing.read_open(token) if kind == b"o" else signing.read_unsubscribe(token)
+
+
+def _texts(data: bytes) -> Iterator[bytes]:
+    """Every text part of a report and of the mail in it, decoded."""
+    try:
+        clean = normalise_eol(data[:REPORT_MAX].replace(b"\0", b""))
+        parts = scan(clean, into_messages=True, lenient=True).parts
+    except MimeError:
+        return
+    for part in parts:
+        if not part.is_container and part.media_type.startswith("text/"):
+            yield part.decoded() or b""
+
+
+def _is_stale(recipient_id: uuid.UUID) -> bool:
+    return timezone.now() - uuid7_time(recipient_id) > STALE
+
+
+def _is_automatic(data: bytes) -> bool:
+    """RFC 3834 §5, and what vacation programs wrote before it."""
+    headers = _headers(data)
+    submitted = _first(headers, "auto-submitted").lower()
+    return bool(submitted and submitted != "no") or any(
+        _first(headers, name) for name in ("x-autoreply", "x-autorespond")
+    )
+
+
+def _headers(data: bytes) -> list[RawHeader]:
+    head = data[:REPORT_MAX].partition(b"\r\n\r\n")[0]
+    return split_headers(head + b"\r\n", strict=False)
+
+
+def _first(headers: list[RawHeader], name: str) -> str:
+    for header in headers:
+        if header.name.lower() == name:
+            return unfold(header.value).decode("utf-8", "replace").strip()[:998]
+    return ""

@@ -1,0 +1,132 @@
+"""The SMTP server of return-paths and feedback loops: takes only what carries a token of ours."""
+
+import asyncio
+import logging
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import psycopg
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+from django.db import connection
+
+from config import certificate
+from transactional import signing
+from transactional.inbound import intake
+from transactional.listener import Door, Listeners
+from transactional.wire.handler import Envelope, Handler, ServerConfig
+from transactional.wire.reply import Reply
+
+logger = logging.getLogger(__name__)
+
+THREADS = 2
+SIZE_LIMIT = 10 * 1024 * 1024  # a report quotes the mail it is about
+RCPT_LIMIT = 20  # a report has one; stops one message from costing many look-ups
+TELL_EVERY = 300.0  # seconds between two lines of what was counted
+FEEDBACK = "fbl"
+_RETURN_PATH_HOST = re.compile(r"b\d{1,19}\.[a-z0-9.\-]{3,240}")
+_UNKNOWN = Reply(550, "5.1.1", ("Nobody here by that name",))
+_TAKEN = Reply(250, "2.0.0", ("Thank you",))
+_LATER = Reply(451, "4.3.0", ("The report cannot be stored now, try again later",))
+
+
+class Intake(Handler):
+    """Answers 250 once what a report changes is committed. Sends nothing, ever."""
+
+    checks_rcpt: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
+        #: What became of the mail, by word; told in the log every TELL_EVERY seconds.
+        self.counted: Counter[str] = Counter()
+
+    async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:
+        """Only return-paths that we signed, and the feedback address."""
+        if is_feedback(address) or signing.read_verp(address.rpartition("@")[0]) is not None:
+            return None
+        self.counted["unknown address"] += 1
+        return _UNKNOWN
+
+    async def message(self, envelope: Envelope) -> Reply:
+        """Read and apply in a thread with a database connection of its own."""
+        loop = asyncio.get_running_loop()
+        try:
+            words = await loop.run_in_executor(self._pool, _take, envelope)
+        except (DjangoDatabaseError, psycopg.Error):
+            logger.exception("a report could not be stored")
+            return _LATER
+        self.counted.update(words)
+        return _TAKEN
+
+    def tell(self) -> None:
+        """One line in the log, where there is something to tell."""
+        if self.counted:
+            told = ", ".join(f"{word} {n}" for word, n in sorted(self.counted.items()))
+            logger.info("reports so far: %s", told)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False)
+
+
+def is_feedback(address: str) -> bool:
+    """Whether an address is where feedback loops report to."""
+    local, _, domain = address.lower().rpartition("@")
+    ours = domain == settings.MAIL_HOST.lower() or _RETURN_PATH_HOST.fullmatch(domain)
+    return local == FEEDBACK and bool(ours)
+
+
+def _take(envelope: Envelope) -> list[str]:
+    try:
+        return _take_each(envelope)
+    except (DjangoDatabaseError, psycopg.Error):
+        # The connection may be one that the database has dropped since: once more, on a new one
+        connection.close()
+    try:
+        return _take_each(envelope)
+    except (DjangoDatabaseError, psycopg.Error):
+        connection.close()
+        raise
+
+
+def _take_each(envelope: Envelope) -> list[str]:
+    return [
+        intake.take(envelope.data, signing.read_verp(address.rpartition("@")[0]))
+        for address in envelope.rcpts
+    ]
+
+
+async def serve(told: asyncio.Event) -> None:
+    """Listen on INBOUND_PORT until told to stop."""
+    files = certificate.given_or_own(
+        cert=settings.SMTP_TLS_CERT,
+        key=settings.SMTP_TLS_KEY,
+        directory=Path(settings.DATA_DIR) / "tls",
+        names=[settings.SMTP_HOSTNAME],
+    )
+    config = ServerConfig(
+        hostname=settings.MAIL_HOST,
+        banner="ESMTP Postino",
+        size_limit=SIZE_LIMIT,
+        rcpt_limit=RCPT_LIMIT,
+        tls_context=files.server_context(),
+        bare_newline="normalise",  # other people's report writers
+    )
+    handler = Intake()
+    listeners = Listeners()
+    port = await listeners.open(Door(settings.BIND, settings.INBOUND_PORT, config, handler))
+    logger.info("inbound listens on %s:%d", settings.BIND, port)
+    try:
+        while not told.is_set():
+            try:
+                async with asyncio.timeout(TELL_EVERY):
+                    await told.wait()
+            except TimeoutError:
+                handler.tell()
+    finally:
+        await listeners.close()
+        handler.tell()
+        handler.close()
