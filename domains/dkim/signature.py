@@ -1,4 +1,4 @@
-"""The only place for DKIM signing (RFC 6376, RFC 8463): relaxed/relaxed, RSA-2048 and Ed25519.
+"""Canonical forms and signatures: relaxed/relaxed, RSA-2048 and Ed25519 (RFC 6376 §3.4, RFC 8463).
 
 The body is hashed once for all keys; canonical forms are made by whole-buffer operations.
 """

@@ -3,7 +3,6 @@
 Parsing an RSA key costs 38 ms with its checks and 10 µs without; ours are checked when minted.
 """
 
-import asyncio
 import base64
 import re
 import secrets
@@ -13,19 +12,19 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.db import close_old_connections, transaction
+from django.db import transaction
 
 from config import keyring
-from domains.dkim import SigningKey
+from domains.dkim.signature import SigningKey
 from domains.models import DkimKey, Domain, DomainState
 
 RSA_BITS = 2048  # 1024 is refused by large receivers; 4096 does not fit one TXT string well
-FRESH = 3.0  # seconds a domain's keys are kept: a revoked key signs no longer than that
+FRESH = 1.0  # seconds a domain's keys are kept: a revoked key signs no longer than that
 KEPT = 20_000  # domains kept before the cache is emptied: bounds memory with many tenants
 NONCE = 12  # octets (NIST SP 800-38D §8.2)
 
 _parsed: dict[int, SigningKey] = {}
-_by_domain: dict[int | tuple[int, str], tuple[float, tuple[SigningKey, ...]]] = {}
+_by_domain: dict[tuple[int, str], tuple[float, tuple[SigningKey, ...]]] = {}
 
 
 class KeyUnreadable(Exception):
@@ -110,20 +109,21 @@ def unseal(sealed: bytes, *, context: bytes) -> bytes:
         raise KeyUnreadable("the stored key was altered") from err
 
 
-def signing_keys(domain: int | tuple[int, str]) -> tuple[SigningKey, ...]:
-    """The keys that sign for a domain, given by its id or by (account id, name); RSA first.
+def signing_keys(account_id: int, name: str) -> tuple[SigningKey, ...]:
+    """The keys that sign for a domain of an account, RSA first.
 
     At most `FRESH` seconds old. Of a domain whose records broke, only keys that DNS still
     publishes sign, unless none is left. An unknown domain has none. Raises KeyUnreadable.
     """
-    kept = _kept(domain)
-    return _load(domain) if kept is None else kept
-
-
-async def signing_keys_async(domain: int | tuple[int, str]) -> tuple[SigningKey, ...]:
-    """The same from inside an event loop: what is kept is returned at once, else by a thread."""
-    kept = _kept(domain)
-    return await asyncio.to_thread(_load_in_thread, domain) if kept is None else kept
+    now = time.monotonic()
+    hit = _by_domain.get((account_id, name))
+    if hit and now - hit[0] < FRESH:
+        return hit[1]
+    if len(_by_domain) >= KEPT:
+        _by_domain.clear()
+    found = _load(account_id, name)
+    _by_domain[account_id, name] = (now, found)
+    return found
 
 
 def forget() -> None:
@@ -132,30 +132,14 @@ def forget() -> None:
     _parsed.clear()
 
 
-def _kept(domain: int | tuple[int, str]) -> tuple[SigningKey, ...] | None:
-    hit = _by_domain.get(domain)
-    return hit[1] if hit and time.monotonic() - hit[0] < FRESH else None
-
-
-def _load_in_thread(domain: int | tuple[int, str]) -> tuple[SigningKey, ...]:
-    close_old_connections()
-    return _load(domain)
-
-
-def _load(domain: int | tuple[int, str]) -> tuple[SigningKey, ...]:
+def _load(account_id: int, name: str) -> tuple[SigningKey, ...]:
     """Read a domain's active keys and parse those not seen before."""
-    rows = DkimKey.objects.filter(active=True).order_by("-algorithm", "pk").select_related("domain")
-    if isinstance(domain, int):
-        rows = rows.filter(domain_id=domain)
-    else:
-        rows = rows.filter(domain__account_id=domain[0], domain__name=domain[1])
-    keys = list(rows)
+    rows = DkimKey.objects.filter(
+        active=True, domain__account_id=account_id, domain__name=name
+    ).select_related("domain")
+    keys = list(rows.order_by("-algorithm", "pk"))  # rsa before ed25519
     published = [key for key in keys if _published(key)]
-    found = tuple(_parse(key) for key in published or keys)
-    if len(_by_domain) >= KEPT:
-        _by_domain.clear()
-    _by_domain[domain] = (time.monotonic(), found)
-    return found
+    return tuple(_parse(key) for key in published or keys)
 
 
 def _published(key: DkimKey) -> bool:

@@ -1,0 +1,54 @@
+"""Keys: minted, sealed, parsed, revoked; one account's never sign for another's."""
+
+import pytest
+
+from domains import dkim
+from domains.dkim.keys import seal, unseal
+from domains.models import DkimKey, Domain, DomainState
+from tests.cast import Cast
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    dkim.forget()
+
+
+def test_a_domain_gets_two_keys_under_its_accounts_selectors(cast: Cast) -> None:
+    keys = list(DkimKey.objects.filter(domain__account=cast.account).order_by("selector"))
+    number = cast.account.pk
+    assert [key.selector for key in keys] == [f"p{number}e1", f"p{number}r1"]
+    again = dkim.create_keys(keys[0].domain)
+    assert [key.selector for key in again] == [f"p{number}r2", f"p{number}e2"]
+
+
+def test_private_keys_are_not_readable_in_the_row(cast: Cast) -> None:
+    raw = bytes(DkimKey.objects.get(algorithm="ed25519", domain__account=cast.account).private_key)
+    assert len(raw) > 60 and not raw.startswith(b"0")
+    with pytest.raises(dkim.KeyUnreadable):
+        unseal(raw, context=b"another row")
+
+
+@pytest.mark.parametrize("broken", [b"", b"\xff" + b"x" * 60, b"\x01short"])
+def test_what_does_not_open_says_so(broken: bytes) -> None:
+    with pytest.raises(dkim.KeyUnreadable):
+        unseal(broken, context=b"row")
+    assert unseal(seal(b"secret", context=b"row"), context=b"row") == b"secret"
+
+
+def test_signing_keys_are_the_active_ones_rsa_first(cast: Cast) -> None:
+    found = dkim.signing_keys(cast.account.pk, "shop.example")
+    assert [key.algorithm for key in found] == ["rsa", "ed25519"]
+    assert dkim.signing_keys(cast.other_account.pk, "shop.example") == ()
+    DkimKey.objects.filter(algorithm="rsa").update(active=False)
+    dkim.forget()
+    found = dkim.signing_keys(cast.account.pk, "shop.example")
+    assert [key.algorithm for key in found] == ["ed25519"]
+
+
+def test_of_a_broken_domain_the_published_key_keeps_signing(cast: Cast) -> None:
+    host = f"p{cast.account.pk}r1._domainkey.shop.example"
+    Domain.objects.of(cast.account).update(
+        state=DomainState.BROKEN, findings=[{"host": host, "status": "ok"}]
+    )
+    found = dkim.signing_keys(cast.account.pk, "shop.example")
+    assert [key.algorithm for key in found] == ["rsa"]
