@@ -59,6 +59,7 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._closing = False
         self._stopping = False
         self._handshaking = False
+        self._eof = False
         self._early = b""
         self._write_paused = False
         self._seen = 0.0  # when the peer last got something done
@@ -93,6 +94,12 @@ class SmtpServerProtocol(asyncio.Protocol):
             self._act(session.feed(data))
         self._note_progress(session, was_in_data)
         self._balance()
+
+    def eof_received(self) -> bool:
+        # A peer that half-closed still wants the answer that is being worked on.
+        self._eof = True
+        # TLS cannot stay half-open.
+        return self.busy and self._session is not None and not self._session.tls
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -167,6 +174,8 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._act(action)
         self._note_progress(session, False)
         self._balance()
+        if self._eof and self._task is None and self._transport is not None:
+            self._transport.close()
 
     async def _take_message(self, session: ServerSession, envelope: Envelope) -> Action | None:
         try:

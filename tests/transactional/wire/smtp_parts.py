@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from transactional.wire.handler import Auth, Envelope, Handler, Refusal, ServerConfig
+from transactional.wire.outcome import Outcome, TlsPolicy
 from transactional.wire.protocol import SmtpServerProtocol
 from transactional.wire.reply import Reply
+from transactional.wire.session import Session
 
 
 def server_context(folder: Path, name: str = "mx.example") -> ssl.SSLContext:
@@ -152,3 +155,25 @@ async def scripted(*plays: Play) -> AsyncIterator[tuple[int, list[Script]]]:
         yield server.sockets[0].getsockname()[1], scripts
     finally:
         server.close()
+
+
+MESSAGE = b"Subject: x\r\n\r\n.dot first\r\nbody\r\n"
+
+
+async def yes() -> bool:
+    return True
+
+
+async def connect(port: int, **options: Any) -> Session:
+    options.setdefault("tls", TlsPolicy.OFF)
+    return await Session.connect("127.0.0.1", port, ehlo="out.example", **options)
+
+
+async def deliver(session: Session, **options: Any) -> Outcome:
+    wanted: dict[str, Any] = {
+        "mail_from": "a@b.example",
+        "rcpt": "c@d.example",
+        "data": MESSAGE,
+        "before_dot": yes,
+    }
+    return await session.deliver(**(wanted | options))
