@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import secrets
 import shutil
 import stat
@@ -128,7 +129,7 @@ def _quiet(argv: list[str], uid: int) -> int | None:
 
 def _readable_copy(package: Path) -> Path:
     version = importlib.metadata.version(WHEEL)
-    copy = _SHARED / f"postino-pg18-{short_hash(package)}-{version}"
+    copy = _SHARED / f"postino-pg18-{version}-{platform.machine()}"
     programs = copy / _MODULE / "pginstall18" / "bin"
     if not copy.exists():
         half = _SHARED / f"{copy.name}.{secrets.token_hex(4)}"

@@ -67,7 +67,7 @@ def _run(supervisor: Supervisor, data_dir: Path, *, demo: bool) -> None:
     shape: Settings = settings
     supervisor.start(children(shape, env, stage=Stage.SANDBOX))
     if demo:
-        supervisor.once("demo", [*manage, "account", "demo"], env)
+        supervisor.once("demo", [*manage, "demo"], env)
     for stage in (Stage.WORK, Stage.DOORS):
         supervisor.start(children(shape, env, stage=stage))
     if demo:
