@@ -12,18 +12,21 @@ _HIDDEN = (
     "head,style,script,title,template,noscript,svg,[hidden],"
     "[style*='display:none' i],[style*='display: none' i],[style*='mso-hide:all' i]"
 )
-# Private-use characters stand for layout while white space is being folded.
+# Private-use characters stand for layout while white space is being folded. All marks begin with
+# the same one, so that looking for them is looking for one character.
 _LINE = "\ue000"  # a block ends; many of them are still one line end
-_BR = "\ue001"  # a line end that was asked for; two make a paragraph
-_GAP = "\ue002"  # a paragraph ends
-_MARKS = f"{_LINE}{_BR}{_GAP}"
-_LINES = "div,tr,dt,dd,address,section,article,header,footer,center,caption,figure"
-_PARAGRAPHS = "p,h1,h2,h3,h4,h5,h6,ul,ol,blockquote,pre,table,hr"
-_INVISIBLE = re.compile("[\u034f\u00ad\u200b\u200c\u2060\ufeff]+")
+_BR = "\ue000\ue001"  # a line end that was asked for; two make a paragraph
+_GAP = "\ue000\ue002"  # a paragraph ends
+# Marks before these tags go into the source: much cheaper than nodes put into the tree. Where the
+# parser moves text out of a table, only tags that cannot stand there either are marked so.
+_MARKED = re.compile(r"<(br|/?p|/?h[1-6]|/div|li|/li|/td|/th)(?=[ \t\r\n\f/>])", re.IGNORECASE)
+_MARK_OF = {"br": _BR, "/td": " ", "/th": " ", "/div": _LINE, "li": _LINE, "/li": _LINE}
+_LINES = "tr,dt,dd,address,section,article,header,footer,center,caption,figure"
+_PARAGRAPHS = "ul,ol,blockquote,pre,table,hr"
+_INVISIBLE = "\u034f\u00ad\u200b\u200c\u2060\ufeff"
 # A joiner holds an emoji together; beside a space it is filling.
-_LOOSE_JOINER = re.compile(rf"(?<=[\s{_MARKS}])\u200d+|\u200d+(?=[\s{_MARKS}]|$)")
-_LAYOUT = re.compile(f"[{_MARKS}][ {_MARKS}]*+")
-_BR_TAG = re.compile(r"<[bB][rR](?=[ \t\r\n\f/>])")
+_LOOSE_JOINER = re.compile(r"(?<=[\s\ue000-\ue002])\u200d+|\u200d+(?=[\s\ue000]|$)")
+_LAYOUT = re.compile(r"\ue000[ \ue000-\ue002]*+")
 _ANY_TAG = re.compile(r"<(?:!--(?:.*?-->|.*+)|[!/?a-zA-Z][^>]*+>?)", re.DOTALL)
 _OPENED = re.compile(
     r"<(/?)(?!(?:br|img|hr|meta|link|input|col|area|base|wbr)\b)[a-zA-Z]", re.IGNORECASE
@@ -42,8 +45,7 @@ def html_to_text(html: str) -> str:
     html = html[:HTML_MAX]
     if html.count("<") > _DEPTH_MAX and _is_too_deep(html):
         return _tidy(unescape(_ANY_TAG.sub(" ", html)))
-    # A mark before the tag: cheaper than one node more in the tree for every line.
-    body = LexborHTMLParser(_BR_TAG.sub(f"{_BR}<br", html)).body
+    body = LexborHTMLParser(_MARKED.sub(_mark, html)).body
     if body is None:
         return ""
     # Descendants first: removing a node frees what is inside it.
@@ -53,17 +55,18 @@ def html_to_text(html: str) -> str:
         image.insert_before(image.attributes.get("alt") or "")
     for link in body.css("a[href]"):
         _spell_out(link)
-    for cell in body.css("td,th"):
-        cell.insert_after(" ")
     for item in body.css("li"):
-        item.insert_before(f"{_LINE}- ")
-        item.insert_after(_LINE)
+        item.insert_before("- ")
     for node in body.css(_LINES):
         node.insert_after(_LINE)
     for node in body.css(_PARAGRAPHS):
         node.insert_before(_GAP)
         node.insert_after(_GAP)
     return _tidy(body.text())
+
+
+def _mark(tag: re.Match[str]) -> str:
+    return _MARK_OF.get(tag[1].lower(), _GAP) + tag[0]
 
 
 def _spell_out(link: LexborNode) -> None:
@@ -80,12 +83,11 @@ def _spell_out(link: LexborNode) -> None:
 
 def _tidy(text: str) -> str:
     """Fold white space as a browser does, then turn the layout marks into line ends."""
-    text = _INVISIBLE.sub("", text)
+    for character in _INVISIBLE:
+        text = text.replace(character, "")
     if "\u200d" in text:
         text = _LOOSE_JOINER.sub("", text)
-    text = " ".join(text.split())
-    for mark in _MARKS:
-        text = text.replace(f" {mark}", mark)
+    text = " ".join(text.split()).replace(f" {_LINE}", _LINE)
     text = _LAYOUT.sub(_line_end, text).strip()
     return text + "\n" if text else ""
 
