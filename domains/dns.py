@@ -1,0 +1,237 @@
+"""The only place that asks DNS. It never raises for what DNS does: a status says how it went.
+
+Route facts follow RFC 5321 §5.1 and RFC 7505 (null MX).
+"""
+
+import asyncio
+import ipaddress
+import random
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.resolver
+from django.conf import settings
+
+OK = "ok"
+NXDOMAIN = "nxdomain"
+NODATA = "nodata"
+SERVFAIL = "servfail"
+TIMEOUT = "timeout"
+NULL_MX = "null_mx"
+
+ONE_TRY = 2.0  # seconds for one server
+LIFETIME = 5.0  # seconds for one question over all servers and tries
+MAX_TTL = 300  # seconds; longer answers are asked again, so that a moved MX is found soon
+NEGATIVE_TTL = 30.0  # seconds for "no such name" and "no such record"
+FAILED_TTL = 5.0  # seconds for SERVFAIL and silence: not every message waits for them anew
+MAX_HOSTS = 10  # exchangers looked at: a domain with a hundred of them stops there
+MAX_ADDRESSES = 10  # addresses of one host
+KEPT = 20_000  # answers kept before the oldest half goes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What DNS says of a name and type: records as text, without the final dot of names.
+
+    `status` is ok, nxdomain, nodata, servfail or timeout; `ttl` in seconds.
+    """
+
+    status: str
+    records: tuple[str, ...] = ()
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailHost:
+    """One mail exchanger with its addresses, IPv4 first."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailHosts:
+    """Where a domain takes mail, in the order to try; `status` may also be null_mx."""
+
+    status: str
+    hosts: tuple[MailHost, ...] = ()
+
+
+_kept: dict[tuple[str, str, tuple[str, ...], int], tuple[float, Answer]] = {}
+
+
+def forget() -> None:
+    """Drop kept answers: for tests."""
+    _kept.clear()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The sync façade: run one of this module's coroutines to its end, outside any loop."""
+    return asyncio.run(work)
+
+
+async def query(
+    name: str, rdtype: str, *, servers: tuple[str, ...] = (), port: int | None = None
+) -> Answer:
+    """Ask the given servers, or the configured ones, now. At most `LIFETIME` seconds."""
+    try:
+        asked = dns.name.from_text(name)
+        resolver = _resolver(servers or tuple(settings.DNS_SERVERS), port or settings.DNS_PORT)
+        found = await resolver.resolve(asked, rdtype, raise_on_no_answer=False, search=False)
+    except dns.resolver.NXDOMAIN:
+        return Answer(NXDOMAIN)
+    except dns.exception.Timeout:
+        return Answer(TIMEOUT)
+    except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, UnicodeError):
+        return Answer(NXDOMAIN)  # no such name can exist
+    except (dns.exception.DNSException, OSError, ValueError):
+        return Answer(SERVFAIL)
+    if found.rrset is None:
+        return Answer(NODATA)
+    texts = tuple(_text(rdata) for rdata in found.rrset)
+    return Answer(OK, texts, found.rrset.ttl)
+
+
+async def txt(name: str) -> Answer:
+    """TXT records, the strings of each joined."""
+    return await query(name, "TXT")
+
+
+async def mx(name: str) -> Answer:
+    """MX records as `preference host`."""
+    return await query(name, "MX")
+
+
+async def a(name: str) -> Answer:
+    """IPv4 addresses."""
+    return await query(name, "A")
+
+
+async def aaaa(name: str) -> Answer:
+    """IPv6 addresses."""
+    return await query(name, "AAAA")
+
+
+async def cname(name: str) -> Answer:
+    """The alias a name is, not followed."""
+    return await query(name, "CNAME")
+
+
+async def ptr(address: str) -> Answer:
+    """Names of an IP address (RFC 1035 §3.5, RFC 3596 §2.5)."""
+    return await query(ipaddress.ip_address(address).reverse_pointer, "PTR")
+
+
+async def addresses(name: str) -> Answer:
+    """IPv4 and IPv6 addresses together, asked now."""
+    return _both(*await asyncio.gather(a(name), aaaa(name)))
+
+
+async def host_addresses(
+    host: str, *, servers: tuple[str, ...] = (), port: int | None = None
+) -> tuple[str, ...]:
+    """A host's addresses, IPv4 first, kept for their TTL; empty where there are none now."""
+    return (await _host(host, servers, port)).records
+
+
+async def mail_hosts(
+    domain: str, *, servers: tuple[str, ...] = (), port: int | None = None
+) -> MailHosts:
+    """The exchangers of a domain by preference, equals in random order (RFC 5321 §5.1).
+
+    A domain without MX is its own exchanger if it has an address. Answers are kept for their
+    TTL. Status ok with hosts that have no address means just that.
+    """
+    found = await _kept_query(domain, "MX", servers, port)
+    if found.status == NODATA:
+        own = await _host(domain, servers, port)
+        return MailHosts(own.status, _hosts([domain], [own]))
+    if found.status != OK:
+        return MailHosts(found.status)
+    ranked = []
+    for record in found.records:
+        preference, _, host = record.partition(" ")
+        ranked.append((int(preference), random.random(), host))  # noqa: S311 — spreads load only
+    if all(host in ("", ".") for _, _, host in ranked):
+        return MailHosts(NULL_MX)
+    names = [host for _, _, host in sorted(ranked) if host not in ("", ".")][:MAX_HOSTS]
+    answers = await asyncio.gather(*(_host(name, servers, port) for name in names))
+    failed = [found.status for found in answers if found.status in (SERVFAIL, TIMEOUT)]
+    if failed and not any(found.records for found in answers):
+        return MailHosts(failed[0])
+    return MailHosts(OK, _hosts(names, answers))
+
+
+def _hosts(names: list[str], answers: list[Answer]) -> tuple[MailHost, ...]:
+    pairs = zip(names, answers, strict=True)
+    return tuple(MailHost(name, found.records) for name, found in pairs if found.status == OK) or (
+        tuple(MailHost(name, ()) for name in names)
+    )
+
+
+async def _host(host: str, servers: tuple[str, ...], port: int | None) -> Answer:
+    """Both kinds of address of a host, from what is kept where it is fresh."""
+    return _both(
+        *await asyncio.gather(
+            _kept_query(host, "A", servers, port), _kept_query(host, "AAAA", servers, port)
+        )
+    )
+
+
+def _both(four: Answer, six: Answer) -> Answer:
+    """One answer from A and AAAA: found where either is, failed only where nothing was found."""
+    records = (*four.records, *six.records)[:MAX_ADDRESSES]
+    if records:
+        return Answer(OK, records, min(x.ttl for x in (four, six) if x.records))
+    for status in (TIMEOUT, SERVFAIL, NODATA):
+        if status in (four.status, six.status):
+            return Answer(status)
+    return Answer(NXDOMAIN)
+
+
+async def _kept_query(name: str, rdtype: str, servers: tuple[str, ...], port: int | None) -> Answer:
+    """`query`, with answers kept for their TTL within bounds."""
+    key = (name.lower(), rdtype, servers, port or 0)
+    now = time.monotonic()
+    hit = _kept.get(key)
+    if hit and now < hit[0]:
+        return hit[1]
+    found = await query(name, rdtype, servers=servers, port=port)
+    lasting = {OK: float(min(found.ttl, MAX_TTL)), NXDOMAIN: NEGATIVE_TTL, NODATA: NEGATIVE_TTL}
+    if len(_kept) >= KEPT:
+        for old in list(_kept)[: KEPT // 2]:
+            del _kept[old]
+    _kept[key] = (now + lasting.get(found.status, FAILED_TTL), found)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _resolver(servers: tuple[str, ...], port: int) -> dns.asyncresolver.Resolver:
+    """A resolver of these servers; without any, of the system's. It keeps no sockets open."""
+    resolver = dns.asyncresolver.Resolver(configure=not servers)
+    if servers:
+        resolver.nameservers = list(servers)
+    resolver.port = port
+    resolver.timeout = ONE_TRY
+    resolver.lifetime = LIFETIME
+    return resolver
+
+
+def _text(rdata: Any) -> str:
+    """A record as text. Whatever octets a TXT record holds, the result is printable Unicode."""
+    if rdata.rdtype == dns.rdatatype.TXT:
+        return b"".join(rdata.strings).decode("utf-8", "replace")
+    if rdata.rdtype == dns.rdatatype.MX:
+        host = rdata.exchange.to_text()
+        return f"{rdata.preference} {host.rstrip('.').lower() or '.'}"
+    text: str = rdata.to_text()
+    return text.rstrip(".").lower()
