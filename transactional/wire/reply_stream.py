@@ -61,8 +61,7 @@ class ReplyStream(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if not self._replies:
-            self._wake()
+        self._wake()
 
     # -- called by the session
 
@@ -112,7 +111,9 @@ class ReplyStream(asyncio.Protocol):
         view = memoryview(data)
         for start in range(0, len(view), BLOCK_BYTES):
             if start and self._paused:
-                await self._until(lambda: not self._paused, timeout)
+                await self._until(lambda: not self._paused or bool(self._replies), timeout)
+            if self._replies:
+                raise StreamError("the peer spoke during the content")
             self.write(view[start : start + BLOCK_BYTES])
 
     async def _until(self, ready: Callable[[], bool], timeout: float) -> None:

@@ -11,7 +11,6 @@ from transactional.wire.reply import Reply
 from transactional.wire.server_auth import MAX_AUTH_LINE, Authentication
 from transactional.wire.server_state import (
     Action,
-    CheckPassword,
     CheckRcpt,
     Close,
     Conversation,
@@ -253,6 +252,3 @@ class ServerSession:
                 return Reply(554, "5.6.0", ("Bare CR or LF in the message",))
             return _ANY_NEWLINE.sub(b"\r\n", content)
         return content
-
-
-__all__ = ["CheckPassword", "CheckRcpt", "Close", "ServerSession", "StartTls", "TakeMessage"]

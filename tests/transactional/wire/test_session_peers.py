@@ -130,6 +130,28 @@ def test_drop_in_mid_content_is_certain(run: Run) -> None:
     run(go_reply())
 
 
+@pytest.mark.parametrize("early", ["250 thanks", "552 5.3.4 too much"])
+def test_a_reply_before_the_dot_is_not_the_answer_to_it(run: Run, early: str) -> None:
+    async def play(script: Script) -> None:
+        await script.greet(*PIPED, "SIZE 90000000")
+        await script.hear(3)
+        await script.say(*OK)
+        await script.reader.readexactly(300_000)
+        await script.say(early)
+        while await script.reader.read(1_000_000):
+            pass
+
+    async def go() -> None:
+        async with scripted(play) as (port, _):
+            session = await connect(port)
+            outcome = await deliver(session, data=b"x" * 30_000_000)
+            assert outcome.stage is Stage.BODY and not outcome.uncertain and not outcome.accepted
+            assert (outcome.reply is not None) == early.startswith("5")
+            assert not session.is_usable
+
+    run(go())
+
+
 def test_replies_octet_by_octet(run: Run) -> None:
     async def play(script: Script) -> None:
         async def slowly(text: bytes) -> None:
