@@ -1,5 +1,11 @@
 """The URLs of this porch."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from analytics.views import tracking
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("o/<path:name>", tracking.pixel, name="pixel"),
+    path("c/<path:token>", tracking.click, name="click"),
+    path("u/<str:token>", tracking.unsubscribe, name="unsubscribe"),
+]

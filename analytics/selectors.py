@@ -1,0 +1,45 @@
+"""Reading the counters: a campaign's numbers per day and in sum."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Sum
+
+from analytics.models import CampaignDay
+from analytics.stats import COUNTERS, Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The numbers of one UTC day."""
+
+    day: date
+    numbers: Numbers
+
+
+def totals(account_id: int, campaign_ids: Iterable[int]) -> dict[int, Numbers]:
+    """All-time numbers of each campaign of the account, in one query; zeros where none are."""
+    wanted = list(campaign_ids)
+    rows = (
+        CampaignDay.objects.of(account_id)
+        .filter(campaign_id__in=wanted)
+        .values("campaign_id")
+        .annotate(**{f"sum_{name}": Sum(name) for name in COUNTERS})
+    )
+    found = {
+        row["campaign_id"]: Numbers(**{name: int(row[f"sum_{name}"]) for name in COUNTERS})
+        for row in rows
+    }
+    return {pk: found.get(pk, Numbers()) for pk in wanted}
+
+
+def days(account_id: int, campaign_id: int, *, since: date, until: date) -> list[Day]:
+    """The days of a campaign that have numbers, oldest first; both ends included."""
+    rows = (
+        CampaignDay.objects.of(account_id)
+        .filter(campaign_id=campaign_id, day__gte=since, day__lte=until)
+        .order_by("day")
+        .values("day", *COUNTERS)
+    )
+    return [Day(row["day"], Numbers(**{name: row[name] for name in COUNTERS})) for row in rows]

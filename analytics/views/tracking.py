@@ -1,0 +1,123 @@
+"""What readers' mail programs and browsers ask for: pixel, links, unsubscribe page.
+
+The pixel and the links need no database, no broker and no session; they set no cookie and tell a
+guesser nothing.
+"""
+
+import re
+from urllib.parse import quote, urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from analytics import spool
+from config.client import client_address
+from transactional import contacts, signing
+
+# 1 × 1, transparent
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
+)
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+LOST_LINK = (
+    b'<!doctype html><html lang="en"><meta charset="utf-8"><title>Link not found</title>'
+    b"<h1>This link does not lead anywhere</h1>"
+    b"<p>It may have been cut or changed on its way. Open it from the message again.</p></html>"
+)
+# Left alone in a Location: all of printable ASCII, so that the target is the one that was written
+_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
+_DROPPED_BY_BROWSERS = re.compile(r"[\t\r\n]")
+
+
+def _plain(response: HttpResponse) -> HttpResponse:
+    """Headers of an answer that is nobody's page: not kept, not framed, telling no one."""
+    response.headers["Cache-Control"] = "no-store, max-age=0"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    response.headers["Content-Security-Policy"] = NOTHING
+    return response
+
+
+@require_safe
+def pixel(request: HttpRequest, name: str) -> HttpResponse:
+    """`/o/<token>.gif`: always the same picture; a GET of one that is ours is a hit."""
+    recipient_id = signing.read_open(name.removesuffix(".gif")) if name.endswith(".gif") else None
+    if recipient_id is not None and request.method == "GET":
+        spool.add(
+            spool.new_hit(
+                "open",
+                recipient_id,
+                ip=client_address(request),
+                user_agent=request.META.get("HTTP_USER_AGENT", ""),
+            )
+        )
+    return _plain(HttpResponse(PIXEL, content_type="image/gif"))
+
+
+@require_safe
+def click(request: HttpRequest, token: str) -> HttpResponse:
+    """`/c/<token>`: 302 to the target that the token carries; 404 unless it is exactly ours."""
+    found = signing.read_click(token)
+    if found is None:
+        return _plain(HttpResponse(LOST_LINK, status=404))
+    if request.method == "GET":
+        spool.add(
+            spool.new_hit(
+                "click",
+                found.recipient_id,
+                ip=client_address(request),
+                user_agent=request.META.get("HTTP_USER_AGENT", ""),
+                link_index=found.link_index,
+                url=found.url,
+            )
+        )
+    return _plain(HttpResponse(status=302, headers={"Location": location(found.url)}))
+
+
+def location(url: str) -> str:
+    """A target as a Location header may hold it (RFC 9110 §10.2.2): ASCII, else as it was written.
+
+    A browser does the same to a link it follows: tabs and line ends fall out, spaces and what is
+    not ASCII are percent-encoded as UTF-8, a host name becomes A-labels.
+    """
+    url = _DROPPED_BY_BROWSERS.sub("", url)
+    try:
+        host = urlsplit(url).hostname or ""
+        if not host.isascii():
+            place = url.lower().index(host)
+            url = url[:place] + host.encode("idna").decode() + url[place + len(host) :]
+    except ValueError:
+        pass  # not a host that DNS could know: percent-encoded like the rest
+    return quote(url, safe=_SAFE)
+
+
+@csrf_exempt  # RFC 8058 §3.2: mail providers post here without a cookie or a page before
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """`/u/<token>`: GET asks, so that scanners change nothing; POST unsubscribes, at once."""
+    recipient_id = signing.read_unsubscribe(token)
+    found = None if recipient_id is None else contacts.unsubscribed(recipient_id)
+    if recipient_id is None or found is None:
+        return _page(request, "lost", status=404)
+    address, done = found
+    if request.method != "POST":
+        return _page(request, "done" if done else "ask", address=address)
+    if request.POST.get("List-Unsubscribe") != "One-Click":
+        return _page(request, "done" if done else "ask", address=address, status=400)
+    contacts.unsubscribe(recipient_id, data={"source": "link"})
+    return _page(request, "done", address=address)
+
+
+def _page(
+    request: HttpRequest, state: str, *, address: str = "", status: int = 200
+) -> HttpResponse:
+    context = {"state": state, "address": address}
+    response = render(request, "analytics/unsubscribe.html", context, status=status)
+    add_never_cache_headers(response)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
