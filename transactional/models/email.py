@@ -1,11 +1,25 @@
 """What is said: emails, their immutable versions, and the campaigns numbers are kept for."""
 
+from typing import Any, ClassVar
+
 from django.db import models
 from django.utils import timezone
 
 from tokens.models import Account, SmtpCredential
 from tokens.models.account import OfAccount
 from transactional.models.enums import Kind, Lane
+
+
+class CampaignQuerySet(OfAccount):
+    """Queries over campaigns, and the opening of a token's."""
+
+    def open_for(self, credential: SmtpCredential) -> "Campaign":
+        """The campaign of an SMTP token, opened with it."""
+        found, _ = self.get_or_create(
+            smtp_credential=credential,
+            defaults={"account_id": credential.account_id, "name": credential.campaign_name},
+        )
+        return found  # type: ignore[no-any-return]
 
 
 class Campaign(models.Model):
@@ -18,7 +32,7 @@ class Campaign(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = OfAccount.as_manager()
+    objects: ClassVar[Any] = CampaignQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
