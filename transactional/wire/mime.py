@@ -12,12 +12,49 @@ from transactional.wire.header import HeaderError, check_line
 
 #: Headers nobody may set from outside: written by us, by the way the mail takes, or a leak.
 RESERVED = frozenset(
-    ["from", "sender", "to", "cc", "bcc", "reply-to", "subject", "date", "message-id", "mime-version", "return-path", "received", "dkim-signature", "domainkey-signature", "authentication-results", "received-spf", "delivered-to", "list-unsubscribe", "list-unsubscribe-post", "feedback-id", "x-internal-id", "auto-submitted"]
+    [
+        "from",
+        "sender",
+        "to",
+        "cc",
+        "bcc",
+        "reply-to",
+        "subject",
+        "date",
+        "message-id",
+        "mime-version",
+        "return-path",
+        "received",
+        "dkim-signature",
+        "domainkey-signature",
+        "authentication-results",
+        "received-spf",
+        "delivered-to",
+        "list-unsubscribe",
+        "list-unsubscribe-post",
+        "feedback-id",
+        "x-internal-id",
+        "auto-submitted",
+    ]
 )
 _RESERVED_PREFIXES = ("arc-", "content-", "resent-", "x-postino-", "original-")
 #: RFC 5322 §3.6: at most one of each.
 SINGLE = frozenset(
-    ["from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject", "date", "return-path", "mime-version"]
+    [
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "subject",
+        "date",
+        "return-path",
+        "mime-version",
+    ]
 )
 
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,\-./:=?]{1,60}")
@@ -144,6 +181,7 @@ def _attachment(item: Attachment, *, inline: bool = False) -> bytes:
 def safe_filename(name: str) -> str:
     """A file name no system takes for a path, a hidden file or another type; at most 200 octets."""
     base = re.split(r"[/\\]", name)[-1]
+    base = "".join(" " if unicodedata.category(c) == "Zs" else c for c in base)
     kept = "".join(c for c in base if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     kept = re.sub(r'[<>:"|?*]', "_", kept).strip(" .")
     stem, dot, extension = kept.rpartition(".")
