@@ -15,6 +15,8 @@ from config.stack.probes import http_answers, smtp_greets
 
 # What config/celery.py writes once a worker takes tasks
 WORKER_READY = b"worker ready"
+# Celery's advice against root, once per worker: it is about pickle, and our tasks are JSON.
+_ROOT_IS_FINE = "ignore:You're running the worker with superuser privileges"
 
 
 class Settings(Protocol):
@@ -63,7 +65,7 @@ def _manage(command: str) -> tuple[str, ...]:
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-q", "-A", "config", *arguments)
+    return (sys.executable, "-W", _ROOT_IS_FINE, "-m", "celery", "-q", "-A", "config", *arguments)
 
 
 def _worker(name: str, queue: str, count: str = "") -> Process:
