@@ -6,8 +6,11 @@ same of its own, so that a stranger is refused for being one and for nothing els
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from unittest.mock import patch
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.utils import timezone
 
@@ -20,6 +23,15 @@ from transactional.submission import facts
 PASSWORD = "correct horse battery staple"
 
 
+_generate = rsa.generate_private_key
+
+
+@cache
+def _one_rsa_key(public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+    """Minting one takes a third of a second: the cast shares one. Minting is tested elsewhere."""
+    return _generate(public_exponent, key_size)
+
+
 def make_account(name: str, *, domain: str, address: str) -> Account:
     """An account that may send: switch on, domain verified with keys, dedicated IP ready."""
     account = Account.objects.create(name=name, transactional_enabled=True)
@@ -27,7 +39,8 @@ def make_account(name: str, *, domain: str, address: str) -> Account:
     row = Domain.objects.create(
         account=account, name=domain, state=DomainState.VERIFIED, verified_at=now, checked_at=now
     )
-    dkim.create_keys(row)
+    with patch("domains.dkim.keys.rsa.generate_private_key", _one_rsa_key):
+        dkim.create_keys(row)
     source = EgressSource.objects.create(
         account=account,
         address=address,
