@@ -175,10 +175,10 @@ def _read(line: bytes) -> Hit | None:
     try:
         found: dict[str, Any] = orjson.loads(line)
         return Hit(
-            id=uuid.UUID(found["id"]),
+            id=uuid.UUID(str(found["id"])),
             kind="click" if found["kind"] == "click" else "open",
-            recipient_id=uuid.UUID(found["recipient_id"]),
-            at=datetime.fromisoformat(found["at"]),
+            recipient_id=uuid.UUID(str(found["recipient_id"])),
+            at=datetime.fromisoformat(str(found["at"])),
             ip=str(found["ip"]),
             user_agent=str(found["user_agent"]),
             link_index=found["link_index"],

@@ -1,0 +1,207 @@
+"""Each event is counted exactly once, and a rebuild gives the same numbers."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from analytics import rollup, selectors
+from analytics.models import CampaignDay, FirstEngagement, FoldCursor
+from analytics.stats import Numbers
+from tests.analytics.conftest import Sent, make_sent
+from transactional import events
+from transactional.models import Event, EventType
+
+
+def fold_all(limit: int = rollup.BATCH) -> None:
+    while rollup.fold(limit=limit):
+        pass
+
+
+def numbers(sent: Sent) -> Numbers:
+    return selectors.totals(sent.campaign.account_id, [sent.campaign.pk])[sent.campaign.pk]
+
+
+def table() -> list[tuple[Any, ...]]:
+    rows = CampaignDay.objects.order_by("campaign_id", "day")
+    return list(rows.values_list("campaign_id", "day", *rollup.COUNTERS))
+
+
+@pytest.fixture
+def counted(transactional_db: None, cast: Any) -> Sent:
+    """A sent message in a database whose commits are real: folds read only what is committed."""
+    return make_sent(cast.account, ("ann@a.example", "ben@a.example", "cem@a.example"))
+
+
+def test_every_type_counts_in_its_column(counted: Sent) -> None:
+    for index in range(3):
+        counted.write("accepted", recipient=index)
+    counted.write("deferred", "deferred", "delivered", recipient=0)
+    counted.write("bounced", recipient=1)
+    counted.write("expired", recipient=2)
+    counted.write("opened", "opened", "clicked", "complained", "unsubscribed", recipient=0)
+    counted.write("dropped", recipient=1)
+    fold_all()
+    assert numbers(counted) == Numbers(
+        sent=3, delivered=1, deferred=2, bounced=1, expired=1, dropped=1, opens=1, clicks=1,
+        open_hits=2, click_hits=1, complaints=1, unsubscribes=1,
+    )  # fmt: skip
+
+
+def test_a_click_is_an_open_even_with_images_off(counted: Sent) -> None:
+    counted.write("clicked")
+    fold_all()
+    assert (numbers(counted).opens, numbers(counted).clicks) == (1, 1)
+    assert numbers(counted).open_hits == 0
+    counted.write("opened", "clicked")
+    fold_all()
+    assert (numbers(counted).opens, numbers(counted).clicks) == (1, 1)
+
+
+def test_nothing_new_changes_nothing(counted: Sent) -> None:
+    counted.write("accepted", "delivered", "opened")
+    fold_all()
+    before = table()
+    assert rollup.fold() == 0
+    assert table() == before
+
+
+def test_days_are_utc_and_a_first_counts_on_its_own(counted: Sent) -> None:
+    counted.write("accepted", "delivered", day=0)
+    late = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC)
+    events.append([counted.happened("opened", at=late)])
+    events.append([counted.happened("opened", at=late + timedelta(seconds=2))])
+    fold_all()
+    account, campaign = counted.campaign.account_id, counted.campaign.pk
+    found = selectors.days(account, campaign, since=date(2026, 11, 1), until=date(2026, 11, 30))
+    assert [(one.day.day, one.numbers.opens, one.numbers.open_hits) for one in found] == [
+        (20, 1, 1),
+        (21, 0, 1),
+    ]
+    only = selectors.days(account, campaign, since=date(2026, 11, 21), until=date(2026, 11, 21))
+    assert [one.day.day for one in only] == [21]
+
+
+KINDS = st.tuples(
+    st.sampled_from([str(kind) for kind in EventType]), st.integers(0, 2), st.integers(0, 3)
+)
+
+
+@given(log=st.lists(KINDS, max_size=40), limit=st.integers(1, 9), data=st.data())
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_rebuilt_equals_incremental(
+    counted: Sent, log: list[tuple[str, int, int]], limit: int, data: st.DataObject
+) -> None:
+    for model in (Event, CampaignDay, FirstEngagement, FoldCursor):
+        model.objects.all().delete()
+    for kind, recipient, day in log:
+        counted.write(kind, recipient=recipient, day=day)
+        if data.draw(st.booleans()):
+            rollup.fold(limit=limit)
+    fold_all(limit)
+    incremental = table()
+    assert sum(sum(row[2:]) for row in incremental) >= len(
+        [kind for kind, _, _ in log if kind in {"accepted", "delivered", "opened", "clicked"}]
+    )
+    assert rollup.rebuild(limit=data.draw(st.integers(1, 50))) == len(log)
+    assert table() == incremental
+    assert rollup.fold() == 0
+
+
+def test_a_fold_that_dies_has_counted_nothing(
+    counted: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted.write("accepted", "delivered", "opened", "clicked")
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FoldCursor, "save", die)
+    with pytest.raises(KeyboardInterrupt):
+        rollup.fold()
+    monkeypatch.undo()
+    assert table() == []
+    assert not FirstEngagement.objects.exists()
+    fold_all()
+    assert numbers(counted) == Numbers(
+        sent=1, delivered=1, opens=1, clicks=1, open_hits=1, click_hits=1
+    )
+
+
+def other_connection() -> psycopg.Connection[Any]:
+    given = connection.get_connection_params()
+    keep = {
+        key: given[key] for key in ("dbname", "user", "host", "port", "password") if key in given
+    }
+    return psycopg.connect(**keep)
+
+
+def test_an_event_that_commits_late_is_not_skipped(counted: Sent) -> None:
+    with other_connection() as slow:
+        late = events.row(counted.happened("opened"))
+        slow.execute(events.TABLE.insert(1), late)  # its xid is the lower one; not committed
+        counted.write("accepted", "delivered")
+        assert rollup.fold() == 0  # behind the oldest transaction still running
+        slow.commit()
+        fold_all()
+        assert numbers(counted) == Numbers(sent=1, delivered=1, opens=1, open_hits=1)
+        counted.write("clicked")
+        slow.execute(events.TABLE.insert(1), events.row(counted.happened("clicked", 1)))
+        fold_all()
+        counted.write("clicked", recipient=2)
+        fold_all()
+        assert numbers(counted).clicks == 1
+        slow.rollback()
+        fold_all()
+        assert numbers(counted).clicks == 2
+
+
+def test_one_fold_at_a_time(counted: Sent) -> None:
+    counted.write("accepted")
+    rollup.fold()
+    counted.write("delivered")
+    with other_connection() as busy:
+        busy.execute("SELECT 1 FROM analytics_foldcursor FOR UPDATE")
+        assert rollup.fold() == 0
+    assert rollup.fold() == 1
+
+
+def test_events_of_a_deleted_campaign_hold_up_nothing(
+    counted: Sent, cast: Any, other_sent: Sent
+) -> None:
+    counted.write("accepted", "opened")
+    other_sent.write("accepted")
+    counted.email.delete()
+    counted.campaign.delete()
+    fold_all()
+    assert numbers(other_sent).sent == 1
+
+
+@pytest.fixture
+def other_sent(cast: Any) -> Sent:
+    return make_sent(cast.other_account)
+
+
+def test_numbers_are_of_one_account(counted: Sent, other_sent: Sent) -> None:
+    counted.write("accepted")
+    fold_all()
+    stranger = other_sent.campaign.account_id
+    assert selectors.totals(stranger, [counted.campaign.pk]) == {counted.campaign.pk: Numbers()}
+
+
+def test_the_command_rebuilds(counted: Sent, capsys: pytest.CaptureFixture[str]) -> None:
+    counted.write("accepted", "delivered", "clicked")
+    call_command("rollup", "fold")
+    before = table()
+    CampaignDay.objects.update(clicks=99)
+    call_command("rollup", "rebuild")
+    assert table() == before
+    assert capsys.readouterr().out == "3 events counted.\n3 events counted.\n"
