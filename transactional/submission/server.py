@@ -12,6 +12,7 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
 from config import certificate
+from config.errors import PostinoError
 from config.errors import Refusal as PolicyRefusal
 from tokens import auth, throttle
 from tokens.auth import Principal
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 AUTH_THREADS = 4  # a check is one query; more threads would only wait for each other
 _OVERLOADED = Reply(452, "4.3.1", ("Too much mail waits to be stored, try again later",))
 _UNAVAILABLE = Reply(451, "4.3.0", ("The message cannot be stored now, try again later",))
-_THROTTLED = Reply(454, "4.7.0", ("Too many failed authentications, try again later",))
+_THROTTLED = Reply(421, "4.7.0", ("Too many failed authentications, try again later",))
 
 
 class Submission(Handler):
@@ -80,21 +81,18 @@ def _check(username: str, password: str, peer: str) -> Auth | Refusal:
     if throttle.blocked(name=username, host=peer):
         return Refusal(_THROTTLED)
     try:
-        principal = _principal(username, password)
-    except (DjangoDatabaseError, psycopg.Error):
-        # The connection may be one that the database has dropped since: once more, on a new one
-        connection.close()
-        principal = _principal(username, password)
-    if principal is None:
+        try:
+            principal = auth.authenticate_smtp(username, password)
+        except (DjangoDatabaseError, psycopg.Error):
+            # The connection may be one that the database has dropped since: once more, on a new one
+            connection.close()
+            principal = auth.authenticate_smtp(username, password)
+    except PostinoError as error:
         throttle.failed(name=username, host=peer)
         logger.warning("authentication failed: user %r from %s", username[:100], peer)
-        return Refusal()
+        return Refusal(spoken(error.refusal))
     throttle.succeeded(name=username, host=peer)
     return Auth(username, principal)
-
-
-def _principal(username: str, password: str) -> Principal | None:
-    return auth.authenticate_smtp(username, password)
 
 
 def tls_files() -> certificate.CertificateFiles:
