@@ -1,0 +1,61 @@
+"""A real DNS server on a free loopback port, whose zone a test may change while it runs."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from domains import dns
+from transactional.sandbox.dns import Listening, Zone, open_server
+
+
+class DnsServer:
+    """The sandbox's server with the zone a test gives it. SERVFAIL and silence by name."""
+
+    def __init__(self) -> None:
+        self.zone = Zone(wildcard=False)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._listening: Listening = asyncio.run_coroutine_threadsafe(
+            self._open(), self._loop
+        ).result(5)
+        self.port = self._listening.port
+
+    async def _open(self) -> Listening:
+        for _ in range(5):
+            try:
+                return await open_server("127.0.0.1", 0, self._zone)
+            except OSError:  # the UDP port of the TCP port we got is taken
+                continue
+        raise RuntimeError("no free port")
+
+    async def _zone(self) -> Zone:
+        return self.zone
+
+    def publish(self, name: str, kind: str, *values: str) -> None:
+        """Set the values of a name and type, in zone-file form; without values: remove them."""
+        types = self.zone.names.setdefault(name, {})
+        types[kind] = values
+        if not values:
+            del types[kind]
+            if not types:
+                del self.zone.names[name]
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._listening.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+@pytest.fixture
+def dns_server(settings: object) -> Iterator[DnsServer]:
+    """The server, with Postino's resolvers pointed at it."""
+    server = DnsServer()
+    settings.DNS_SERVERS = ["127.0.0.1"]  # type: ignore[attr-defined]
+    settings.DNS_PORT = server.port  # type: ignore[attr-defined]
+    dns.forget()
+    yield server
+    server.close()
