@@ -1,9 +1,12 @@
 """Who a request acts as: the one place where credentials become a Principal."""
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from django.db import connection
 from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
@@ -16,7 +19,8 @@ class Principal:
     """Who acts, for which account, with which rights. Carries no secret.
 
     `label` names the credential in the log (`api:7`, `smtp:3`, `user:1`); `create_contact` is an
-    SMTP token's choice whether unknown recipients become contacts.
+    SMTP token's choice whether unknown recipients become contacts; `stamp` names the secret that
+    was shown, so that an open session outlives neither a deletion nor a reset.
     """
 
     account_id: int
@@ -25,11 +29,17 @@ class Principal:
     name: str
     scopes: frozenset[str] = frozenset()
     create_contact: bool = True
+    stamp: str = ""
 
     @property
     def label(self) -> str:
         """The credential's name in the log."""
         return f"{self.kind}:{self.credential_id}"
+
+    @property
+    def grant(self) -> str:
+        """What `alive` is asked about: the credential, and the secret it was opened with."""
+        return f"{self.label}#{self.stamp}" if self.stamp else self.label
 
 
 _DENIED = Refusal(
@@ -79,6 +89,7 @@ def authenticate_smtp(username: str, password: str) -> Principal:
         credential_id=row.pk,
         name=row.username,
         create_contact=row.create_contact,
+        stamp=secrets.stamp(bytes(row.secret_hash)),
     )
 
 
@@ -91,22 +102,55 @@ def _check(secret: str, row: ApiKey | SmtpCredential | None) -> None:
         raise PostinoError(_EXPIRED)
 
 
+_touched: dict[str, float] = {}
+TOUCHED_KEPT = 10_000  # credentials whose last touch this process remembers
+
+
 def _touch(row: ApiKey | SmtpCredential) -> None:
-    now = timezone.now()
-    if row.last_used_at is None or now - row.last_used_at > TOUCH_EVERY:
-        type(row)._default_manager.filter(pk=row.pk).update(last_used_at=now)
-
-
-def alive(labels: set[str]) -> set[str]:
-    """Those of the labels (`api:7`, `smtp:3`) whose credential may still act: two queries at most."""
-    found: set[str] = set()
-    now = timezone.now()
-    for kind, model in (("api", ApiKey), ("smtp", SmtpCredential)):
-        ids = [int(label.partition(":")[2]) for label in labels if label.startswith(f"{kind}:")]
-        if not ids:
-            continue
-        rows = model._default_manager.filter(pk__in=ids, deleted_at=None).values_list(
-            "pk", "expires_at"
+    """Write `last used`, at most once a minute and never waiting for somebody else's lock."""
+    now, moment = timezone.now(), time.monotonic()
+    if row.last_used_at is not None and now - row.last_used_at <= TOUCH_EVERY:
+        return
+    table = row._meta.db_table
+    label = f"{table}:{row.pk}"
+    if moment - _touched.get(label, -60.0) < 1:
+        return  # parallel requests read the same old value; one of them writes
+    if len(_touched) >= TOUCHED_KEPT:
+        _touched.clear()
+    _touched[label] = moment
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET last_used_at = %s WHERE id IN"  # noqa: S608 — our own name
+            f" (SELECT id FROM {table} WHERE id = %s FOR UPDATE SKIP LOCKED)",
+            [now, row.pk],
         )
-        found |= {f"{kind}:{pk}" for pk, expires in rows if expires is None or expires > now}
-    return found
+
+
+_ALIVE = """
+SELECT 'api:' || id, '' FROM tokens_apikey
+WHERE id = ANY(%(api)s) AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+UNION ALL
+SELECT 'smtp:' || id, left(encode(sha256(secret_hash), 'hex'), 16) FROM tokens_smtpcredential
+WHERE id = ANY(%(smtp)s) AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+"""
+
+
+def alive(grants: Iterable[str]) -> set[str]:
+    """Those of the grants (`Principal.grant`, or a bare label) that still hold: one query.
+
+    A deleted or expired credential is left out, and so is one whose secret was reset since.
+    """
+    asked = {grant: grant.partition("#")[0] for grant in grants}
+    ids: dict[str, list[int]] = {"api": [], "smtp": []}
+    for label in set(asked.values()):
+        kind, _, number = label.partition(":")
+        if kind in ids and number.isdigit():
+            ids[kind].append(int(number))
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE, {**ids, "now": timezone.now()})
+        stamps = dict(cursor.fetchall())
+    return {
+        grant
+        for grant, label in asked.items()
+        if label in stamps and grant in (label, f"{label}#{stamps[label]}")
+    }

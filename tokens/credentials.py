@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from config.errors import PostinoError, Refusal
 from tokens import secrets
 from tokens.models import Account, ApiKey, SmtpCredential
 
@@ -20,18 +21,19 @@ def create_api_key(
     by: str,
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new API key and its secret. Raises ValueError for a scope that does not exist."""
-    unknown = set(scopes) - set(SCOPES)
-    if unknown:
-        raise ValueError(f"no such scope: {', '.join(sorted(unknown))}")
+    """A new API key and its secret. Raises PostinoError, VALIDATION_ERROR with the field."""
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise _invalid("scopes", f"Choose one or more scopes of {', '.join(SCOPES)}.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise _invalid("expires_at", "The expiry lies in the past.")
     prefix, key = secrets.mint_api_key()
     row = ApiKey.objects.create(
         account=account,
-        name=name,
+        name=_name(name, "name"),
         prefix=prefix,
         secret_hash=secrets.hashed(key),
         scopes=sorted(set(scopes)),
-        created_by=by,
+        created_by=by[:254],
         expires_at=expires_at,
     )
     return row, key
@@ -45,15 +47,18 @@ def create_smtp(
     by: str,
     made_by_api: bool = False,
 ) -> tuple[SmtpCredential, str]:
-    """A new SMTP token and its password. One made by the API ends after twelve months."""
+    """A new SMTP token and its password. One made by the API ends after twelve months.
+
+    The caller opens its campaign in the same transaction. Raises PostinoError, VALIDATION_ERROR.
+    """
     username, password = secrets.mint_smtp(account.pk)
     row = SmtpCredential.objects.create(
         account=account,
         username=username,
         secret_hash=secrets.hashed(password),
-        campaign_name=campaign_name,
+        campaign_name=_name(campaign_name, "campaignName"),
         create_contact=create_contact,
-        created_by=by,
+        created_by=by[:254],
         expires_at=timezone.now() + API_MADE_LIFETIME if made_by_api else None,
     )
     return row, password
@@ -65,6 +70,26 @@ def reset_smtp_password(credential: SmtpCredential) -> str:
     credential.secret_hash = secrets.hashed(password)
     credential.save(update_fields=["secret_hash"])
     return password
+
+
+def remove_expired() -> int:
+    """End what has expired; returns how many credentials that were."""
+    now = timezone.now()
+    return sum(
+        model._default_manager.filter(expires_at__lte=now, deleted_at=None).update(deleted_at=now)
+        for model in (ApiKey, SmtpCredential)
+    )
+
+
+def _name(text: str, pointer: str) -> str:
+    name = text.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise _invalid(pointer, "A name is 1 to 200 printable characters.")
+    return name
+
+
+def _invalid(pointer: str, message: str) -> PostinoError:
+    return PostinoError(Refusal("VALIDATION_ERROR", message, pointer=pointer))
 
 
 def delete(credential: ApiKey | SmtpCredential) -> None:

@@ -61,6 +61,11 @@ def matches(secret: str, stored: bytes) -> bool:
     return hmac.compare_digest(found, bytes(stored[1:])) and key is not None
 
 
+def stamp(stored: bytes) -> str:
+    """A short name of a stored hash, which changes when the secret is reset."""
+    return hashlib.sha256(stored).hexdigest()[:16]
+
+
 def _digest(secret: str, key: bytes) -> bytes:
     encoded = secret.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(encoded, key=key, digest_size=DIGEST).digest()

@@ -115,7 +115,7 @@ def _look_up(prepared: Sequence[tuple[int, Prepared]]) -> policy.Known:
     everyone = [asked for _, asked in prepared]
     return policy.Known(
         accounts=facts.accounts(asked.account_id for asked in everyone),
-        alive=facts.alive({asked.submission.principal.label for asked in everyone}),
+        alive=facts.alive({asked.submission.principal.grant for asked in everyone}),
         suppressions=suppressions.find(
             [
                 (asked.account_id, address.spec.lower())

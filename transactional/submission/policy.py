@@ -26,7 +26,7 @@ Check = Callable[[Prepared, Known], Refusal | None]
 
 def credential_is_alive(asked: Prepared, known: Known) -> Refusal | None:
     """A key or token that was deleted, reset or has expired stops within a second."""
-    if asked.submission.principal.label in known.alive:
+    if asked.submission.principal.grant in known.alive:
         return None
     return Refusal(
         "PORTAL_AUTHENTICATION_FAILURE",
