@@ -1,0 +1,150 @@
+"""The only place that fetches a URL somebody else chose: the guard against SSRF.
+
+The name is resolved once, every address judged, and the connection made to a judged address.
+"""
+
+import ipaddress
+import re
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+SECONDS = 5.0  # for the whole fetch: a reply that drips never holds a worker longer
+MOST = 64 * 1024  # octets read of a body
+PORTS = frozenset({80, 443})  # databases and mail servers listen elsewhere
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str], Sequence[str]]
+# NAT64 and 6to4 carry an IPv4 address inside (RFC 6052, RFC 3056): judged by what is inside
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*")
+
+
+class FetchRefused(Exception):
+    """The URL, or an address it leads to, is not one we talk to."""
+
+
+class FetchFailed(Exception):
+    """The fetch was allowed and did not succeed: connection, certificate, time or size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A reply: its status and at most `MOST` octets of its body. A redirect is not followed."""
+
+    status: int
+    body: bytes
+
+
+def get(
+    url: str,
+    *,
+    resolve: Resolve,
+    allowed: Sequence[Network] = (),
+    ports: frozenset[int] = PORTS,
+    context: ssl.SSLContext | None = None,
+) -> Fetched:
+    """GET a URL. `resolve` gives the addresses of a name; `allowed` nets may be private.
+
+    Raises FetchRefused before anything is sent, FetchFailed after.
+    """
+    scheme, host, port, path = parts(url, ports)
+    address = _address(host, resolve, allowed)
+    shown = f"[{address}]" if ":" in address else address
+    request = httpx.Request(
+        "GET",
+        f"{scheme}://{shown}:{port}{path}",
+        headers={"Host": host, "User-Agent": "Postino", "Accept-Encoding": "identity"},
+        # The certificate must be the name's, not the address's
+        extensions={"sni_hostname": host, "timeout": dict.fromkeys(_PHASES, SECONDS)},
+    )
+    try:
+        transport = httpx.HTTPTransport(verify=context or ssl.create_default_context())
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            return _read(client, request)
+    except httpx.HTTPError as err:
+        raise FetchFailed(f"{host} could not be reached: {err}") from err
+
+
+_PHASES = ("connect", "read", "write", "pool")
+
+
+def _read(client: httpx.Client, request: httpx.Request) -> Fetched:
+    """Send and read, within the time and size that bound the whole."""
+    until = time.monotonic() + SECONDS
+    response = client.send(request, stream=True, follow_redirects=False)
+    body = b""
+    try:
+        for chunk in response.iter_raw(4096):
+            body += chunk
+            if len(body) > MOST:
+                raise FetchFailed("The reply is too long.")
+            if time.monotonic() > until:
+                raise FetchFailed("The reply takes too long.")
+    finally:
+        response.close()
+    return Fetched(response.status_code, body)
+
+
+def parts(url: str, ports: frozenset[int] = PORTS) -> tuple[str, str, int, str]:
+    """(scheme, host, port, path with query) of a URL we may fetch. Raises FetchRefused."""
+    try:
+        split = urlsplit(url)
+        port = split.port or (443 if split.scheme == "https" else 80)
+    except ValueError as err:
+        raise FetchRefused("This is not a valid URL.") from err
+    host = (split.hostname or "").lower()
+    if split.scheme not in ("http", "https"):
+        raise FetchRefused("Only http and https are fetched.")
+    if split.username is not None or split.password is not None:
+        raise FetchRefused("A URL with a user name is not fetched.")
+    if port not in ports:
+        raise FetchRefused(f"Port {port} is not fetched.")
+    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise FetchRefused("A URL has no spaces or control characters.")
+    # Numbers in other notations (2130706433, 0x7f.1, 127.1) are no names: refused with the rest
+    if not _HOST.fullmatch(host) and not _is_address(host):
+        raise FetchRefused("The host is not a full name.")
+    return (
+        split.scheme,
+        host,
+        port,
+        (split.path or "/") + (f"?{split.query}" if split.query else ""),
+    )
+
+
+def is_public(address: str, allowed: Sequence[Network] = ()) -> bool:
+    """Whether an address is one of the public internet, or in a network that is allowed."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner), allowed)
+        if ip.scope_id is not None:
+            return False
+    if any(ip.version == net.version and ip in net for net in allowed):
+        return True
+    return ip.is_global and not ip.is_multicast
+
+
+def _address(host: str, resolve: Resolve, allowed: Sequence[Network]) -> str:
+    """The one address to connect to. One bad address among several refuses the name."""
+    addresses = [host] if _is_address(host) else list(resolve(host))
+    if not addresses:
+        raise FetchFailed(f"{host} has no address.")
+    if not all(is_public(address, allowed) for address in addresses):
+        raise FetchRefused(f"{host} leads to a private or local address.")
+    return addresses[0]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
