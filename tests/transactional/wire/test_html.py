@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
 
 from transactional.wire.html import links, rewrite_links
 
@@ -271,3 +272,21 @@ def test_hostile_markup_is_linear(opening: str, piece: str) -> None:
     # 1 MB: a quadratic pass over it takes hours, not seconds
     markup = opening + piece * (1_000_000 // len(piece))
     assert rewrite_links(markup, lambda url, index: None, pixel=None) == markup
+
+
+BROKEN = st.sampled_from(
+    """<a href='http://x/1'>|<a href="http://y/?a&amp;b&copy=1&copy">|<a href=http://z>|<!--|-->|--!>
+<!-->|<!--->|<style>|</style>|<title>|</title>|<textarea>|</textarea>|<xmp>|</xmp>|<iframe>|<p title='
+<p title="|'|"|>|<|<!|<?|</|</ |/>|=|<a href|<a =|<a href=|<a x='>' href='http://q' href=http://w>| |
+<area href=http://ar>|<b|</p x='>'>|--|-|<![if mso]>|<![endif]-->|text|&lt;|<A\tHREF = 'HTTP://up' />""".replace(
+        "\n", "|"
+    ).split("|")
+)
+
+
+@given(st.lists(BROKEN, max_size=14).map("".join))
+def test_agrees_with_an_html5_parser_on_broken_markup(markup: str) -> None:
+    found = LexborHTMLParser(markup).css("a[href],area[href]")
+    urls = {(node.attributes["href"] or "").strip(" \n\t").replace("\n", "") for node in found}
+    # a set: the parser opens a link again in every block it crosses
+    assert set(links(markup)) == {url for url in urls if url.lower().startswith("http://")}
