@@ -185,6 +185,7 @@ class EmbeddedPostgres:
     def destroy(self) -> None:
         """Stop, and remove the cluster with all its data."""
         self.stop()
+        shutil.rmtree(self.socket_dir, ignore_errors=True)
         shutil.rmtree(self.cluster, ignore_errors=True)
         (self.data_dir / "postgres.password").unlink(missing_ok=True)
         pointer = self.data_dir / "postgres.location"
