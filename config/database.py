@@ -1,4 +1,6 @@
-"""How long a server process waits for the database: the one place that bounds it."""
+"""Connections beside the ORM's, and how long a server process waits for the database."""
+
+from typing import Any
 
 from django.db import connections
 
@@ -14,3 +16,10 @@ def bound_waits(*, statement_seconds: int) -> None:
     options["connect_timeout"] = CONNECT_SECONDS
     limits = f"-c statement_timeout={statement_seconds}s -c lock_timeout={statement_seconds}s"
     options["options"] = f"{options.get('options', '')} {limits}".strip()
+
+
+def parameters() -> dict[str, Any]:
+    """How to reach the database the ORM uses, for psycopg itself (an event loop's connections)."""
+    given = connections["default"].get_connection_params()
+    names = ("host", "port", "user", "password", "dbname", "sslmode", "options")
+    return {name: given[name] for name in names if given.get(name)}

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config import bulk
+from config.database import parameters
 from config.ids import uuid7
 from tokens.models import Account
 from transactional import lifecycle, queue
@@ -35,9 +36,7 @@ def run(work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
     """Run with a second connection, as an engine has one of its own."""
 
     async def main() -> T:
-        info = connection.get_connection_params()
-        dsn = {k: info[k] for k in ("host", "port", "user", "password", "dbname") if info.get(k)}
-        async with await psycopg.AsyncConnection.connect(autocommit=True, **dsn) as other:
+        async with await psycopg.AsyncConnection.connect(autocommit=True, **parameters()) as other:
             return await work(other)
 
     return asyncio.run(main())
@@ -122,9 +121,7 @@ def test_two_claimers_never_share_a_row(account: Account) -> None:
     enqueue(account, 40)
 
     async def both(one: psycopg.AsyncConnection[Any]) -> list[list[queue.Job]]:
-        info = connection.get_connection_params()
-        dsn = {k: info[k] for k in ("host", "port", "user", "password", "dbname") if info.get(k)}
-        async with await psycopg.AsyncConnection.connect(autocommit=True, **dsn) as two:
+        async with await psycopg.AsyncConnection.connect(autocommit=True, **parameters()) as two:
             return list(
                 await asyncio.gather(
                     *(queue.claim(c, lane=1, limit=7) for c in (one, two) for _ in range(1)),

@@ -77,7 +77,8 @@ def build(job: Job, material: Material, *, eight_bit: bool) -> Built:
         mail_from=signing.verp(job.id, material.return_path_host),
         rcpt=f"{path.quoted_local}@{path.domain_ascii}",
         data=signed,
-        smtputf8=path.needs_smtputf8,
+        # UTF-8 in a header, too, needs a peer that reads it (RFC 6531 §3.4)
+        smtputf8=path.needs_smtputf8 or not signed[: signed.find(b"\r\n\r\n")].isascii(),
         eight_bit=not signed.isascii(),
     )
 

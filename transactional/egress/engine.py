@@ -14,6 +14,7 @@ import psycopg
 import uvloop
 from django.conf import settings
 
+from config.database import parameters
 from transactional import queue
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
@@ -32,7 +33,7 @@ BUFFER = 2  # jobs leased per session slot: the next ones are ready when a sessi
 async def connect() -> psycopg.AsyncConnection[Any]:
     """A connection of the engine's own, in autocommit; transactions are explicit."""
     return await psycopg.AsyncConnection.connect(
-        settings.DATABASE_URL, autocommit=True, connect_timeout=5, prepare_threshold=3
+        **parameters(), autocommit=True, connect_timeout=5, prepare_threshold=3
     )
 
 
