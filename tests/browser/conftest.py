@@ -1,0 +1,70 @@
+"""Chromium and a live server for the browser tests, which are skipped only without Chromium."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tokens.models import User
+
+CHROMIUM = Path("/usr/bin/chromium")
+# Playwright's synchronous face runs a loop in this thread, which Django's ORM would refuse to share
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("/usr/bin/chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Opens browsers at the live server, signed in without walking through the form."""
+
+    browser: Browser
+    origin: str
+
+    def context(self, user: User | None = None, **options: object) -> BrowserContext:
+        context = self.browser.new_context(base_url=self.origin, **options)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        if user is not None:
+            context.add_cookies(
+                [
+                    {
+                        "name": settings.SESSION_COOKIE_NAME,
+                        "value": _session(user),
+                        "url": self.origin,
+                    }
+                ]
+            )
+        return context
+
+
+def _session(user: User) -> str:
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return str(session.session_key)
+
+
+@pytest.fixture
+def visitor(chromium: Browser, live_server: object, monkeypatch: pytest.MonkeyPatch) -> Visitor:
+    # The live server speaks plain HTTP
+    monkeypatch.setattr(settings, "SESSION_COOKIE_SECURE", False)
+    monkeypatch.setattr(settings, "CSRF_COOKIE_SECURE", False)
+    return Visitor(chromium, live_server.url)  # type: ignore[attr-defined]

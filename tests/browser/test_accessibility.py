@@ -1,0 +1,115 @@
+"""Every page, light and dark, English and Italian, wide and narrow: axe finds nothing, no
+control is out of the keyboard's reach, nothing sticks out, no policy is violated.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page
+
+from tests.browser.conftest import Visitor
+from tests.browser.pages import PAGES, PUBLIC, World, make_world
+from tests.cast import Cast
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+AXE = (Path(__file__).parent.parent / "fixtures" / "vendor" / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SIZES = {1280: 860, 390: 844}
+LOOKS = [
+    (width, scheme, lang)
+    for width in SIZES
+    for scheme in ("light", "dark")
+    for lang in ("en", "it")
+]
+
+RUN_AXE = """async (tags) => {
+  const found = await axe.run(document, {runOnly: tags, resultTypes: ["violations"]});
+  return found.violations.map(v => [v.id, v.nodes.length, v.nodes[0].target.join(" "),
+                                    v.nodes[0].failureSummary]);
+}"""
+OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+# Everything one can act on, and is shown. A group of radios is one stop; a frame is one too.
+CONTROLS = """() => {
+  const all = document.querySelectorAll(
+    "a[href], button:not(:disabled), input:not([type=hidden], :disabled), select, textarea, summary, iframe, [tabindex='0']");
+  const names = new Set();
+  let number = 0;
+  for (const one of all) {
+    if (one.closest("dialog:not([open])") || !one.checkVisibility({visibilityProperty: true})) continue;
+    if (one.closest("details:not([open])") && one.tagName !== "SUMMARY") continue;
+    if (one.type === "radio") {
+      if (names.has(one.name) || !one.checked) continue;
+      names.add(one.name);
+    }
+    one.dataset.stop = String(number++);
+  }
+  document.activeElement?.blur();
+  return number;
+}"""
+FOCUSED = "() => document.activeElement?.dataset?.stop ?? ''"
+
+
+def walk(page: Page) -> set[str]:
+    """Press Tab until the focus comes round; the stops that were reached."""
+    wanted = page.evaluate(CONTROLS)
+    reached: set[str] = set()
+    for _ in range(wanted + 15):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(FOCUSED))
+    return {str(number) for number in range(wanted)} - reached
+
+
+def problems(page: Page, *, tab_walk: bool) -> list[Any]:
+    page.evaluate(AXE)
+    found: list[Any] = page.evaluate(RUN_AXE, TAGS)
+    sticks_out = page.evaluate(OVERFLOW)
+    if sticks_out > 0:
+        found.append(["sticks out", sticks_out])
+    if tab_walk:
+        missed = walk(page)
+        if missed:
+            selector = ", ".join(f'[data-stop="{stop}"]' for stop in sorted(missed))
+            shown = page.eval_on_selector_all(
+                selector, "all => all.map(e => e.outerHTML.slice(0, 120))"
+            )
+            found.append(["out of the keyboard's reach", shown])
+    return found
+
+
+@pytest.fixture
+def world(cast: Cast) -> World:
+    return make_world(cast)
+
+
+@pytest.mark.parametrize(("width", "scheme", "lang"), LOOKS)
+def test_pages_are_accessible(
+    visitor: Visitor, world: World, width: int, scheme: str, lang: str
+) -> None:
+    """One browser for all pages of a look: opening one per page would take minutes."""
+    options = {
+        "viewport": {"width": width, "height": SIZES[width]},
+        "color_scheme": scheme,
+        "locale": lang,
+    }
+    said: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error" and "404 (Not Found)" not in message.text:
+            said.append(message.text)
+
+    failed: dict[str, Any] = {}
+    for user, table in ((world.cast.alice, PAGES), (None, PUBLIC)):
+        with visitor.context(user, **options) as context:
+            page = context.new_page()
+            page.on("console", listen)
+            for name, address in table.items():
+                page.goto(address(world))
+                found = problems(page, tab_walk=scheme == "light" and lang == "en")
+                found += [["html lang", lang]] * (page.get_attribute("html", "lang") != lang)
+                if found:
+                    failed[name] = found
+    assert failed == {}
+    assert said == []
