@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from config import certificate
-from domains import checks, dkim, pools
+from domains import checks, dkim, pools, source_checks, source_checks
 from domains.models import Domain, EgressSource
 from tokens import credentials
 from tokens.models import Account, Membership, Role, User
@@ -59,9 +59,9 @@ class Command(BaseCommand):
             facts = _make()
         _write(target, {**facts, **_addresses()})
         for domain in Domain.objects.filter(name=DOMAIN):
-            checks.apply_domain(domain)
+            checks.check_domain(domain)
         for source in EgressSource.objects.all():
-            checks.apply_source(source)
+            source_checks.check_source(source)
 
 
 def _make() -> dict[str, Any]:
