@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from config import certificate
-from domains import checks, dkim, pools, source_checks, source_checks
+from domains import checks, dkim, pools, source_checks
 from domains.models import Domain, EgressSource
 from tokens import credentials
 from tokens.models import Account, Membership, Role, User
