@@ -4,7 +4,6 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
 from config import certificate
+from config.database import DatabaseThreads
 from transactional import signing
 from transactional.inbound import intake
 from transactional.listener import Door, Listeners
@@ -39,7 +39,7 @@ class Intake(Handler):
     checks_rcpt: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
+        self._threads = DatabaseThreads(THREADS, name="intake")
         #: What became of the mail, by word; told in the log every TELL_EVERY seconds.
         self.counted: Counter[str] = Counter()
 
@@ -52,9 +52,8 @@ class Intake(Handler):
 
     async def message(self, envelope: Envelope) -> Reply:
         """Read and apply in a thread with a database connection of its own."""
-        loop = asyncio.get_running_loop()
         try:
-            words = await loop.run_in_executor(self._pool, _take, envelope)
+            words = await self._threads.run(_take, envelope)
         except (DjangoDatabaseError, psycopg.Error):
             logger.exception("a report could not be stored")
             return _LATER
@@ -67,9 +66,9 @@ class Intake(Handler):
             told = ", ".join(f"{word} {n}" for word, n in sorted(self.counted.items()))
             logger.info("reports so far: %s", told)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let the threads go."""
-        self._pool.shutdown(wait=False)
+        await self._threads.close()
 
 
 def is_feedback(address: str) -> bool:
@@ -129,4 +128,4 @@ async def serve(told: asyncio.Event) -> None:
     finally:
         await listeners.close()
         handler.tell()
-        handler.close()
+        await handler.close()

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psycopg
 from django.db import InterfaceError, OperationalError, connection
 
+from config.database import DatabaseThreads
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission, Refused
 
@@ -49,7 +49,7 @@ class GroupCommit:
         self._accept = accept
         self._answer_by = answer_by
         self._loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="writer")
+        self._threads = DatabaseThreads(WRITERS, name="writer")
         self._free = WRITERS
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -81,9 +81,7 @@ class GroupCommit:
         while self._running or self._waiting:
             self._hand_over()
             await asyncio.sleep(0.01)
-        for _ in range(WRITERS):
-            self._pool.submit(connection.close)
-        await self._loop.run_in_executor(None, self._pool.shutdown)
+        await self._threads.close()
 
     def _schedule(self) -> None:
         if len(self._waiting) >= BATCH:
@@ -104,7 +102,7 @@ class GroupCommit:
                     batch.append(one)
             if batch:
                 self._free -= 1
-                done = self._loop.run_in_executor(self._pool, self._write, batch)
+                done = self._threads.run(self._write, batch)
                 self._running.add(done)
                 done.add_done_callback(self._written)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
 from config import certificate
+from config.database import DatabaseThreads
 from config.errors import PostinoError
 from config.errors import Refusal as PolicyRefusal
 from tokens import auth, throttle
@@ -35,12 +35,11 @@ class Submission(Handler):
 
     def __init__(self, commits: GroupCommit) -> None:
         self._commits = commits
-        self._checks = ThreadPoolExecutor(AUTH_THREADS, thread_name_prefix="auth")
+        self._checks = DatabaseThreads(AUTH_THREADS, name="auth")
 
     async def authenticate(self, username: str, password: str, peer: str) -> Auth | Refusal:
         """Ask `tokens.auth`; a database that does not answer becomes 454 in the caller."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._checks, _check, username, password, peer)
+        return await self._checks.run(_check, username, password, peer)
 
     async def message(self, envelope: Envelope) -> Reply:
         """250 only once the message is committed."""
@@ -64,9 +63,9 @@ class Submission(Handler):
             return Reply(250, "2.0.0", (f"queued as {answer.message_id}",))
         return spoken(answer.refusal)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let the threads go."""
-        self._checks.shutdown(wait=False)
+        await self._checks.close()
 
 
 def spoken(refusal: PolicyRefusal) -> Reply:
@@ -105,28 +104,40 @@ def tls_files() -> certificate.CertificateFiles:
     )
 
 
-async def serve(told: asyncio.Event) -> None:
-    """Listen on both ports until told to stop; then finish what was begun."""
-    commits = GroupCommit()
-    handler = Submission(commits)
+async def open_doors(
+    listeners: Listeners, handler: Handler, *, auth_delay: float = 1.0
+) -> tuple[int, int]:
+    """Listen with STARTTLS and with implicit TLS, as the settings say; the two ports.
+
+    `auth_delay`: seconds before the answer to a first wrong guess.
+    """
     config = ServerConfig(
         hostname=settings.SMTP_HOSTNAME,
         banner="ESMTP Postino",
         size_limit=settings.SMTP_SIZE_LIMIT,
         rcpt_limit=settings.SMTP_RCPT_LIMIT,
         require_auth=True,
+        auth_delay=auth_delay,
         tls_context=tls_files().server_context(),
         # programs write lone LFs; the end of DATA is decided before they are mended
         bare_newline="normalise",
     )
+    implicit = replace(config, implicit_tls=True)
+    port = await listeners.open(Door(settings.BIND, settings.SMTP_PORT, config, handler))
+    tls_port = await listeners.open(Door(settings.BIND, settings.SMTPS_PORT, implicit, handler))
+    return port, tls_port
+
+
+async def serve(told: asyncio.Event) -> None:
+    """Listen on both ports until told to stop; then finish what was begun."""
+    commits = GroupCommit()
+    handler = Submission(commits)
     listeners = Listeners()
-    for port, implicit in ((settings.SMTP_PORT, False), (settings.SMTPS_PORT, True)):
-        door = Door(settings.BIND, port, replace(config, implicit_tls=implicit), handler)
-        taken = await listeners.open(door)
-        logger.info("submission listens on %s:%d%s", settings.BIND, taken, " (TLS)" * implicit)
+    port, tls_port = await open_doors(listeners, handler)
+    logger.info("submission listens on %s: STARTTLS %d, TLS %d", settings.BIND, port, tls_port)
     try:
         await told.wait()
     finally:
         await listeners.close()
         await commits.close()
-        handler.close()
+        await handler.close()
