@@ -15,7 +15,7 @@ run: $(VENV)/.installed ## start everything with the demo account and the sandbo
 		SECURE_COOKIES="$${SECURE_COOKIES:-false}" exec $(PY) manage.py up --demo
 
 test: check ## every check, then every test
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
 	@$(PY) -m ruff format --check .
@@ -34,7 +34,7 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
-	@$(PY) -m pytest --full-scale -m stack
+	@$(PY) -m pytest --full-scale tests/faults
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \

@@ -7,6 +7,7 @@ conftest is.
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--full-scale`: the kill and fault cases with real leases, back-off and volume."""
+    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
     parser.addoption("--full-scale", action="store_true", help="faults at full scale")
 
 
@@ -72,3 +74,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def full_scale(request: pytest.FixtureRequest) -> bool:
     """Whether fault cases run at full scale (`make faults`) rather than scaled down."""
     return bool(request.config.getoption("--full-scale"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under `--no-skips`, what is skipped has failed: CI has all that the tests need."""
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, though nothing may be: {report.longrepr}"
+    return report
