@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import django_stubs_ext
 import environ
 
 from config import env
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV: dict[str, Any] = env.read()
@@ -42,6 +45,7 @@ PORT: int = ENV["PORT"]
 BIND: str = ENV["BIND"]
 PUBLIC_URL: str = (ENV["PUBLIC_URL"] or f"http://127.0.0.1:{PORT}").rstrip("/")
 WEB_WORKERS: int = ENV["WEB_WORKERS"]
+RATE_LIMIT_10S: int = ENV["RATE_LIMIT_10S"]
 ALLOWED_HOSTS: list[str] = [
     *ENV["ALLOWED_HOSTS"],
     urlsplit(PUBLIC_URL).hostname or "localhost",
@@ -188,9 +192,11 @@ MAIL_HOST: str = ENV["MAIL_HOST"] or f"mx.{PLATFORM_DOMAIN}"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tokens.api.authentication.BearerKey"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["tokens.api.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["config.rest.JSONBody"],
     "DEFAULT_RENDERER_CLASSES": ["config.rest.JSONAnswer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.rest.OnlyJSON",
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "config.rest.answer_error",
     "UNAUTHENTICATED_USER": None,
 }
