@@ -85,7 +85,7 @@ async def query(
     """Ask the given servers, or the configured ones, now. At most `LIFETIME` seconds."""
     try:
         asked = dns.name.from_text(name)
-        resolver = _resolver(servers or tuple(settings.DNS_SERVERS), port or settings.DNS_PORT)
+        resolver = _configured() if not servers else _resolver(servers, port or settings.DNS_PORT)
         found = await resolver.resolve(asked, rdtype, raise_on_no_answer=False, search=False)
     except dns.resolver.NXDOMAIN:
         return Answer(NXDOMAIN)
@@ -212,6 +212,13 @@ async def _kept_query(name: str, rdtype: str, servers: tuple[str, ...], port: in
             del _kept[old]
     _kept[key] = (now + lasting.get(found.status, FAILED_TTL), found)
     return found
+
+
+def _configured() -> dns.asyncresolver.Resolver:
+    """The resolvers of the settings; a sandbox without any asks its own DNS."""
+    if settings.SANDBOX and not settings.DNS_SERVERS:
+        return _resolver(("127.0.0.1",), settings.SANDBOX_DNS_PORT)
+    return _resolver(tuple(settings.DNS_SERVERS), settings.DNS_PORT)
 
 
 @lru_cache(maxsize=16)

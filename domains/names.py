@@ -15,7 +15,49 @@ ROOM = 40
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Nobody who has to ask us owns these; mail in their name is refused by their DMARC policy
 FREEMAIL = frozenset(
-    ["aol.com", "fastmail.com", "free.fr", "gmail.com", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.com", "hotmail.it", "icloud.com", "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru", "me.com", "msn.com", "orange.fr", "outlook.com", "outlook.it", "proton.me", "protonmail.com", "qq.com", "tim.it", "tiscali.it", "t-online.de", "virgilio.it", "web.de", "yahoo.co.uk", "yahoo.com", "yahoo.fr", "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com", "126.com", "163.com", "alice.it"]
+    [
+        "aol.com",
+        "fastmail.com",
+        "free.fr",
+        "gmail.com",
+        "gmx.com",
+        "gmx.de",
+        "gmx.net",
+        "googlemail.com",
+        "hotmail.com",
+        "hotmail.it",
+        "icloud.com",
+        "laposte.net",
+        "libero.it",
+        "live.com",
+        "mac.com",
+        "mail.com",
+        "mail.ru",
+        "me.com",
+        "msn.com",
+        "orange.fr",
+        "outlook.com",
+        "outlook.it",
+        "proton.me",
+        "protonmail.com",
+        "qq.com",
+        "tim.it",
+        "tiscali.it",
+        "t-online.de",
+        "virgilio.it",
+        "web.de",
+        "yahoo.co.uk",
+        "yahoo.com",
+        "yahoo.fr",
+        "yahoo.it",
+        "yandex.com",
+        "yandex.ru",
+        "ymail.com",
+        "zoho.com",
+        "126.com",
+        "163.com",
+        "alice.it",
+    ]
 )
 
 

@@ -1,0 +1,28 @@
+"""Publish on the test's DNS server what a domain or an IP asks for."""
+
+import ipaddress
+
+from domains.models import Domain, EgressSource
+from domains.records import Record, required
+from tests.dns_server import DnsServer
+
+
+def presented(kind: str, value: str) -> str:
+    if kind == "TXT":
+        return " ".join(f'"{value[i : i + 200]}"' for i in range(0, len(value), 200))
+    return f"{value}."
+
+
+def publish_domain(server: DnsServer, domain: Domain) -> dict[str, Record]:
+    """All records right; by purpose, with the RSA key's under `dkim`."""
+    wanted = required(domain)
+    for record in wanted:
+        if record.required:
+            server.publish(record.host, record.type, presented(record.type, record.value))
+    return {record.purpose: record for record in reversed(wanted)}
+
+
+def publish_source(server: DnsServer, source: EgressSource) -> None:
+    pointer = ipaddress.ip_address(source.address).reverse_pointer
+    server.publish(pointer, "PTR", f"{source.ehlo_name}.")
+    server.publish(source.ehlo_name, "A", source.address)
