@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,6 +23,13 @@ def bound_waits(*, statement_seconds: int) -> None:
     options["connect_timeout"] = CONNECT_SECONDS
     limits = f"-c statement_timeout={statement_seconds}s -c lock_timeout={statement_seconds}s"
     options["options"] = f"{options.get('options', '')} {limits}".strip()
+
+
+def parameters() -> dict[str, Any]:
+    """How to reach the database the ORM uses, for psycopg itself (an event loop's connections)."""
+    given = connections["default"].get_connection_params()
+    names = ("host", "port", "user", "password", "dbname", "sslmode", "options")
+    return {name: given[name] for name in names if given.get(name)}
 
 
 class DatabaseThreads:
