@@ -37,6 +37,11 @@ class Principal:
         return f"{self.kind}:{self.credential_id}"
 
     @property
+    def is_authenticated(self) -> bool:
+        """What Django REST framework asks of whoever made a request."""
+        return True
+
+    @property
     def grant(self) -> str:
         """What `alive` is asked about: the credential, and the secret it was opened with."""
         return f"{self.label}#{self.stamp}" if self.stamp else self.label

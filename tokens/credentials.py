@@ -14,7 +14,7 @@ API_MADE_LIFETIME = timedelta(days=365)  # the contract: 12 months for tokens ma
 
 
 def create_api_key(
-    account: Account,
+    account: Account | int,
     *,
     name: str,
     scopes: Sequence[str],
@@ -28,7 +28,7 @@ def create_api_key(
         raise _invalid("expires_at", "The expiry lies in the past.")
     prefix, key = secrets.mint_api_key()
     row = ApiKey.objects.create(
-        account=account,
+        account_id=_id(account),
         name=_name(name, "name"),
         prefix=prefix,
         secret_hash=secrets.hashed(key),
@@ -40,7 +40,7 @@ def create_api_key(
 
 
 def create_smtp(
-    account: Account,
+    account: Account | int,
     *,
     campaign_name: str,
     create_contact: bool,
@@ -51,9 +51,9 @@ def create_smtp(
 
     The caller opens its campaign in the same transaction. Raises PostinoError, VALIDATION_ERROR.
     """
-    username, password = secrets.mint_smtp(account.pk)
+    username, password = secrets.mint_smtp(_id(account))
     row = SmtpCredential.objects.create(
-        account=account,
+        account_id=_id(account),
         username=username,
         secret_hash=secrets.hashed(password),
         campaign_name=_name(campaign_name, "campaignName"),
@@ -96,3 +96,7 @@ def delete(credential: ApiKey | SmtpCredential) -> None:
     """End a credential. Its row stays, so that its numbers and its name in the log do too."""
     credential.deleted_at = timezone.now()
     credential.save(update_fields=["deleted_at"])
+
+
+def _id(account: Account | int) -> int:
+    return account if isinstance(account, int) else account.pk

@@ -147,6 +147,11 @@ def _count_shared(keys: list[tuple[str, int, int]]) -> list[int]:
         return [0] * len(keys)
 
 
+def count_shared(key: str, seconds: int) -> int:
+    """Count one in Redis; how many that makes, 0 while Redis does not answer."""
+    return _count_shared([(key, 0, seconds)])[0]
+
+
 def _forget_shared(key: str) -> None:
     client = _redis()
     if client is None:
