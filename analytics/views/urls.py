@@ -2,10 +2,22 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from analytics.views import tracking
+from analytics.views import performance, tracking
+
+ACCOUNT = "a/<int:account_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<path:name>", tracking.pixel, name="pixel"),
     path("c/<path:token>", tracking.click, name="click"),
     path("u/<str:token>", tracking.unsubscribe, name="unsubscribe"),
+    path(
+        f"{ACCOUNT}emails/<int:email_id>/performance/",
+        performance.email_performance,
+        name="email_performance",
+    ),
+    path(
+        f"{ACCOUNT}keys/smtp/<int:credential_id>/performance/",
+        performance.smtp_performance,
+        name="smtp_performance",
+    ),
 ]

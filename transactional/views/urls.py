@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from transactional.views import email_edit, email_send, emails
+from transactional.views import email_edit, email_send, emails, messages
 
 ACCOUNT = "a/<int:account_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
@@ -17,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
     path(f"{EMAIL}archive/", emails.email_archive, name="email_archive"),
     path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
+    path(f"{ACCOUNT}messages/", messages.message_list, name="messages"),
+    path(f"{ACCOUNT}messages/<uuid:message_id>/", messages.message_detail, name="message"),
 ]

@@ -1,0 +1,121 @@
+"""The pages of the mail log: the list of messages, and one message with its timeline."""
+
+import uuid
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from tokens.models import Role
+from tokens.web import AccountRequest, account_page
+from transactional import mail_log
+from transactional.mail_log import Filters
+from transactional.models import EventType, Status
+
+PAGE = 50
+# The colour of each status and event: colour only repeats what the word says
+TONES: Mapping[str, str] = {
+    Status.DELIVERED: "ok",
+    Status.DEFERRED: "warn",
+    Status.HELD: "warn",
+    Status.UNCERTAIN: "warn",
+    Status.BOUNCED: "bad",
+    Status.EXPIRED: "bad",
+    mail_log.REFUSED: "bad",
+    EventType.DROPPED: "bad",
+    EventType.COMPLAINED: "bad",
+    EventType.RESENT: "warn",
+    EventType.UNSUBSCRIBED: "warn",
+    EventType.OPENED: "accent",
+    EventType.CLICKED: "accent",
+}
+STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
+
+
+def _pill(value: str) -> dict[str, object]:
+    """A status as the pages show it: its word and its tone."""
+    words = {**dict(EventType.choices), **dict(STATUSES)}
+    return {"word": words.get(value, value), "tone": TONES.get(value, "mute")}
+
+
+@account_page(Role.VIEWER)
+def message_list(request: AccountRequest) -> HttpResponse:
+    """Messages of the account, newest first, narrowed to an address or a status."""
+    filters = _filters(request)
+    before = _uuid(request.GET.get("before", ""))
+    rows = mail_log.message_list(request.account.pk, filters, before=before, limit=PAGE + 1)
+    kept = {"address": filters.address, "status": filters.status}
+    kept = {name: value for name, value in kept.items() if value}
+    context = {
+        "rows": [
+            {
+                "row": row,
+                "pills": _row_pills(row),
+                "origin": row.message.campaign.name if row.message.campaign else "",
+            }
+            for row in rows[:PAGE]
+        ],
+        "filters": filters,
+        "statuses": STATUSES,
+        "paged": before is not None,
+        "newest": "?" + urlencode(kept),
+        "older": (
+            "?" + urlencode({**kept, "before": str(rows[PAGE - 1].message.pk)})
+            if len(rows) > PAGE
+            else ""
+        ),
+    }
+    return render(request, "transactional/messages.html", context)
+
+
+def _filters(request: AccountRequest) -> Filters:
+    address = request.GET.get("address", "").replace("\0", "").strip()[:254]
+    status = request.GET.get("status", "")
+    return Filters(address=address, status=status if status in dict(STATUSES) else "")
+
+
+def _row_pills(row: mail_log.Row) -> list[dict[str, object]]:
+    if row.message.refusal:
+        return [_pill(mail_log.REFUSED)]
+    several = len(row.statuses) > 1
+    return [{**_pill(status), "count": count if several else 0} for status, count in row.statuses]
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+@account_page(Role.VIEWER)
+def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpResponse:
+    """One message: who it went to, what each server said, who opened it."""
+    story = mail_log.story(request.account.pk, message_id)
+    if story is None:
+        raise Http404
+    context = {
+        "story": story,
+        "message": story.message,
+        "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
+        "moments": [_moment(one) for one in story.moments],
+        "several": len(story.recipients) > 1,
+    }
+    return render(request, "transactional/message.html", context)
+
+
+def _moment(moment: mail_log.Moment) -> dict[str, object]:
+    event = moment.event
+    if event is None:
+        return {"moment": moment, "attempt": moment.attempt}
+    data = event.data if isinstance(event.data, dict) else {}
+    return {
+        "moment": moment,
+        "pill": _pill(event.type),
+        "url": data.get("url", ""),
+        "says": data.get("response") or data.get("message") or data.get("reason") or "",
+        "who": data.get("user_agent", ""),
+        "ip": data.get("ip", ""),
+    }
