@@ -55,6 +55,7 @@ VARIABLES: tuple[Variable, ...] = (
     _v("Web", "SECURE_COOKIES", bool, True, "Cookies over HTTPS only; `make run` turns it off."),
     _v("Web", "TRUSTED_PROXIES", [str], [], "Proxies whose X-Forwarded-For is believed."),
     _v("Web", "WEB_WORKERS", int, 2, "Web processes."),
+    _v("Web", "RATE_LIMIT_10S", int, 0, "API calls per account in 10 seconds; 0: no limit."),
     _v("SMTP in", "SMTP_PORT", int, 2587, "Submission with STARTTLS."),
     _v("SMTP in", "SMTPS_PORT", int, 2465, "Submission with implicit TLS."),
     _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),
@@ -99,7 +100,7 @@ def read(source: Mapping[str, str] | None = None) -> dict[str, Any]:
     # what the `up` that runs on this DATA_DIR decided: other commands join it
     given = {**runfile.published(Path(given.get("DATA_DIR") or "data")), **given}
     reader = environ.Env()
-    reader.ENVIRON = given  # type: ignore[assignment]  # a plain mapping is all it needs
+    reader.ENVIRON = given
     values: dict[str, Any] = {}
     for var in VARIABLES:
         if not given.get(var.name):

@@ -1,7 +1,9 @@
 """The table of every URL. The roof: it may import any porch."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from config.calls import NoSuchCall
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
@@ -11,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("transactional.views.urls")),
     path("", include("transactional.api.urls")),
     path("", include("analytics.views.urls")),
+    re_path("^marketing(?:/|$)", NoSuchCall.as_view()),
 ]

@@ -1,8 +1,11 @@
-"""Pages of an account: `/a/<account>/…` asks for a session and a membership, here alone."""
+"""Pages of an account: `/a/<account>/…` asks for a session and a membership, here alone.
+
+Also who a page or an API call acts as.
+"""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, Protocol
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -32,6 +35,14 @@ class AccountRequest(HttpRequest):
     def may(self, role: str) -> bool:
         """Whether the member's role includes `role`."""
         return role in INCLUDES[self.role]
+
+
+class HasAuth(Protocol):
+    """What a request of the JSON API has, once its key has been checked."""
+
+    @property
+    def auth(self) -> object:
+        """The Principal."""
 
 
 View = Callable[Concatenate[AccountRequest, P], HttpResponseBase]
@@ -84,3 +95,9 @@ def principal(request: AccountRequest) -> Principal:
         credential_id=request.user.pk,
         name=request.user.email,
     )
+
+
+def caller(request: HasAuth) -> Principal:
+    """Who an API call acts as; its view is reached only with a valid key."""
+    assert isinstance(request.auth, Principal)  # noqa: S101 — for the type checker
+    return request.auth

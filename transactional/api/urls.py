@@ -2,4 +2,27 @@
 
 from django.urls import URLPattern, URLResolver
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from config.calls import call
+from transactional.api.send_status import SendStatusById
+from transactional.api.single_send import MarketingSingleSend, SingleSend
+from transactional.api.smtp_tokens import SmtpToken, SmtpTokenReset, SmtpTokens
+
+single_send = SingleSend.as_view()
+marketing_send = MarketingSingleSend.as_view()
+V3 = "marketing/v3/transactional"
+DATED = tuple(f"marketing/transactional/{date}" for date in ("2025-09", "2026-03", "2026-09"))
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *call(f"{V3}/single-email/send", single_send, "single_send"),
+    *call("marketing/v4/email/single-send", marketing_send),
+    *call("marketing/email-campaigns/2026-03/single-send", marketing_send),
+    *call("marketing/v3/email/send-statuses/<str:status_id>", SendStatusById.as_view()),
+]
+for _root in DATED:
+    urlpatterns += call(f"{_root}/single-email/send", single_send)
+for _root in (V3, "marketing/transactional/2026-03"):
+    urlpatterns += [
+        *call(f"{_root}/smtp-tokens", SmtpTokens.as_view()),
+        *call(f"{_root}/smtp-tokens/<str:token_id>", SmtpToken.as_view()),
+        *call(f"{_root}/smtp-tokens/<str:token_id>/password-reset", SmtpTokenReset.as_view()),
+    ]
