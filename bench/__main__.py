@@ -1,0 +1,116 @@
+"""`python -m bench`: start an installation, send through each door in turn, print what it cost."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+from bench import ledger, report
+from bench.installation import ROOT, Broken, Installation
+from bench.report import Run
+
+DOORS = ("smtp", "api")
+_PATH = "/marketing/v3/transactional/single-email/send"
+_WARM = 200  # messages before the first run: imports, prepared statements, opened sessions
+_STALLED = 60.0  # seconds without an arrival
+
+
+def _load(place: Installation, door: str, run: str, count: int) -> dict[str, object]:
+    port = place.ports["SMTP_PORT" if door == "smtp" else "PORT"]
+    where = {**place.cast[door], "port": port, "path": _PATH}
+    work = {"door": door, "run": run, "count": count, "where": where}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load"],
+        cwd=ROOT,
+        input=json.dumps(work).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return dict(json.loads(done.stdout))
+
+
+def _settle(place: Installation, count: int) -> float:
+    """Wait until all have arrived and are written down; when the last one arrived."""
+    seen, since, arrived = 0, time.monotonic(), 0.0
+    while not (arrived and place.queued() == 0):
+        now = place.sink.ask("count")
+        if now != seen:
+            seen, since = now, time.monotonic()
+        if seen >= count and not arrived:
+            arrived = time.monotonic()
+        if time.monotonic() - since > _STALLED:
+            raise Broken(f"{seen} of {count} arrived\n" + "".join(place.complaints()[-20:]))
+        time.sleep(0.05)
+    time.sleep(1.5)  # the roll-up that counts them belongs to their cost
+    return arrived
+
+
+def measure(place: Installation, door: str, run: str, count: int) -> tuple[Run, int]:
+    """One run, its books balanced; and how many messages dkimpy verified."""
+    place.sink.ask("clear")
+    before, began = place.meter.read(), time.monotonic()
+    loaded = _load(place, door, run, count)
+    arrived = _settle(place, count)
+    spent = place.meter.read()
+    spent.subtract(before)
+    seen = place.sink.ask("report")
+    ledger.balance(seen, [f"{run}-{number:06d}" for number in range(count)])
+    verified = ledger.verify(seen, place.cast["dkim"])
+    result = Run(
+        door=door,
+        count=count,
+        seconds=arrived - began,
+        accepting=loaded["seconds"],  # type: ignore[arg-type]
+        milliseconds=loaded["ms"],  # type: ignore[arg-type]
+        cpu=dict(spent),
+    )
+    return result, verified
+
+
+def _idle(place: Installation, seconds: float) -> float:
+    """CPU seconds per second while nothing is sent."""
+    before = place.meter.read()
+    time.sleep(seconds)
+    spent = place.meter.read()
+    spent.subtract(before)
+    return sum(spent.values()) / seconds
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="500 messages, one run")
+    parser.add_argument("--count", type=int, help="messages per run (5000)")
+    parser.add_argument("--runs", type=int, help="runs of each door, interleaved (3)")
+    parser.add_argument("--door", choices=DOORS, help="only this one")
+    asked = parser.parse_args()
+    count = asked.count or (500 if asked.quick else 5000)
+    times = asked.runs or (1 if asked.quick else 3)
+    doors = [asked.door] if asked.door else list(DOORS)
+    results: dict[str, list[Run]] = {door: [] for door in doors}
+    with Installation() as place:
+        print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
+        for door in doors:
+            measure(place, door, f"warm-{door}", min(_WARM, count))
+        print(f"idle: {_idle(place, 2 if asked.quick else 10):.3f} CPU seconds per second")
+        for number in range(times):
+            for door in doors:
+                run, verified = measure(place, door, f"{door}-{number}", count)
+                results[door].append(run)
+                print(
+                    f"{door} run {number + 1}: {run.per_thousand:.2f} CPU-s per 1,000,"
+                    f" {count / run.seconds:.0f}/s; all {count} arrived once,"
+                    f" {verified} verified by dkimpy",
+                    flush=True,
+                )
+        complaints = place.complaints()
+    for door in doors:
+        print("\n" + report.table(door, results[door]))
+    if complaints:
+        print(f"\n{len(complaints)} warnings; the last ones:\n" + "".join(complaints[-5:]))
+
+
+if __name__ == "__main__":
+    main()

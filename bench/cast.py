@@ -1,0 +1,84 @@
+"""`python -m bench.cast`: an account that may send, made by the product's own services.
+
+Joins the installation named by DATA_DIR; prints one line of JSON: credentials and the email's id.
+"""
+
+import json
+import os
+from datetime import timedelta
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.utils import timezone  # noqa: E402 — Django first
+
+from bench import message  # noqa: E402
+from domains import dkim, pools, records  # noqa: E402
+from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState  # noqa: E402
+from tokens import credentials  # noqa: E402
+from tokens.models import Account  # noqa: E402
+from transactional.compose import versions  # noqa: E402
+from transactional.models import Campaign, Email, Stream  # noqa: E402
+
+_BY = "bench"
+SOURCE = "127.0.0.1"
+
+
+def make() -> dict[str, object]:
+    """Account, verified domain with the keys it gets by default, ready IP, token, key, email."""
+    account = Account.objects.create(name="Bench", transactional_enabled=True)
+    now = timezone.now()
+    never = now + timedelta(days=1)  # no DNS here would confirm them
+    domain = Domain.objects.create(
+        account=account,
+        name=message.DOMAIN,
+        state=DomainState.VERIFIED,
+        verified_at=now,
+        checked_at=now,
+        next_check_at=never,
+    )
+    dkim.create_keys(domain)
+    source = EgressSource.objects.create(
+        account=account,
+        address=SOURCE,
+        ehlo_name=f"mail.{message.DOMAIN}",
+        state=SourceState.READY,
+        ready_at=now,
+        checked_at=now,
+        next_check_at=never,
+    )
+    pools.add(pools.dedicated_pool(account), source)
+    for kind in ("transactional", "marketing"):
+        Stream.objects.default(account, kind)
+    _, key = credentials.create_api_key(
+        account, name="Bench", scopes=["transactional-email", "marketing-email"], by=_BY
+    )
+    token, password = credentials.create_smtp(
+        account, campaign_name="Bench", create_contact=False, by=_BY
+    )
+    Campaign.objects.open_for(token)
+    email = Email.objects.create(
+        account=account,
+        campaign=Campaign.objects.create(account=account, name="Bench receipt"),
+        name="Bench receipt",
+        from_name="Bench shop",
+        from_address=message.FROM,
+        sample={},
+        updated_by=_BY,
+        **message.template(),
+    )
+    versions.publish(email, by=_BY)
+    keys = DkimKey.objects.filter(domain=domain)
+    return {
+        "smtp": {"username": token.username, "password": password},
+        "api": {"api_key": key, "email_id": email.pk},
+        "dkim": {
+            f"{key.selector}._domainkey.{domain.name}.": records.key_record(key) for key in keys
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(make()))
