@@ -1,4 +1,4 @@
-"""Which host may ask for what: customers' tracking hosts reach /o/, /c/ and /u/, and nothing else.
+"""Which host may ask for what: tracking hosts reach /o/, /c/, /u/ and the probe, and nothing else.
 
 First of all middleware. Pixels and links are answered from here, so that no session, user or
 database is asked for on their way, whatever cookies a browser sends along.
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-STATELESS = ("/o/", "/c/")
+STATELESS = ("/o/", "/c/", "/.well-known/postino/")
 UNSUBSCRIBE = "/u/"
 
 
