@@ -1,0 +1,186 @@
+"""Operators' view of mail: the log is to be read, settings and people may be changed.
+
+The tables of the log are big and partitioned: their lists never count rows, and page by the id
+that they are searched by.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from transactional.models import (
+    Body,
+    Campaign,
+    Contact,
+    DeliveryAttempt,
+    Email,
+    EmailVersion,
+    Event,
+    Message,
+    QueueRow,
+    Recipient,
+    SendIdentity,
+    Stream,
+    Suppression,
+)
+
+NEWEST = 5000  # rows of the log that can be paged through; older ones are found by their id
+
+
+class NewestOnly(Paginator[Any]):
+    """Pages over the newest rows, counted only as far as they are shown."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are, NEWEST at most: a full count would read every partition."""
+        rows: Any = self.object_list  # a query set: the admin gives nothing else
+        return len(rows.values_list("pk", flat=True)[:NEWEST])
+
+
+class Log(ModelAdmin[Any]):
+    """Rows that the pipeline alone writes."""
+
+    show_full_result_count = False
+    paginator = NewestOnly
+    list_per_page = 50
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Newest first, which for these ids is also the order of the partitions."""
+        return super().get_queryset(request).order_by("-pk")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: months are dropped whole."""
+        return False
+
+
+@admin.register(Message)
+class MessageAdmin(Log):
+    """Accepted and refused messages."""
+
+    list_display = ("id", "account_id", "created_at", "kind", "from_address", "subject", "refusal")
+    search_fields = ("=id", "=account__id")
+
+
+@admin.register(Recipient)
+class RecipientAdmin(Log):
+    """Recipients with their status."""
+
+    list_display = ("id", "account_id", "address", "status", "status_at", "attempts", "reply")
+    search_fields = ("=id", "=message__id")
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(Log):
+    """Each try and what was said."""
+
+    list_display = ("id", "account_id", "at", "number", "host", "stage", "code", "reply")
+    search_fields = ("=id", "=message__id")
+
+
+@admin.register(Event)
+class EventAdmin(Log):
+    """The log behind every number."""
+
+    list_display = ("id", "account_id", "type", "at", "recipient_id", "campaign_id", "xid")
+    search_fields = ("=id", "=message__id")
+
+
+@admin.register(QueueRow)
+class QueueRowAdmin(Log):
+    """What is still to be delivered, and who holds it."""
+
+    list_display = ("id", "account_id", "lane", "domain", "attempt", "due_at", "lease_until")
+    search_fields = ("=id", "=domain")
+
+
+@admin.register(SendIdentity)
+class SendIdentityAdmin(Log):
+    """sendIds that were used."""
+
+    list_display = ("send_id", "account_id", "message_id", "created_at")
+    search_fields = ("=send_id",)
+
+
+@admin.register(Body)
+class BodyAdmin(Log):
+    """What messages are made of: that it is there, not what it says, which is people's mail."""
+
+    list_display = ("id",)
+    fields = ("id",)
+    search_fields = ("=id",)
+
+
+@admin.register(EmailVersion)
+class EmailVersionAdmin(Log):
+    """Immutable versions of emails."""
+
+    list_display = ("email_id", "number", "subject", "created_by", "created_at")
+    search_fields = ("=email__id",)
+    exclude = ("digest",)
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ModelAdmin[Any]):
+    """What numbers are kept for."""
+
+    list_display = ("id", "account", "name", "created_at")
+    list_select_related = ("account",)
+    search_fields = ("name", "=account__id")
+    readonly_fields = ("account", "smtp_credential")
+
+
+@admin.register(Email)
+class EmailAdmin(ModelAdmin[Any]):
+    """Composed emails. Publishing is done on the email's own page."""
+
+    list_display = ("id", "account", "name", "kind", "archived_at", "updated_at")
+    list_select_related = ("account",)
+    search_fields = ("name", "=account__id")
+    readonly_fields = ("account", "campaign", "published", "revision")
+
+
+@admin.register(Stream)
+class StreamAdmin(ModelAdmin[Any]):
+    """Flows of mail: pool, transport, policies."""
+
+    list_display = ("id", "account", "name", "kind", "pool", "transport", "lifetime")
+    list_select_related = ("account", "pool")
+    search_fields = ("name", "=account__id")
+    readonly_fields = ("account", "kind")
+
+
+@admin.register(Contact)
+class ContactAdmin(ModelAdmin[Any]):
+    """People and their consent."""
+
+    show_full_result_count = False
+    list_display = ("email", "account_id", "unsubscribed_at", "quarantined_at", "opt_in")
+    search_fields = ("=email",)
+    readonly_fields = ("account", "email", "created_at", "updated_at")
+    ordering = ("-pk",)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ModelAdmin[Any]):
+    """Addresses that must not be mailed; deleting a row lets the address be mailed again."""
+
+    show_full_result_count = False
+    list_display = ("address", "account_id", "reason", "scope", "created_at")
+    search_fields = ("=address",)
+    raw_id_fields = ("account",)
+    readonly_fields = ("recipient_id", "created_at")
+    ordering = ("-pk",)
