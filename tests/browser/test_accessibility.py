@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 from playwright.sync_api import ConsoleMessage, Page
 
 from tests.browser.conftest import Visitor
 from tests.browser.pages import PAGES, PUBLIC, World, make_world
 from tests.cast import Cast
+from transactional.models import Email
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -113,3 +115,83 @@ def test_pages_are_accessible(
                     failed[name] = found
     assert failed == {}
     assert said == []
+
+
+def _menus(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/emails/")
+    for opener in page.locator("summary").all():
+        if opener.is_visible():
+            opener.click()
+
+
+def _stale(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/emails/{world.live.pk}/edit/")
+    Email.objects.of(world.cast.account).filter(pk=world.live.pk).update(revision=F("revision") + 1)
+    page.locator("#email-form").evaluate("form => form.requestSubmit()")
+    page.wait_for_selector("[name=overwrite]")
+
+
+def _refused(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/emails/{world.live.pk}/edit/")
+    page.fill("#id_from_address", "me@elsewhere.example")
+    page.locator("#email-form").evaluate("form => form.requestSubmit()")
+    page.wait_for_selector(".field .error")
+
+
+def _confirm(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/emails/{world.live.pk}/send/")
+    page.fill("#id_to", "anna@cliente.example\nabuse@cliente.example")
+    page.click("button[value=confirm]")
+    page.wait_for_selector("button[value=send]")
+
+
+def _sent(page: Page, world: World) -> None:
+    _confirm(page, world)
+    page.click("button[value=send]")
+    page.wait_for_selector("table.rows")
+
+
+def _no_permission(page: Page, world: World) -> None:
+    world.cast.account.memberships.filter(user=world.cast.alice).update(role="viewer")
+    page.goto(f"{world.a}/emails/{world.live.pk}/edit/")
+
+
+STATES = (_menus, _stale, _refused, _confirm, _sent, _no_permission)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_what_acting_leads_to_is_accessible(
+    visitor: Visitor, world: World, width: int, scheme: str
+) -> None:
+    options = {"viewport": {"width": width, "height": SIZES[width]}, "color_scheme": scheme}
+    failed: dict[str, Any] = {}
+    with visitor.context(world.cast.alice, **options) as context:
+        for act in STATES:
+            page = context.new_page()
+            act(page, world)
+            found = problems(page, tab_walk=act is not _menus)
+            if found:
+                failed[act.__name__] = found
+            page.close()
+    assert failed == {}
+
+
+def test_these_checks_can_fail(visitor: Visitor, world: World) -> None:
+    """A page that is spoilt on purpose, so that a silent axe or walk would be noticed."""
+    with visitor.context(world.cast.alice, viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(f"{world.a}/emails/")
+        page.evaluate("""() => {
+          const spoilt = document.createElement("div");
+          spoilt.innerHTML = "<button></button><input><img src='/static/img/icon.svg'>" +
+            "<a href='/' tabindex='-1'>out of reach</a><pre>" + "wide ".repeat(99) + "</pre>";
+          document.querySelector("main").append(spoilt);
+        }""")
+        found = {entry[0] for entry in problems(page, tab_walk=True)}
+    assert {
+        "button-name",
+        "label",
+        "image-alt",
+        "sticks out",
+        "out of the keyboard's reach",
+    } <= found
