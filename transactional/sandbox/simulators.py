@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -201,7 +200,7 @@ ROLES = frozenset({*ACTIONS, "delivered", "defer", "refuse"})
 
 def first_url(content: bytes, *, base: str, folder: str) -> str | None:
     """The first URL of the message's HTML that leads to `folder` of our own web, and only there."""
-    wanted = urlsplit(base)
+    wanted = base + folder
     try:
         parts = scan(content).leaves()
     except MimeError:
@@ -211,8 +210,6 @@ def first_url(content: bytes, *, base: str, folder: str) -> str | None:
             continue
         for double, single in _ATTRIBUTE.findall(body.decode("utf-8", "replace")):
             url = html.unescape(double or single)
-            found = urlsplit(url)
-            ours = (found.scheme, found.netloc) == (wanted.scheme, wanted.netloc)
-            if ours and found.path.startswith(folder):
+            if url.startswith(wanted):
                 return url
     return None
