@@ -1,5 +1,25 @@
 """The URLs of this porch."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from domains.checks import PROBE_PATH
+from domains.views import domains, probe, sources
+
+ACCOUNT = "a/<int:account_id>/domains/"
+DOMAIN = f"{ACCOUNT}<int:domain_id>/"
+SOURCE = f"{ACCOUNT}ips/<int:source_id>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(ACCOUNT, domains.overview, name="domains"),
+    path(f"{ACCOUNT}new/", domains.create, name="domain_create"),
+    path(DOMAIN, domains.detail, name="domain"),
+    path(f"{DOMAIN}state/", domains.state, name="domain_state"),
+    path(f"{DOMAIN}check/", domains.check, name="domain_check"),
+    path(f"{DOMAIN}delete/", domains.delete, name="domain_delete"),
+    path(f"{ACCOUNT}ips/new/", sources.create, name="source_create"),
+    path(SOURCE, sources.detail, name="source"),
+    path(f"{SOURCE}state/", sources.state, name="source_state"),
+    path(f"{SOURCE}check/", sources.check, name="source_check"),
+    path(f"{SOURCE}pause/", sources.pause, name="source_pause"),
+    path(f"{PROBE_PATH.lstrip('/')}<str:host>", probe.prove, name="tracking_probe"),
+]

@@ -1,0 +1,124 @@
+"""The pages of sending domains: the list beside the IPs, one domain with its records."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from domains import dkim
+from domains.checks import check_domain
+from domains.models import Domain, DomainState, EgressSource
+from domains.views.forms import DomainForm
+from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
+from tokens.models import Role
+from tokens.web import AccountRequest, account_page
+
+POLL = timedelta(seconds=4)  # an open page checks a waiting domain no more often than this
+PRESSED = timedelta(seconds=1)  # and a button, however many press it
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def overview(request: AccountRequest) -> HttpResponseBase:
+    """Domains and IPs with their states."""
+    domains = list(Domain.objects.of(request.account).order_by("name"))
+    sources = list(EgressSource.objects.of(request.account).order_by("pk"))
+    context = {
+        "domains": [(domain, state_pill(domain)) for domain in domains],
+        "sources": [(source, state_pill(source)) for source in sources],
+        "may_change": request.may(Role.DEVELOPER),
+    }
+    return render(request, "domains/overview.html", context)
+
+
+@account_page(Role.DEVELOPER)
+def create(request: AccountRequest) -> HttpResponseBase:
+    """Connect a domain: its keys are minted, its records shown."""
+    form = DomainForm(request.POST or None, account=request.account)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                domain = Domain.objects.create(
+                    account=request.account, name=form.cleaned_data["name"]
+                )
+                dkim.create_keys(domain)
+        except IntegrityError:  # pressed twice: the first one made it
+            domain = Domain.objects.of(request.account).get(name=form.cleaned_data["name"])
+        return redirect("domain", request.account.pk, domain.pk)
+    return render(request, "domains/domain_create.html", {"form": form})
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def detail(request: AccountRequest, domain_id: int) -> HttpResponseBase:
+    """A domain with the records it needs and what was found."""
+    domain = _find(request, domain_id)
+    return render(request, "domains/domain.html", _context(request, domain))
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def state(request: AccountRequest, domain_id: int) -> HttpResponseBase:
+    """The part of the page that changes; asked for every few seconds while the domain waits."""
+    domain = _find(request, domain_id)
+    if domain.state != DomainState.VERIFIED and _take_turn(domain, POLL):
+        check_domain(domain)
+    context = _context(request, domain)
+    if not context["waiting"]:
+        return render(request, "domains/domain_state.html", context, status=STOP_POLLING)
+    if request.GET.get("seen") == context["mark"]:
+        return HttpResponse(status=204)
+    return render(request, "domains/domain_state.html", context)
+
+
+@require_POST
+@account_page(Role.DEVELOPER)
+def check(request: AccountRequest, domain_id: int) -> HttpResponseBase:
+    """Ask DNS now."""
+    domain = _find(request, domain_id)
+    if _take_turn(domain, PRESSED):
+        check_domain(domain)
+    return redirect("domain", request.account.pk, domain.pk)
+
+
+@require_POST
+@account_page(Role.DEVELOPER)
+def delete(request: AccountRequest, domain_id: int) -> HttpResponseBase:
+    """Disconnect a domain, once its name has been typed."""
+    domain = _find(request, domain_id)
+    if request.POST.get("name", "").strip().lower() != domain.name:
+        messages.error(request, _("The name typed is another one: nothing was disconnected."))
+        return redirect("domain", request.account.pk, domain.pk)
+    domain.delete()
+    messages.success(request, _("%(name)s is disconnected.") % {"name": domain.name})
+    return redirect("domains", request.account.pk)
+
+
+def _find(request: AccountRequest, domain_id: int) -> Domain:
+    domain: Domain = get_object_or_404(Domain.objects.of(request.account), pk=domain_id)
+    return domain
+
+
+def _take_turn(domain: Domain, every: timedelta) -> bool:
+    """Whether this request is the one to check now: one in `every`, whoever looks."""
+    now = timezone.now()
+    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
+    rows = Domain.objects.of(domain.account_id).filter(due, pk=domain.pk)
+    return bool(rows.update(checked_at=now))
+
+
+def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:
+    return {
+        "domain": domain,
+        "pill": state_pill(domain),
+        "mark": mark(domain),
+        "rows": domain_rows(domain),
+        "waiting": domain.state != DomainState.VERIFIED,
+        "may_change": request.may(Role.DEVELOPER),
+    }

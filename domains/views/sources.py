@@ -1,0 +1,107 @@
+"""The pages of dedicated IPs: connect one, see its checks, pause and resume it."""
+
+from datetime import timedelta
+
+from django.db import IntegrityError
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from domains import pools
+from domains.models import EgressSource, SourceState
+from domains.source_checks import check_source
+from domains.views.domains import POLL, PRESSED
+from domains.views.forms import SourceForm
+from domains.views.rows import STOP_POLLING, mark, source_rows, state_pill
+from tokens.models import Role
+from tokens.web import AccountRequest, account_page
+
+
+@account_page(Role.DEVELOPER)
+def create(request: AccountRequest) -> HttpResponseBase:
+    """Connect an IP."""
+    form = SourceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            source = EgressSource.objects.create(account=request.account, **form.cleaned_data)
+        except IntegrityError:  # between the form's look and now
+            form.add_error("address", _("This IP is connected already."))
+        else:
+            return redirect("source", request.account.pk, source.pk)
+    return render(request, "domains/source_create.html", {"form": form})
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def detail(request: AccountRequest, source_id: int) -> HttpResponseBase:
+    """An IP with its checks."""
+    source = _find(request, source_id)
+    return render(request, "domains/source.html", _context(request, source))
+
+
+@require_safe
+@account_page(Role.VIEWER)
+def state(request: AccountRequest, source_id: int) -> HttpResponseBase:
+    """The part of the page that changes; asked for every few seconds while the IP waits."""
+    source = _find(request, source_id)
+    if source.state == SourceState.PENDING and _take_turn(source, POLL):
+        check_source(source)
+    context = _context(request, source)
+    if not context["waiting"]:
+        return render(request, "domains/source_state.html", context, status=STOP_POLLING)
+    if request.GET.get("seen") == context["mark"]:
+        return HttpResponse(status=204)
+    return render(request, "domains/source_state.html", context)
+
+
+@require_POST
+@account_page(Role.DEVELOPER)
+def check(request: AccountRequest, source_id: int) -> HttpResponseBase:
+    """Ask DNS now."""
+    source = _find(request, source_id)
+    if _take_turn(source, PRESSED):
+        check_source(source)
+    return redirect("source", request.account.pk, source.pk)
+
+
+@require_POST
+@account_page(Role.DEVELOPER)
+def pause(request: AccountRequest, source_id: int) -> HttpResponseBase:
+    """Stop sending from an IP, or let it be checked and used again."""
+    source = _find(request, source_id)
+    rows = EgressSource.objects.of(request.account).filter(pk=source.pk)
+    if "resume" in request.POST:
+        rows.filter(state=SourceState.PAUSED).update(state=SourceState.PENDING)
+        source.refresh_from_db()
+        check_source(source)
+    else:
+        rows.update(state=SourceState.PAUSED)
+        pools.forget()
+    return redirect("source", request.account.pk, source.pk)
+
+
+def _find(request: AccountRequest, source_id: int) -> EgressSource:
+    source: EgressSource = get_object_or_404(EgressSource.objects.of(request.account), pk=source_id)
+    return source
+
+
+def _take_turn(source: EgressSource, every: timedelta) -> bool:
+    """Whether this request is the one to check now: one in `every`, whoever looks."""
+    now = timezone.now()
+    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
+    rows = EgressSource.objects.of(source.account_id).filter(due, pk=source.pk)  # type: ignore[arg-type]
+    return bool(rows.update(checked_at=now))
+
+
+def _context(request: AccountRequest, source: EgressSource) -> dict[str, object]:
+    return {
+        "source": source,
+        "pill": state_pill(source),
+        "mark": mark(source),
+        "rows": source_rows(source),
+        "waiting": source.state == SourceState.PENDING,
+        "may_change": request.may(Role.DEVELOPER),
+    }
