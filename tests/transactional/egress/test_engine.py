@@ -231,9 +231,7 @@ def test_a_greylisted_message_comes_back_with_the_same_envelope(
     assert types == ["accepted", "deferred", "delivered"]
 
 
-def test_a_refusal_for_good_bounces_and_suppresses(
-    account: Account, settings: Any
-) -> None:
+def test_a_refusal_for_good_bounces_and_suppresses(account: Account, settings: Any) -> None:
     run_with(settings, account, lambda envelope, number: Reply(550, "5.1.1", ("No such user",)), 1)
     assert Recipient.objects.get().status == "bounced"
     assert Suppression.objects.of(account).get().address == "u0@x.example"

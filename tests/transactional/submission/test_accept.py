@@ -319,8 +319,7 @@ def test_fifty_parallel_identical_calls_make_one_mail(send: Send) -> None:
 
     def work() -> None:
         start.wait()
-        for _ in range(5):
-            answers.append(send(send_id="order-7"))
+        answers.extend(send(send_id="order-7") for _ in range(5))
         connections.close_all()
 
     threads = [threading.Thread(target=work) for _ in range(10)]
