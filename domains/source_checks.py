@@ -96,6 +96,11 @@ def in_range(address: str) -> bool:
     return is_public(address, nets)
 
 
+def is_connected(address: str) -> bool:
+    """Whether any account, or the operator, has connected this IP: it can be used once only."""
+    return EgressSource.objects.filter(address=address).exists()
+
+
 def _range(address: str) -> Finding:
     if in_range(address):
         return _finding("range", address, OK, "ok")

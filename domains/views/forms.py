@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from config.errors import PostinoError
 from domains import names
-from domains.models import Domain, EgressSource
-from domains.source_checks import in_range
+from domains.models import Domain
+from domains.source_checks import in_range, is_connected
 from tokens.models import Account
 
 MOST = 200  # domains of an account: each is asked about for ever, by a worker all share
@@ -70,7 +70,7 @@ class SourceForm(forms.Form):
             raise ValidationError(
                 gettext("This is a private or local address: no mail leaves from it.")
             )
-        if EgressSource.objects.filter(address=address).exists():
+        if is_connected(address):
             raise ValidationError(gettext("This IP is connected already."))
         return address
 
