@@ -4,6 +4,7 @@ Implemented by submission, inbound and the sandbox sink; called by `protocol`.
 """
 
 import ssl
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
@@ -77,7 +78,7 @@ class Envelope:
     body_8bit: bool = False
 
 
-class Handler:
+class Handler(ABC):
     """The owner's answers. Every answer becomes a reply only when its await has completed."""
 
     #: False spares a task per recipient.
@@ -94,6 +95,6 @@ class Handler:
         """A refusal for one recipient, or None to take it. `envelope` is the transaction so far."""
         return None
 
+    @abstractmethod
     async def message(self, envelope: Envelope) -> Reply:
         """Take responsibility and say 250, or refuse. An exception becomes 451 4.3.0."""
-        raise NotImplementedError

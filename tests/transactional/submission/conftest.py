@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.transactional.loops import running
+from tests.transactional.submission.senders import email, key, send, smtp_principal  # noqa: F401 — fixtures
 from tokens import credentials, throttle
 from tokens.models import Account, SmtpCredential
 from transactional.listener import Listeners

@@ -1,25 +1,20 @@
 import threading
-import uuid
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection, connections
-from django.test.utils import CaptureQueriesContext
+from django.db import connections
 from django.utils import timezone
 
 from domains import pools
 from domains.models import Domain, EgressSource, PoolMember
 from tests.cast import make_email
-from tokens import credentials
+from tests.transactional.submission.senders import Send, code, raw
 from tokens.auth import Principal
-from tokens.models import Account, Scope, SmtpCredential
+from tokens.models import Account, Scope
 from transactional import suppressions
 from transactional.compose import versions
 from transactional.models import (
     Body,
-    Campaign,
     Contact,
     Email,
     Event,
@@ -35,67 +30,9 @@ from transactional.submission import facts
 from transactional.submission.accept import accept_many
 from transactional.submission.request import (
     Accepted,
-    RawSubmission,
     Refused,
     TemplateSubmission,
 )
-
-RAW = (
-    b"From: Shop <orders@shop.example>\r\nTo: anna@x.example\r\nSubject: Hi\r\n"
-    b"Bcc: hidden@x.example\r\n\r\nHello\r\n"
-)
-
-
-@pytest.fixture
-def key(account: Account) -> Principal:
-    row, _ = credentials.create_api_key(account, name="k", scopes=["transactional-email"], by="a")
-    return Principal(account_id=account.pk, kind="api", credential_id=row.pk, name="k")
-
-
-@pytest.fixture
-def token(account: Account) -> Principal:
-    row, _ = credentials.create_smtp(account, campaign_name="c", create_contact=True, by="a")
-    Campaign.objects.open_for(row)
-    return Principal(account_id=account.pk, kind="smtp", credential_id=row.pk, name=row.username)
-
-
-@pytest.fixture
-def email(account: Account) -> Email:
-    email = make_email(account)
-    versions.publish(email, by="alice@shop.example")
-    return email
-
-
-Send = Callable[..., Accepted | Refused]
-
-
-@pytest.fixture
-def send(key: Principal, email: Email) -> Send:
-    def one(**fields: Any) -> Accepted | Refused:
-        values: dict[str, Any] = {
-            "principal": key,
-            "source": Source.API,
-            "email_id": email.pk,
-            "to": "Anna <anna@x.example>",
-            "custom": {"order_id": "7"},
-            **fields,
-        }
-        (answer,) = accept_many([TemplateSubmission(**values)])
-        return answer
-
-    return one
-
-
-def raw(token: Principal, data: bytes = RAW, *to: str, **fields: Any) -> Accepted | Refused:
-    values: dict[str, Any] = {"reverse_path": "bounces@shop.example", **fields}
-    (answer,) = accept_many(
-        [RawSubmission(principal=token, raw=data, recipients=to or ("anna@x.example",), **values)]
-    )
-    return answer
-
-
-def code(answer: Accepted | Refused) -> str:
-    return answer.refusal.code if isinstance(answer, Refused) else ""
 
 
 def test_a_single_send_is_stored_whole(send: Send, account: Account, email: Email) -> None:
@@ -170,11 +107,13 @@ def test_a_bomb_is_refused(send: Send, email: Email) -> None:
     assert code(send()) == "HUBL_LIMIT_EXCEEDED"
 
 
-def test_the_switch_refuses_at_once(send: Send, account: Account, token: Principal) -> None:
+def test_the_switch_refuses_at_once(
+    send: Send, account: Account, smtp_principal: Principal
+) -> None:
     Account.objects.filter(pk=account.pk).update(transactional_enabled=False)
     facts.forget()
     assert code(send()) == "PORTAL_NOT_AUTHORIZED_FOR_APPLICATION"
-    assert code(raw(token)) == "PORTAL_NOT_AUTHORIZED_FOR_APPLICATION"
+    assert code(raw(smtp_principal)) == "PORTAL_NOT_AUTHORIZED_FOR_APPLICATION"
 
 
 def test_an_unverified_domain_is_told_apart(send: Send, account: Account) -> None:
@@ -184,12 +123,12 @@ def test_an_unverified_domain_is_told_apart(send: Send, account: Account) -> Non
 
 
 def test_without_a_ready_ip_nothing_is_accepted(
-    send: Send, account: Account, token: Principal
+    send: Send, account: Account, smtp_principal: Principal
 ) -> None:
     EgressSource.objects.of(account).update(state="pending")
     facts.forget()
     assert code(send()) == "NO_READY_IP"
-    answer = raw(token)
+    answer = raw(smtp_principal)
     assert isinstance(answer, Refused)
     assert answer.refusal.smtp_line.startswith("451 4.7.1 ")
 
@@ -333,66 +272,6 @@ def test_fifty_parallel_identical_calls_make_one_mail(send: Send) -> None:
     assert QueueRow.objects.count() == 1
 
 
-def test_an_smtp_submission_is_stored_as_it_came(token: Principal, account: Account) -> None:
-    answer = raw(token, RAW, "anna@x.example", "hidden@x.example")
-    assert isinstance(answer, Accepted)
-    message = Message.objects.of(account).get()
-    assert bytes(Body.objects.get(pk=message.pk).raw or b"") == RAW
-    assert message.campaign is not None
-    assert message.campaign.smtp_credential_id == token.credential_id
-    assert Contact.objects.of(account).count() == 2
-
-
-def test_a_token_that_makes_no_contacts_makes_none(token: Principal, account: Account) -> None:
-    assert isinstance(raw(replace(token, create_contact=False)), Accepted)
-    assert not Contact.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        (b"orders@shop.example", b"orders@stranger.example", "550 5.7.1 "),
-        (b"From:", b"From: x@shop.example\r\nFrom:", "550 5.7.1 "),
-        (b"<orders@shop.example>", b"<orders@shop.example>, b@shop.example", "550 5.7.1 "),
-        (b"Subject", b"Sender: ceo@stranger.example\r\nSubject", "550 5.7.1 "),
-        (b"Hello", b"Hel\0lo", "554 5.6.0 "),
-        (b"Subject", b"Received: x\r\n" * 51 + b"Subject", "554 5.4.6 "),
-    ],
-)
-def test_smtp_refusals_speak_smtp(token: Principal, old: bytes, new: bytes, expected: str) -> None:
-    answer = raw(token, RAW.replace(old, new, 1))
-    assert isinstance(answer, Refused)
-    assert answer.refusal.smtp_line.startswith(expected)
-    assert answer.message_id is None
-    assert not Message.objects.exists()
-
-
-def test_a_deleted_credential_stops_at_once(token: Principal, account: Account) -> None:
-    credentials.delete(SmtpCredential.objects.of(account).get())
-    answer = raw(token)
-    assert isinstance(answer, Refused)
-    assert answer.refusal.smtp_line.startswith("535 5.7.8 ")
-
-
-def test_a_mixed_batch_is_answered_in_order(key: Principal, token: Principal, email: Email) -> None:
-    good = RawSubmission(
-        principal=token, raw=RAW, reverse_path=None, recipients=("anna@x.example",)
-    )
-    single = TemplateSubmission(
-        principal=key,
-        source=Source.API,
-        email_id=email.pk,
-        to="anna@x.example",
-        custom={"order_id": "1"},
-    )
-    bad = TemplateSubmission(principal=key, source=Source.API, email_id=1, to="anna@x.example")
-    answers = accept_many([good, bad, single, *[good] * 8])
-    assert [type(a) for a in answers] == [Accepted, Refused, Accepted, *[Accepted] * 8]
-    assert QueueRow.objects.count() == 10
-    assert len({a.message_id for a in answers}) == 11
-    assert all(isinstance(a.message_id, uuid.UUID) for a in answers)
-
-
 def test_an_unpublished_email_is_sent_from_its_draft(send: Send, account: Account) -> None:
     draft = make_email(account, subject="Draft {{ custom.order_id }}")
     assert isinstance(send(email_id=draft.pk), Accepted)
@@ -400,16 +279,3 @@ def test_an_unpublished_email_is_sent_from_its_draft(send: Send, account: Accoun
     assert message.subject == "Draft 7"
     assert message.version is not None
     assert message.version.email_id == draft.pk
-
-
-def test_a_batch_costs_the_same_queries_whatever_its_size(
-    token: Principal,
-) -> None:
-    raw(token)  # facts are kept from here on
-    one = RawSubmission(principal=token, raw=RAW, reverse_path=None, recipients=("anna@x.example",))
-    counts = []
-    for size in (2, 20):
-        with CaptureQueriesContext(connection) as seen:
-            accept_many([one] * size)
-        counts.append(len(seen))
-    assert counts[0] == counts[1]
