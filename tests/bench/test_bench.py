@@ -1,0 +1,40 @@
+"""`make bench`, scaled down: real processes, both doors, books that balance."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from bench import ledger
+from bench.installation import ROOT
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_quick_bench_delivers_everything_once_and_prints_every_stage() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for door, title in (("smtp", "SMTP in → delivered"), ("api", "API → delivered")):
+        assert f"{title}: 500 messages, 1 run\n" in done.stdout
+        assert re.search(rf"^{door} run 1: .* all 500 arrived once, 5 verified", done.stdout, re.M)
+    for stage in ("submission", "web", "PostgreSQL", "egress", "celery, others", "Valkey"):
+        assert len(re.findall(rf"^  {stage} +\d", done.stdout, re.M)) == 2
+    # Whatever the machine: delivering costs the egress worker something, and so does storing
+    spent = dict(re.findall(r"^  (PostgreSQL|egress) +(\d+) ", done.stdout, re.M))
+    assert all(int(us) > 0 for us in spent.values())
+
+
+@pytest.mark.parametrize(
+    "copies", [{"a": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 1, "c": 1}], ids=["lost", "twice", "odd"]
+)
+def test_books_that_do_not_balance_are_refused(copies: dict[str, int]) -> None:
+    ledger.balance({"copies": {"a": 1, "b": 1}}, ["a", "b"])
+    with pytest.raises(ledger.Unbalanced):
+        ledger.balance({"copies": copies}, ["a", "b"])
