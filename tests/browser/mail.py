@@ -1,0 +1,95 @@
+"""Mail that was sent, refused, bounced, opened and counted: what the pages of numbers show."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from analytics.models import CampaignDay
+from config.ids import uuid7
+from tests.cast import Cast
+from tokens.models import SmtpCredential
+from transactional import events
+from transactional.events import NewEvent
+from transactional.models import Campaign, DeliveryAttempt, Email, Message, Recipient
+
+TRANSCRIPT = (
+    "S: 220 mx.cliente.example ESMTP\nC: EHLO mail.shop.example\nS: 250-mx.cliente.example\n"
+    "S: 250 PIPELINING\nC: MAIL FROM:<bagpmdsw3tspu4j4jori5vki4gtdah2f3h3qhkyp4p5ncghtl@b1.shop."
+    "example>\nS: 250 2.1.0 OK\nC: RCPT TO:<anna@cliente.example>\nS: 451 4.7.1 Try again later"
+)
+
+
+@dataclass(frozen=True)
+class Mail:
+    sent: Message
+    refused: Message
+    recipient: Recipient
+    token: SmtpCredential
+
+
+def make_mail(cast: Cast, email: Email) -> Mail:
+    sent = _message(cast, email.campaign, "Your order A-1042")
+    anna = _recipient(cast, sent, "anna@cliente.example", "delivered", "250 2.0.0 OK queued")
+    _recipient(cast, sent, "a.very.long.mailbox.name@a-long-host-name.cliente.example", "deferred")
+    _recipient(cast, sent, "ben@cliente.example", "bounced", "550 5.1.1 No such user")
+    _recipient(cast, sent, "cem@cliente.example", "queued")
+    for number, reply in ((1, "451 4.7.1 Try again later"), (2, "250 2.0.0 OK queued")):
+        DeliveryAttempt.objects.create(
+            message=sent, recipient=anna, account=cast.account, number=number, at=timezone.now(),
+            duration_ms=84, host="mx.cliente.example", address="192.0.2.1:25", tls="TLSv1.3",
+            stage="rcpt", code=int(reply[:3]), reply=reply, transcript=TRANSCRIPT,
+        )  # fmt: skip
+    for kind, data in (
+        ("accepted", {}),
+        ("deferred", {"response": "451 4.7.1 Try again later"}),
+        ("delivered", {"response": "250 2.0.0 OK queued"}),
+        ("opened", {"ip": "2001:db8::7", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}),
+        ("clicked", {"url": "https://shop.example/o/A-1042?" + "utm=1&" * 30}),
+    ):
+        _happened(sent, kind, data, anna)
+    refused = _message(cast, email.campaign, "", refusal="PREVIOUSLY_BOUNCED")
+    _happened(refused, "dropped", {"to": ["dan@cliente.example"]}, None)
+    for day in range(9):
+        CampaignDay.objects.create(
+            account=cast.account, campaign=email.campaign,
+            day=timezone.now().date() - timedelta(days=day * 2), sent=1200 - 90 * day,
+            delivered=1100 - 90 * day, opens=700 - 50 * day, clicks=200 - 20 * day, bounced=12,
+        )  # fmt: skip
+    token = SmtpCredential.objects.create(
+        account=cast.account, username="x7k2@1.smtp", secret_hash=b"-", campaign_name="Web shop",
+        created_by="alice@shop.example", deleted_at=timezone.now(),
+    )  # fmt: skip
+    Campaign.objects.create(account=cast.account, name="Web shop", smtp_credential=token)
+    return Mail(sent, refused, anna, token)
+
+
+def _message(cast: Cast, campaign: Campaign, subject: str, *, refusal: str = "") -> Message:
+    message: Message = Message.objects.create(
+        id=uuid7(), account=cast.account, campaign=campaign, kind="transactional", source="api",
+        credential="api:1", from_address="orders@shop.example", from_domain="shop.example",
+        subject=subject, message_id=f"{uuid7().hex}@shop.example", refusal=refusal,
+        refusal_text="dan@cliente.example is suppressed." if refusal else "",
+    )  # fmt: skip
+    return message
+
+
+def _recipient(
+    cast: Cast, message: Message, address: str, status: str, reply: str = ""
+) -> Recipient:
+    recipient: Recipient = Recipient.objects.create(
+        id=uuid7(), message=message, account=cast.account, address=address, kind="to",
+        status=status, reply=reply, attempts=1,
+    )  # fmt: skip
+    return recipient
+
+
+def _happened(
+    message: Message, kind: str, data: dict[str, object], recipient: Recipient | None
+) -> None:
+    event = NewEvent(
+        account_id=message.account_id, message_id=message.pk,
+        recipient_id=recipient.pk if recipient else None, campaign_id=message.campaign_id,
+        type=kind, at=timezone.now(), data=data,
+    )  # fmt: skip
+    events.append([event])
