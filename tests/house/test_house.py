@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 from django.core.management import get_commands, load_command_class
 
 from config import env
@@ -144,3 +145,18 @@ def test_the_locks_name_no_index() -> None:
         assert "://" not in text
         assert "--index-url" not in text and "--find-links" not in text
         assert "--hash=sha256:" in text
+
+
+def test_django_admin_covers_every_model() -> None:
+    missing = [
+        model._meta.label
+        for label in FLOORS
+        for model in apps.get_app_config(label).get_models()
+        if not admin.site.is_registered(model)
+        and not any(
+            inline.model is model
+            for registered in admin.site._registry.values()
+            for inline in registered.inlines
+        )
+    ]
+    assert missing == []
