@@ -46,6 +46,11 @@ app.conf.update(
             "options": {"expires": 2},
         },
         "rollup": {"task": "analytics.fold", "schedule": 1.0, "options": {"expires": 2}},
+        "expired": {
+            "task": "tokens.remove_expired",
+            "schedule": 600.0,
+            "options": {"expires": 600},
+        },
         "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
     },
 )

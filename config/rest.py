@@ -65,6 +65,7 @@ class CallRefused(exceptions.APIException):
         faults: Sequence[Fault] = (),
         links: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        policy: str = "",
     ) -> None:
         super().__init__(message)
         self.status_code = status
@@ -73,6 +74,13 @@ class CallRefused(exceptions.APIException):
         self.faults = tuple(faults)
         self.links = dict(links or {})
         self.headers = dict(headers or {})
+        self.policy = policy
+
+
+def limited(message: str, *, policy: str, wait: int) -> CallRefused:
+    """429 in the older shape, whose `policyName` tells clients when to come back."""
+    headers = {"Retry-After": str(wait)}
+    return CallRefused(429, "RATE_LIMITS", message, headers=headers, policy=policy)
 
 
 def invalid(faults: Sequence[Fault]) -> CallRefused:
@@ -220,6 +228,9 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
         body["errors"] = [fault.body() for fault in refused.faults]
     if refused.links:
         body["links"] = refused.links
+    if refused.policy:
+        older = {"errorType": "RATE_LIMIT", "policyName": refused.policy, "requestId": correlation}
+        body.update(older)
     headers = {**refused.headers, CORRELATION_HEADER: correlation}
     return Response(body, status=refused.status_code, headers=headers)
 

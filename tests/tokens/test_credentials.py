@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from config.celery import app
 from config.errors import PostinoError
-from tokens import credentials
+from tokens import credentials, tasks
 from tokens.models import Account, ApiKey, SmtpCredential
 
 
@@ -76,3 +77,13 @@ def test_a_key_does_not_begin_expired(account: Account) -> None:
         credentials.create_api_key(
             account, name="x", scopes=["marketing-email"], by="a", expires_at=timezone.now()
         )
+
+
+def test_the_chore_takes_expired_ones_off_the_lists(account: Account) -> None:
+    key, _ = credentials.create_api_key(
+        account, name="shop", scopes=["marketing-email"], by="alice"
+    )
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now())
+    tasks.remove_expired()
+    assert not ApiKey.objects.filter(deleted_at=None).exists()
+    assert {"task": "tokens.remove_expired"}.items() <= app.conf.beat_schedule["expired"].items()

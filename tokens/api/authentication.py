@@ -11,8 +11,8 @@ from rest_framework.request import Request
 
 from config.client import client_address
 from config.errors import PostinoError
-from config.rest import CallRefused, Fault
-from tokens import auth, secrets, throttle
+from config.rest import CallRefused, Fault, limited
+from tokens import auth, rate, secrets, throttle
 from tokens.auth import Principal
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class BearerKey(BaseAuthentication):
         name, host = secrets.prefix_of(key) or "", client_address(request)
         if throttle.blocked(name=name, host=host):
             message = "Too many failed authentications; wait before the next one."
-            raise CallRefused(429, "RATE_LIMITS", message)
+            raise limited(message, policy="FAILED_AUTHENTICATIONS", wait=int(throttle.FIRST_WAIT))
         try:
             principal = auth.authenticate_api_key(key)
         except PostinoError:
@@ -49,6 +49,11 @@ class BearerKey(BaseAuthentication):
             logger.warning("authentication failed: key %r from %s", name, host)
             raise
         throttle.succeeded(name=name, host=host)
+        if wait := rate.wait(principal.account_id):
+            message = (
+                f"You have reached your limit of {settings.RATE_LIMIT_10S} calls in 10 seconds."
+            )
+            raise limited(message, policy=rate.POLICY, wait=wait)
         return Caller(principal), principal
 
     def authenticate_header(self, request: Request) -> str:
