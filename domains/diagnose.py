@@ -145,14 +145,18 @@ def _spf(record: Record, found: tuple[str, ...]) -> Finding:
     if {"+all", "all"} & set(terms):
         text = "This SPF record lets every computer send in your name. End it with -all."
         return of(record, WRONG, "open_spf", text, found)
-    uncovered = _uncovered(record.value, terms)
-    if uncovered:
-        text = f"The SPF record does not name {', '.join(uncovered)}. Use the value shown here."
+    uncovered = uncovered_by(record.value, terms)
+    missed = [address for address in uncovered if address not in record.later]
+    if missed:
+        text = f"The SPF record does not name {', '.join(missed)}. Use the value shown here."
         return of(record, WRONG, "ip_not_covered", text, found)
+    if uncovered:
+        text = f"Replace it by the value shown here, so that {', '.join(uncovered)} can be used."
+        return of(record, OK, "ip_waits", text, found)
     return of(record, OK, "ok", found=found)
 
 
-def _uncovered(wanted: str, terms: list[str]) -> list[str]:
+def uncovered_by(wanted: str, terms: list[str]) -> list[str]:
     """Addresses of the wanted policy that the published one's ip4 and ip6 terms do not pass."""
     nets = []
     for term in terms:

@@ -2,19 +2,20 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from domains.models import DkimKey, Domain, EgressSource
+from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record to publish. `purpose` is dkim, return_path, spf, dmarc or tracking.
 
-    `short_host` is the host as most DNS forms want it: without the domain.
+    `short_host` is the host as most DNS forms want it: without the domain. `later` are IPs that
+    the value names and that break nothing while they are missing, for they do not send yet.
     """
 
     purpose: str
@@ -23,17 +24,23 @@ class Record:
     short_host: str
     value: str
     required: bool
+    later: tuple[str, ...] = ()
 
 
 def required(domain: Domain) -> tuple[Record, ...]:
     """The records of a domain as its keys and its account's IPs are now."""
     keys = list(domain.dkim_keys.filter(active=True).order_by("-algorithm", "pk"))
-    addresses = EgressSource.objects.of(domain.account_id).order_by("pk")
-    return records(domain, keys=keys, addresses=addresses.values_list("address", flat=True))
+    rows = EgressSource.objects.of(domain.account_id).order_by("pk").values_list("address", "state")
+    sources = list(rows)
+    # A new IP must not stop a verified domain: the IP waits for the domain's SPF instead
+    later = [a for a, state in sources if state != SourceState.READY]
+    if domain.state == DomainState.PENDING:
+        later = []
+    return records(domain, keys=keys, addresses=[a for a, _ in sources], later=later)
 
 
 def records(
-    domain: Domain, *, keys: Sequence[DkimKey], addresses: Iterable[str]
+    domain: Domain, *, keys: Sequence[DkimKey], addresses: Iterable[str], later: Sequence[str] = ()
 ) -> tuple[Record, ...]:
     """The same from rows already read."""
 
@@ -47,7 +54,7 @@ def records(
             for key in keys
         ),
         record("return_path", "MX", domain.return_path_host, f"10 {settings.MAIL_HOST}"),
-        record("spf", "TXT", domain.return_path_host, spf(addresses)),
+        replace(record("spf", "TXT", domain.return_path_host, spf(addresses)), later=tuple(later)),
         record("dmarc", "TXT", f"_dmarc.{domain.name}", "v=DMARC1; p=none;"),
         record("tracking", "CNAME", domain.tracking_host, platform_host(), required=False),
     )

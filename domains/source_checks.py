@@ -18,8 +18,10 @@ from django.utils import timezone
 from config.fetch import is_public
 from domains import dns, pools
 from domains.checks import AT_ONCE, pause
+from domains.diagnose import uncovered_by
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding
-from domains.models import EgressSource, SourceState
+from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.records import spf
 
 MAX_NAMES = 5  # PTR names confirmed: more than one is legal, a hundred a fault
 
@@ -49,27 +51,41 @@ def check_source(source: EgressSource) -> SourceReport:
 
 def check_sources(sources: Sequence[EgressSource]) -> list[SourceReport]:
     """The same for several at once; no transaction is open while DNS is asked."""
-    reports = dns.run(_observe_all(sources))
+    reports = dns.run(_observe_all([(source, _spf_hosts(source)) for source in sources]))
     for source, report in zip(sources, reports, strict=True):
         _apply(source, report)
     return reports
 
 
-async def _observe_all(sources: Sequence[EgressSource]) -> list[SourceReport]:
+def _spf_hosts(source: EgressSource) -> tuple[str, ...]:
+    """Return-path hosts whose SPF must name an IP before it is used: the verified domains'.
+
+    None for a ready IP: a domain whose SPF breaks later is stopped by itself, and no other.
+    """
+    if source.account_id is None or source.state == SourceState.READY:
+        return ()
+    verified = Domain.objects.of(source.account_id).exclude(state=DomainState.PENDING)
+    return tuple(domain.return_path_host for domain in verified.order_by("pk"))
+
+
+async def _observe_all(
+    pairs: Sequence[tuple[EgressSource, tuple[str, ...]]],
+) -> list[SourceReport]:
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(source: EgressSource) -> SourceReport:
+    async def one(source: EgressSource, hosts: tuple[str, ...]) -> SourceReport:
         async with gate:
-            return await observe(source.address, source.ehlo_name)
+            return await observe(source.address, source.ehlo_name, hosts)
 
-    return list(await asyncio.gather(*(one(source) for source in sources)))
+    return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
 
 
-async def observe(address: str, ehlo_name: str) -> SourceReport:
+async def observe(address: str, ehlo_name: str, spf_hosts: tuple[str, ...] = ()) -> SourceReport:
     """What DNS and this host say about an IP. Reads no rows and writes none."""
     names, own = await asyncio.gather(dns.ptr(address), dns.addresses(ehlo_name))
     listed = names.records[:MAX_NAMES]
     forward = await asyncio.gather(*(dns.addresses(name) for name in listed))
+    policies = await asyncio.gather(*(dns.txt(host) for host in spf_hosts))
     return SourceReport(
         (
             _range(address),
@@ -78,6 +94,7 @@ async def observe(address: str, ehlo_name: str) -> SourceReport:
             _ehlo(address, ehlo_name, own),
             _generic(address, ehlo_name),
             _bindable(address),
+            _spf(address, spf_hosts, policies),
         )
     )
 
@@ -179,6 +196,19 @@ def _generic(address: str, ehlo_name: str) -> Finding:
         )
         return _finding("generic", ehlo_name, WRONG, "generic_name", text)
     return _finding("generic", ehlo_name, OK, "ok")
+
+
+def _spf(address: str, hosts: Sequence[str], policies: Sequence[dns.Answer]) -> Finding:
+    """Whether the SPF of every domain that sends already names the IP."""
+    for host, answer in zip(hosts, policies, strict=True):
+        failed = _unanswered("spf", host, answer)
+        if failed:
+            return failed
+        terms = [term for text in answer.records for term in text.lower().split()]
+        if uncovered_by(spf([address]), terms):
+            text = f"The SPF record of {host} does not name {address}: its domain's page shows how."
+            return _finding("spf", host, WRONG, "spf_not_covered", text, answer.records)
+    return _finding("spf", address, OK, "ok")
 
 
 def _spells(address: str, name: str) -> bool:

@@ -26,3 +26,8 @@ def publish_source(server: DnsServer, source: EgressSource) -> None:
     pointer = ipaddress.ip_address(source.address).reverse_pointer
     server.publish(pointer, "PTR", f"{source.ehlo_name}.")
     server.publish(source.ehlo_name, "A", source.address)
+
+
+def publish_spf(server: DnsServer, domain: Domain) -> None:
+    """An SPF that names every loopback IP."""
+    server.publish(domain.return_path_host, "TXT", '"v=spf1 ip4:127.0.0.0/8 -all"')

@@ -9,7 +9,7 @@ from django.utils import timezone
 from config import fetch
 from domains import checks, dkim, dns
 from domains.checks import DomainReport, check_domain
-from domains.models import Domain, DomainState
+from domains.models import Domain, DomainState, EgressSource, SourceState
 from domains.records import Record
 from tests.cast import Cast
 from tests.dns_server import DnsServer
@@ -199,6 +199,19 @@ def test_records_that_vanish_break_the_domain(dns_server: DnsServer, domain: Dom
     check_domain(domain)
     domain.refresh_from_db()
     assert domain.state == DomainState.VERIFIED
+
+
+def test_a_new_ip_does_not_stop_a_verified_domain(dns_server: DnsServer, domain: Domain) -> None:
+    publish_domain(dns_server, domain)
+    check_domain(domain)
+    source = EgressSource.objects.create(
+        account=domain.account, address="127.0.0.50", ehlo_name="mail5.shop.example"
+    )
+    report = check_domain(domain)
+    assert codes(report, "spf") == ["ip_waits"] and report.passed
+    source.state = SourceState.READY
+    source.save()
+    assert codes(check_domain(domain), "spf") == ["ip_not_covered"]
 
 
 @pytest.mark.parametrize("status", [dns.SERVFAIL, dns.TIMEOUT])

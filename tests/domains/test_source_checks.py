@@ -3,11 +3,11 @@
 import pytest
 
 from domains import dns, pools
-from domains.models import EgressSource, PoolMember, SourceState
+from domains.models import Domain, EgressSource, PoolMember, SourceState
 from domains.source_checks import SourceReport, check_source
 from tests.cast import Cast
 from tests.dns_server import DnsServer
-from tests.domains.publish import publish_source
+from tests.domains.publish import publish_source, publish_spf
 
 
 @pytest.fixture
@@ -18,12 +18,18 @@ def source(cast: Cast, settings: object) -> EgressSource:
     )
 
 
+def publish(server: DnsServer, source: EgressSource) -> None:
+    """The IP's names, and the SPF of the domain that sends already."""
+    publish_source(server, source)
+    publish_spf(server, Domain.objects.of(source.account_id).get())
+
+
 def codes(report: SourceReport) -> dict[str, str]:
     return {f.purpose: f.code for f in report.findings}
 
 
 def test_right_names_make_it_ready_and_used(dns_server: DnsServer, source: EgressSource) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     assert check_source(source).passed
     source.refresh_from_db()
     assert source.state == SourceState.READY and source.ready_at is not None
@@ -43,14 +49,14 @@ def test_nothing_in_dns(dns_server: DnsServer, source: EgressSource) -> None:
 def test_a_reverse_record_that_does_not_lead_back(
     dns_server: DnsServer, source: EgressSource
 ) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     dns_server.publish("20.0.0.127.in-addr.arpa", "PTR", "host.provider.test.")
     dns_server.publish("host.provider.test", "A", "192.0.2.5")
     assert codes(check_source(source))["forward"] == "not_confirmed"
 
 
 def test_an_ehlo_name_that_leads_elsewhere(dns_server: DnsServer, source: EgressSource) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     dns_server.publish(source.ehlo_name, "A", "192.0.2.5")
     assert codes(check_source(source))["ehlo"] == "ehlo_elsewhere"
 
@@ -69,7 +75,7 @@ def test_a_generic_name(
     dns_server: DnsServer, source: EgressSource, name: str, generic: bool
 ) -> None:
     source.ehlo_name = name
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     assert (codes(check_source(source))["generic"] == "generic_name") is generic
 
 
@@ -83,7 +89,7 @@ def test_repeated_octets_are_not_generic_by_themselves(
 def test_a_private_address_outside_the_sandbox(
     dns_server: DnsServer, source: EgressSource, settings: object
 ) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     settings.EGRESS_PRIVATE_NETS = []  # type: ignore[attr-defined]
     settings.SANDBOX, settings.EGRESS = False, "mx"  # type: ignore[attr-defined]
     assert codes(check_source(source))["range"] == "private"
@@ -99,7 +105,7 @@ def test_an_address_this_host_does_not_have(dns_server: DnsServer, source: Egres
 def test_a_ready_ip_whose_names_vanish_is_not_used(
     dns_server: DnsServer, source: EgressSource
 ) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     check_source(source)
     dns_server.publish("20.0.0.127.in-addr.arpa", "PTR")
     check_source(source)
@@ -108,7 +114,7 @@ def test_a_ready_ip_whose_names_vanish_is_not_used(
 
 def test_a_paused_ip_stays_paused(dns_server: DnsServer, source: EgressSource) -> None:
     EgressSource.objects.filter(pk=source.pk).update(state=SourceState.PAUSED)
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     assert check_source(source).passed
     assert source.state == SourceState.PAUSED
 
@@ -116,7 +122,7 @@ def test_a_paused_ip_stays_paused(dns_server: DnsServer, source: EgressSource) -
 def test_when_dns_fails_a_ready_ip_stays_ready(
     dns_server: DnsServer, source: EgressSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish_source(dns_server, source)
+    publish(dns_server, source)
     check_source(source)
 
     async def fail(name: str, rdtype: str, **_: object) -> dns.Answer:
@@ -126,3 +132,20 @@ def test_when_dns_fails_a_ready_ip_stays_ready(
     report = check_source(source)
     assert codes(report)["ptr"] == "servfail"
     assert EgressSource.objects.get(pk=source.pk).state == SourceState.READY
+
+
+def test_an_ip_waits_for_the_spf_of_domains_that_send(
+    dns_server: DnsServer, source: EgressSource
+) -> None:
+    domain = Domain.objects.of(source.account_id).get()
+    publish_source(dns_server, source)
+    dns_server.publish(domain.return_path_host, "TXT", '"v=spf1 ip4:127.0.0.10 -all"')
+    report = check_source(source)
+    assert codes(report)["spf"] == "spf_not_covered" and not report.passed
+    assert source.state == SourceState.PENDING
+    dns_server.publish(domain.return_path_host, "TXT", '"v=spf1 ip4:127.0.0.0/24 -all"')
+    check_source(source)
+    assert source.state == SourceState.READY
+    # From then on a broken SPF is the domain's fault, and stops no other domain's mail
+    dns_server.publish(domain.return_path_host, "TXT")
+    assert check_source(source).passed

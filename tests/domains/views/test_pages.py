@@ -11,7 +11,7 @@ from domains.checks import probe_proof
 from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
 from tests.cast import Cast
 from tests.dns_server import DnsServer
-from tests.domains.publish import publish_domain, publish_source
+from tests.domains.publish import publish_domain, publish_source, publish_spf
 from tokens.models import User
 
 SignedIn = Callable[[User], Client]
@@ -179,6 +179,7 @@ def test_adding_an_ip_and_seeing_it_become_ready(
     assert b"127.0.0.30" in page.content and b"Waiting for DNS" in page.content
     source = EgressSource.objects.of(cast.account).get(address="127.0.0.30")
     publish_source(dns_server, source)
+    publish_spf(dns_server, Domain.objects.of(cast.account).get())
     path = f"/a/{cast.account.pk}/domains/ips/{source.pk}/state/"
     assert client.get(path).status_code == 286
     assert EgressSource.objects.get(pk=source.pk).state == SourceState.READY
@@ -210,6 +211,7 @@ def test_pausing_and_resuming(cast: Cast, signed_in: SignedIn, dns_server: DnsSe
     page = client.post(url(cast, "ips/{source}/pause/"), follow=True)
     assert b"Paused" in page.content
     publish_source(dns_server, EgressSource.objects.of(cast.account).get())
+    publish_spf(dns_server, Domain.objects.of(cast.account).get())
     page = client.post(url(cast, "ips/{source}/check/"), follow=True)
     assert EgressSource.objects.of(cast.account).get().state == SourceState.PAUSED
     page = client.post(url(cast, "ips/{source}/pause/"), {"resume": "1"}, follow=True)

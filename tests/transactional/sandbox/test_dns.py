@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domains.models import Domain, EgressSource
+from domains.checks import check_domain
+from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.source_checks import check_source
 from tests.cast import Cast
 from tests.dns_server import DnsServer
 from transactional.sandbox.dns import Rows, Zone, answer, respond, zone_of_rows
@@ -120,6 +122,21 @@ def test_rows_are_published(cast: Cast, settings: object) -> None:
     assert "v=DKIM1; k=rsa; p=" in texts(key)[0]
     assert texts(ask("_dmarc.shop.example", "TXT", zone)) == ['"v=DMARC1; p=none;"']
     assert ask(f"t{number}.shop.example", "A", zone).rcode() == dns.rcode.NOERROR
+
+
+def test_what_it_publishes_passes_every_check(
+    cast: Cast, settings: object, dns_server: DnsServer
+) -> None:
+    settings.SANDBOX = True  # type: ignore[attr-defined]
+    EgressSource.objects.update(state=SourceState.PENDING)
+    Domain.objects.update(state=DomainState.PENDING)
+    dns_server.zone = zone_of_rows()
+    domain = Domain.objects.of(cast.account).get()
+    source = EgressSource.objects.of(cast.account).get()
+    assert check_source(source).passed and source.state == SourceState.READY
+    assert check_domain(domain).passed and domain.state == DomainState.VERIFIED
+    absent = Domain.objects.create(account=cast.account, name="shop.unset.example")
+    assert not check_domain(absent).passed and absent.state == DomainState.PENDING
 
 
 def test_names_below_unset_example_are_left_out(cast: Cast) -> None:
