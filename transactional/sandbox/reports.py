@@ -3,10 +3,10 @@
 import secrets
 from datetime import UTC, datetime
 
+from transactional.sandbox.dns import SINK_HOST as HOST
 from transactional.wire.arf import build_arf
 from transactional.wire.dsn import DsnRecipient, build_dsn
 
-HOST = "mx.sandbox.test"
 DAEMON = f"mailer-daemon@{HOST}"
 FEEDBACK = f"feedback@{HOST}"
 
