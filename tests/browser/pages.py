@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domains.models import Domain, EgressSource
+from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
 from tests.transactional.mail import delivered_mail
 from tokens import credentials
@@ -34,6 +35,7 @@ class World:
     delivered: Recipient
     token: SmtpCredential
     mail: str
+    log: Mail
 
     @property
     def a(self) -> str:
@@ -65,7 +67,8 @@ def make_world(cast: Cast) -> World:
     store = sink.maildir()
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
-    return World(cast, live, broken, _queued(cast, live), delivered, token, mail)
+    log = make_mail(cast, live)
+    return World(cast, live, broken, _queued(cast, live), delivered, token, mail, log)
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -99,6 +102,10 @@ PAGES: dict[str, Address] = {
     "email preview, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/preview/",
     "email send": lambda w: f"{w.a}/emails/{w.live.pk}/send/",
     "email performance": lambda w: f"{w.a}/emails/{w.live.pk}/performance/",
+    "email performance, nothing sent": lambda w: f"{w.a}/emails/{w.broken.pk}/performance/",
+    "messages, nothing found": lambda w: f"{w.a}/messages/?address=nobody*",
+    "message, told in full": lambda w: f"{w.a}/messages/{w.log.sent.pk}/",
+    "message, refused": lambda w: f"{w.a}/messages/{w.log.refused.pk}/",
     "messages": lambda w: f"{w.a}/messages/",
     "message": lambda w: f"{w.a}/messages/{w.message}/",
     "message, delivered": lambda w: f"{w.a}/messages/{w.delivered.message_id}/",
