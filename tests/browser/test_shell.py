@@ -1,9 +1,11 @@
 """The shell in a real browser: menus, theme, copy buttons, and the email trip without a mouse."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
+from pytest_django import Settings
 
 from tests.browser.conftest import Visitor
 from tests.browser.pages import make_world
@@ -127,7 +129,10 @@ def test_leaving_with_unsaved_typing_asks_first(visitor: Visitor, cast: Cast) ->
     assert Email.objects.of(cast.account).get(pk=email.pk).subject == "saved by keyboard"
 
 
-def test_nothing_that_was_typed_ever_runs(visitor: Visitor, cast: Cast) -> None:
+def test_nothing_that_was_typed_ever_runs(
+    visitor: Visitor, cast: Cast, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
     world = make_world(cast)
     Email.objects.of(cast.account).filter(pk=world.live.pk).update(
         name=XSS, subject=XSS, preview_text=XSS, html=f"<body>{XSS}</body>", text=XSS,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Scope(models.TextChoices):
@@ -80,10 +81,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 class Role(models.TextChoices):
     """What a member may do; each includes what the ones after it may."""
 
-    OWNER = "owner", "Owner"
-    DEVELOPER = "developer", "Developer"
-    MARKETER = "marketer", "Marketer"
-    VIEWER = "viewer", "Viewer"
+    OWNER = "owner", _("Owner")
+    DEVELOPER = "developer", _("Developer")
+    MARKETER = "marketer", _("Marketer")
+    VIEWER = "viewer", _("Viewer")
 
 
 class OfAccount(models.QuerySet[Any]):
