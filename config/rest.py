@@ -232,7 +232,9 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
         older = {"errorType": "RATE_LIMIT", "policyName": refused.policy, "requestId": correlation}
         body.update(older)
     headers = {**refused.headers, CORRELATION_HEADER: correlation}
-    return Response(body, status=refused.status_code, headers=headers)
+    response = Response(body, status=refused.status_code, headers=headers)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # above, with its number
+    return response
 
 
 def _translated(error: Exception) -> CallRefused:

@@ -5,14 +5,14 @@ import uuid
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.calls import Call
 from tokens.web import caller
 from transactional import selectors
 from transactional.api import send_view
 
 
-class SendStatusById(APIView):
+class SendStatusById(Call):
     """The status of one send of the key's account."""
 
     scopes = frozenset({"transactional-email", "marketing-email"})

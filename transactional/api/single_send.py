@@ -5,8 +5,8 @@ from typing import Any
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.calls import Call
 from config.errors import PostinoError, Refusal
 from config.rest import Fault, invalid
 from tokens.auth import Principal
@@ -25,7 +25,7 @@ NAME_LIMIT = 200  # characters of a property's name
 VALUE_LIMIT = 65_536  # characters of a contact property
 
 
-class SingleSend(APIView):
+class SingleSend(Call):
     """Send an email that is kept here to one recipient."""
 
     scopes = frozenset({"transactional-email"})

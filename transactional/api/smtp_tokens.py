@@ -7,8 +7,8 @@ from django.db import transaction
 from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.calls import Call
 from config.rest import Fault, invalid
 from tokens import credentials
 from tokens.models import Account, ApiKey, SmtpCredential
@@ -20,7 +20,7 @@ PAGE, LONGEST_PAGE = 100, 500  # tokens of an answer, unless asked for fewer or 
 MAX_ID = 2**63 - 1
 
 
-class SmtpTokens(APIView):
+class SmtpTokens(Call):
     """The account's SMTP tokens."""
 
     scopes = frozenset({"transactional-email"})
@@ -63,7 +63,7 @@ class SmtpTokens(APIView):
         return Response(view(token, password=password), status=201)
 
 
-class SmtpToken(APIView):
+class SmtpToken(Call):
     """One SMTP token, known by its user name."""
 
     scopes = frozenset({"transactional-email"})
@@ -78,7 +78,7 @@ class SmtpToken(APIView):
         return Response(status=204)
 
 
-class SmtpTokenReset(APIView):
+class SmtpTokenReset(Call):
     """A new password for one SMTP token."""
 
     scopes = frozenset({"transactional-email"})

@@ -27,7 +27,7 @@ class Api:
     key: str
 
     def __call__(
-        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **extra: str
+        self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **extra: Any
     ) -> HttpResponse:
         data = raw if raw is not None else b"" if body is None else orjson.dumps(body)
         extra.setdefault("content_type", "application/json")

@@ -3,6 +3,8 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
+from typing import Any
 from unittest.mock import patch
 
 import orjson
@@ -170,6 +172,21 @@ def test_an_empty_body_is_an_empty_object(api: Api) -> None:
         answer = api("POST", SEND, raw=raw)
         assert answer.status_code == 400
         assert error_of(answer)["category"] == "VALIDATION_ERROR"
+
+
+def test_a_chunked_body_is_read_where_the_server_ends_it(api: Api, email: Email) -> None:
+    body = {"emailId": email.pk, "message": {"to": "a@x.example"}, "customProperties": {}}
+    chunked: dict[str, Any] = {
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "CONTENT_LENGTH": "",
+        "wsgi.input": BytesIO(orjson.dumps(body)),
+    }
+    answer = api("POST", SEND, **chunked, **{"wsgi.input_terminated": True})
+    assert answer.json()["sendResult"] == "MISSING_TEMPLATE_PROPERTIES"
+    chunked["wsgi.input"] = BytesIO(b'"' + b"x" * (BODY_LIMIT + 1))
+    assert api("POST", SEND, **chunked, **{"wsgi.input_terminated": True}).status_code == 413
+    chunked["wsgi.input"] = BytesIO(orjson.dumps(body))
+    assert api("POST", SEND, **chunked).status_code == 400
 
 
 def test_duplicate_keys_do_not_add_a_recipient(api: Api, email: Email) -> None:
