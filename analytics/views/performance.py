@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -19,7 +19,7 @@ from transactional.models import Campaign, Email
 
 DAYS = 30  # of the daily table and its chart, today included
 HEIGHT = 120  # of the chart's highest bar, in its own units
-STEP, BAR = 24, 6  # width of a day and of each of its three bars
+STEP, BAR = 24, 6  # width of a day and of each of its three bars, as the template has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,8 @@ def _answer(
     """The page; for its own polling the figures alone, and nothing where they are as shown."""
     numbers = selectors.totals(campaign.account_id, [campaign.pk])[campaign.pk]
     today = timezone.now().date()
-    days = selectors.days(
-        campaign.account_id, campaign.pk, since=today - timedelta(days=DAYS - 1), until=today
-    )
+    since = today - timedelta(days=DAYS - 1)
+    days = selectors.days(campaign.account_id, campaign.pk, since=since, until=today)
     seen = hashlib.sha256(repr((numbers, days)).encode()).hexdigest()[:16]
     polling = request.headers.get("HX-Request") == "true"
     if polling and request.GET.get("seen") == seen:
@@ -80,19 +79,20 @@ def _answer(
         "figures": [Figure(metric, getattr(numbers, metric.name)) for metric in METRICS],
         "numbers": numbers,
         "days": list(reversed(days)),
-        "bars": _bars(days),
+        "bars": _bars(days, since=since),
         "height": HEIGHT,
         "seen": seen,
     }
     return render(request, "analytics/figures.html" if polling else template, context)
 
 
-def _bars(days: Sequence[Day]) -> list[Bar]:
+def _bars(days: Sequence[Day], *, since: date) -> list[Bar]:
     """Sent, opens and clicks of each day, side by side, against the highest of them all."""
     shown = ("sent", "opens", "clicks")
     highest = max((_most(day.numbers, shown) for day in days), default=0)
     bars: list[Bar] = []
-    for place, day in enumerate(days):
+    for day in days:
+        place = (day.day - since).days
         for index, name in enumerate(shown):
             value = getattr(day.numbers, name)
             height = max(1, value * HEIGHT // highest) if value else 0

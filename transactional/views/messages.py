@@ -96,26 +96,29 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     story = mail_log.story(request.account.pk, message_id)
     if story is None:
         raise Http404
+    told = {one.attempt.reply for one in story.moments if one.attempt is not None}
     context = {
         "story": story,
         "message": story.message,
         "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
-        "moments": [_moment(one) for one in story.moments],
+        "moments": [_moment(one, told) for one in story.moments],
         "several": len(story.recipients) > 1,
     }
     return render(request, "transactional/message.html", context)
 
 
-def _moment(moment: mail_log.Moment) -> dict[str, object]:
+def _moment(moment: mail_log.Moment, told: set[str]) -> dict[str, object]:
+    """An entry of the timeline; a reply that a try's entry tells is not told again."""
     event = moment.event
     if event is None:
         return {"moment": moment, "attempt": moment.attempt}
     data = event.data if isinstance(event.data, dict) else {}
+    says = data.get("response") or data.get("message") or data.get("reason") or ""
     return {
         "moment": moment,
         "pill": _pill(event.type),
         "url": data.get("url", ""),
-        "says": data.get("response") or data.get("message") or data.get("reason") or "",
+        "says": "" if says in told else says,
         "who": data.get("user_agent", ""),
         "ip": data.get("ip", ""),
     }
