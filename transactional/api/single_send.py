@@ -7,7 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.calls import Call
-from config.errors import PostinoError, Refusal
 from config.rest import Fault, invalid
 from tokens.auth import Principal
 from tokens.web import caller
@@ -35,10 +34,6 @@ class SingleSend(Call):
         submission = Reader(request.data).submission(caller(request))
         (answer,) = accept_many([submission])
         if isinstance(answer, Refused):
-            if answer.refusal.http == 401:  # the key was deleted while the call was on its way
-                raise PostinoError(
-                    Refusal("INVALID_AUTHENTICATION", answer.refusal.message, http=401)
-                )
             return Response(send_view.refused(answer))
         return Response(send_view.accepted(answer))
 

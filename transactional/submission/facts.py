@@ -135,6 +135,10 @@ def smtp_campaigns(credential_ids: Iterable[int]) -> dict[int, int]:
 
 
 def alive(labels: set[str]) -> set[str]:
-    """Those of the credentials that may still act; a page's user needs no further check."""
-    asked = {label for label in labels if not label.startswith("user:")}
+    """Those of the credentials that may still act.
+
+    An SMTP session stays open, so its token is asked about again; an API call's key and a page's
+    user have been checked a moment ago.
+    """
+    asked = {label for label in labels if label.startswith("smtp:")}
     return (labels - asked) | (auth.alive(asked) if asked else set())
