@@ -17,10 +17,11 @@ BATCH = 5000  # events per transaction
 BEGINNING = uuid.UUID(int=0)
 
 _COLUMNS = ", ".join(COUNTERS)
-# Which column an event counts in; opens and clicks of recipients are counted by their firsts
+# Which column an event counts in. A bounce that comes back after the delivery takes it back, so that
+# delivered, bounced and pending never count one recipient twice. Opens and clicks of recipients are counted by their firsts
 _TALLY = """
 count(*) FILTER (WHERE type = 'accepted') AS sent,
-count(*) FILTER (WHERE type = 'delivered') AS delivered,
+count(*) FILTER (WHERE type = 'delivered') - count(*) FILTER (WHERE was = 'delivered') AS delivered,
 count(*) FILTER (WHERE type = 'deferred') AS deferred,
 count(*) FILTER (WHERE type = 'bounced') AS bounced,
 count(*) FILTER (WHERE type = 'expired') AS expired,
@@ -37,7 +38,8 @@ count(*) FILTER (WHERE type = 'unsubscribed') AS unsubscribes
 # matter, and a rebuild finds the same ones. Events whose campaign is gone count nowhere.
 FOLD = f"""
 WITH batch AS MATERIALIZED (
-    SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.type, e.at
+    SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.type, e.at,
+           CASE WHEN e.type = 'bounced' THEN e.data ->> 'was' END AS was
     FROM transactional_event e
     WHERE (e.xid, e.id) > (%(xid)s, %(event_id)s)
       AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -55,9 +57,9 @@ WITH batch AS MATERIALIZED (
     ON CONFLICT (recipient_id, kind) DO NOTHING
     RETURNING recipient_id, kind
 ), counted AS (
-    SELECT campaign_id, type, at FROM batch
+    SELECT campaign_id, type, at, was FROM batch
     UNION ALL
-    SELECT g.campaign_id, 'first_' || g.kind, g.at
+    SELECT g.campaign_id, 'first_' || g.kind, g.at, NULL
     FROM firsts f JOIN engaged g USING (recipient_id, kind)
 ), folded AS (
     INSERT INTO analytics_campaignday AS d (account_id, campaign_id, day, {_COLUMNS})

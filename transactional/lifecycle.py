@@ -293,7 +293,7 @@ def apply_report(report: Report) -> bool:
         found = cursor.fetchone()
     if found is None:
         return False
-    account_id, message_id, campaign_id = found
+    account_id, message_id, campaign_id, was = found
     events.append(
         [
             NewEvent(
@@ -303,7 +303,7 @@ def apply_report(report: Report) -> bool:
                 campaign_id=campaign_id,
                 type=EVENT_OF[report.status],
                 at=timezone.now(),
-                data={**report.data, "response": report.reply[:1000]},
+                data={**report.data, "was": was, "response": report.reply[:1000]},
             )
         ]
     )
@@ -311,9 +311,12 @@ def apply_report(report: Report) -> bool:
 
 
 _REPORT = f"""
-WITH moved AS ({MOVE.replace("attempts = u.attempts, ", "").strip()})
-SELECT m.account_id, m.id, m.campaign_id
-FROM moved JOIN transactional_recipient r ON r.id = moved.id
+WITH before AS (
+    SELECT id, status FROM transactional_recipient WHERE id = %(id)s FOR UPDATE
+), moved AS ({MOVE.replace("attempts = u.attempts, ", "").strip()})
+SELECT m.account_id, m.id, m.campaign_id, before.status
+FROM moved JOIN before ON before.id = moved.id
+JOIN transactional_recipient r ON r.id = moved.id
 JOIN transactional_message m ON m.id = r.message_id
 """  # noqa: S608 — our own constant
 

@@ -54,6 +54,28 @@ def test_every_type_counts_in_its_column(counted: Sent) -> None:
     )  # fmt: skip
 
 
+def test_a_bounce_that_comes_back_takes_its_delivery_back(counted: Sent) -> None:
+    counted.write("accepted", "delivered", recipient=0)
+    fold_all()
+    event = Event.objects.get(type="delivered")
+    events.append(
+        [
+            events.NewEvent(
+                account_id=event.account_id,
+                message_id=event.message_id,
+                recipient_id=event.recipient_id,
+                campaign_id=event.campaign_id,
+                type=EventType.BOUNCED,
+                at=event.at,
+                data={"was": "delivered"},
+            )
+        ]
+    )
+    fold_all()
+    now = numbers(counted)
+    assert (now.sent, now.delivered, now.bounced, now.pending) == (1, 0, 1, 0)
+
+
 def test_a_click_is_an_open_even_with_images_off(counted: Sent) -> None:
     counted.write("clicked")
     fold_all()

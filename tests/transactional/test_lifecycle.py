@@ -239,6 +239,7 @@ def test_a_report_bounces_a_delivered_message_once(account: Account) -> None:
     assert lifecycle.apply_report(report) is True
     assert lifecycle.apply_report(report) is False
     assert [e.type for e in Event.objects.order_by("id")] == ["delivered", "bounced"]
+    assert Event.objects.get(type="bounced").data["was"] == "delivered"
     assert Recipient.objects.get().attempts == 1
 
 
