@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from domains.models import Domain
 from tokens import credentials
 from tokens.models import ApiKey, Role, SmtpCredential
 from tokens.web import AccountRequest, account_page
@@ -47,16 +48,18 @@ def _page(
         "api_form": api_form or ApiKeyForm(),
         "smtp_form": smtp_form or SmtpTokenForm(),
         "made": made,
-        "smtp": _smtp_panel(made),
+        "smtp": _smtp_panel(request, made),
     }
     response = render(request, "transactional/keys.html", context, status=status)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _smtp_panel(made: dict[str, str] | None) -> dict[str, Any]:
+def _smtp_panel(request: AccountRequest, made: dict[str, str] | None) -> dict[str, Any]:
     """Host, ports and a command to paste; with a fresh token, the command is complete."""
     user = (made or {}).get("username") or "$SMTP_USER"
+    verified = Domain.objects.of(request.account).filter(verified_at__isnull=False)
+    domain = verified.order_by("pk").values_list("name", flat=True).first()
     fresh = bool(made and made.get("username"))
     login = shlex.quote(user) if fresh else f'"{user}"'
     password = shlex.quote(made["secret"]) if made and fresh else '"$SMTP_PASSWORD"'
@@ -67,7 +70,7 @@ def _smtp_panel(made: dict[str, str] | None) -> dict[str, Any]:
         "swaks": (
             f"swaks --server {settings.SMTP_HOSTNAME}:{settings.SMTP_PORT} --tls \\\n"
             f"  --auth-user {login} --auth-password {password} \\\n"
-            "  --from you@your-domain.example --to anna@example.com \\\n"
+            f"  --from hello@{domain or 'your-domain.example'} --to anna@example.com \\\n"
             "  --header 'Subject: Hello' --body 'Sent over SMTP.'"
         ),
     }

@@ -66,6 +66,7 @@ def test_an_smtp_token_opens_its_campaign_and_signs_in(cast: Cast, signed_in: Si
     assert row.create_contact and row.expires_at is None
     assert row.created_by == cast.alice.email
     assert row.campaign.name == "Receipts <b>"
+    assert f"--auth-user {row.username}" in page and "--from hello@shop.example" in page
     assert "Receipts <b>" not in page and "Receipts &lt;b&gt;" in page
 
 
