@@ -5,12 +5,16 @@ skipped; counters, first engagements and cursor move in one transaction, so a fo
 has counted nothing. Everything can be rebuilt from the event log, with the same result.
 """
 
+import logging
 import uuid
 
 from django.db import connection, transaction
 
 from analytics.models import CampaignDay, FirstEngagement, FoldCursor
 from analytics.stats import COUNTERS
+from transactional import events
+
+logger = logging.getLogger(__name__)
 
 CURSOR = "campaign_day"
 BATCH = 5000  # events per transaction
@@ -83,17 +87,24 @@ def fold(*, limit: int = BATCH) -> int:
         position = (
             FoldCursor.objects.select_for_update(skip_locked=True).filter(name=CURSOR).first()
         )
-        return 0 if position is None else _advance(position, limit=limit)
+        if position is None:
+            return 0
+        if _is_foreign(position):
+            logger.warning("the database was restored into another cluster: counting anew")
+            return rebuild(limit=limit)
+        return _advance(position, limit=limit)
 
 
 @transaction.atomic
 def rebuild(*, limit: int = BATCH) -> int:
     """Count everything anew from the event log; returns how many events there were.
 
-    Readers see the old numbers until the new ones are complete; folds wait meanwhile.
+    Readers see the old numbers until the new ones are complete; folds wait meanwhile. Also mends
+    what a dump and restore does to transaction numbers (see `transactional.events.adopt`).
     """
     FoldCursor.objects.get_or_create(name=CURSOR, defaults={"event_id": BEGINNING})
     position = FoldCursor.objects.select_for_update().get(name=CURSOR)
+    events.adopt()
     CampaignDay.objects.all().delete()
     FirstEngagement.objects.all().delete()
     position.xid, position.event_id = 0, BEGINNING
@@ -103,6 +114,13 @@ def rebuild(*, limit: int = BATCH) -> int:
         read = _advance(position, limit=limit)
         total += read
     return total
+
+
+def _is_foreign(position: FoldCursor) -> bool:
+    """Whether the cursor names a transaction that this cluster has not come to yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        return bool(position.xid >= cursor.fetchone()[0])
 
 
 def _advance(position: FoldCursor, *, limit: int) -> int:

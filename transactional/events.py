@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from config.bulk import Table
 from config.ids import uuid7
@@ -26,6 +25,8 @@ TABLE = Table(
         ("data", "jsonb"),
     ),
 )
+
+_APPEND = TABLE.insert("event", " ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def row(event: NewEvent) -> tuple[Any, ...]:
         event.campaign_id,
         str(event.type),
         event.at,
-        Jsonb(dict(event.data)),
+        event.data,
     )
 
 
@@ -62,10 +63,20 @@ def append(events: Sequence[NewEvent]) -> int:
         return 0
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        written = 0
-        for start in range(0, len(events), 500):
-            rows = [row(event) for event in events[start : start + 500]]
-            flat = [value for one in rows for value in one]
-            cursor.execute(TABLE.insert(len(rows), ignore=True), flat)
-            written += cursor.rowcount
-        return written
+        values = TABLE.values("event", [row(event) for event in events])
+        cursor.execute(_APPEND, values)
+        return cursor.rowcount
+
+
+def adopt() -> int:
+    """Give events that another PostgreSQL cluster wrote a place in this one's order.
+
+    A dump keeps their transaction numbers, which count anew in the cluster it is restored into:
+    those not reached here yet would wait, uncounted, until they are. Returns how many there were.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE transactional_event SET xid = 0"
+            " WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+        )
+        return int(cursor.rowcount)

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -227,3 +228,18 @@ def test_the_command_rebuilds(counted: Sent, capsys: pytest.CaptureFixture[str])
     call_command("rollup", "rebuild")
     assert table() == before
     assert capsys.readouterr().out == "3 events counted.\n3 events counted.\n"
+
+
+def test_a_dump_restored_into_a_younger_cluster_is_counted_anew(counted: Sent) -> None:
+    counted.write("accepted", "delivered", "opened")
+    fold_all()
+    before, ahead = table(), 10**12
+    Event.objects.update(xid=F("xid") + ahead)  # what the old cluster's numbers look like here
+    FoldCursor.objects.update(xid=F("xid") + ahead)
+    counted.write("clicked")
+    fold_all()
+    assert numbers(counted).clicks == 1 and len(table()) == len(before)
+    assert numbers(counted).sent == numbers(counted).delivered == numbers(counted).opens == 1
+    counted.write("clicked", recipient=1)
+    fold_all()
+    assert numbers(counted).clicks == 2
