@@ -16,6 +16,7 @@ from django.conf import settings
 
 from config.stack.probes import reachable
 from transactional.sandbox import reports
+from transactional.sandbox.dns import SINK_HOST
 from transactional.wire.mime import MimeError
 from transactional.wire.outcome import SessionRefused
 from transactional.wire.parts import scan
@@ -129,7 +130,7 @@ class Simulators:
         """A report over SMTP to our own inbound port; False: try again later."""
         try:
             session = await Session.connect(
-                self.inbound_host, self.inbound_port, ehlo=reports.HOST, server_name=None
+                self.inbound_host, self.inbound_port, ehlo=SINK_HOST, server_name=None
             )
         except SessionRefused as refused:
             logger.info("inbound does not answer: %s", refused)

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from config import certificate
 from transactional.listener import Door, Listeners
+from transactional.sandbox.dns import SINK_HOST as HOST
 from transactional.sandbox.maildir import Maildir
-from transactional.sandbox.reports import HOST
 from transactional.sandbox.simulators import Delivered, Simulators, role_of
 from transactional.wire.handler import Envelope, Handler, ServerConfig
 from transactional.wire.reply import Reply

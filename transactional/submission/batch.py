@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100  # messages of one commit; more would keep the first of them waiting
 COLLECT = 0.003  # seconds the first message of a batch waits for company
-WRITERS = 2  # commits that may overlap: one fills while the other waits for the disk
+WRITERS = 2  # commits that may overlap
+OVERTAKE = 0.1  # seconds after which a slow commit no longer holds up less than a whole batch
 WAITING_OCTETS = (
     128 * 1024 * 1024
 )  # of content waiting for a commit; stops a flood from eating memory
@@ -86,14 +87,14 @@ class GroupCommit:
     def _schedule(self) -> None:
         if len(self._waiting) >= BATCH:
             self._hand_over()
-        elif self._timer is None and self._free:
-            self._timer = self._loop.call_later(COLLECT, self._hand_over)
+        elif self._timer is None and self._waiting and self._free:
+            # Half a batch costs as much CPU as a whole one, so while a writer is at work it grows
+            wait = COLLECT if self._free == WRITERS else OVERTAKE
+            self._timer = self._loop.call_later(wait, self._hand_over)
 
     def _hand_over(self) -> None:
-        """Give a free writer what waits. Without a free one the batch goes on growing."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Give free writers what waits."""
+        self._cancel_timer()
         while self._free and self._waiting:
             batch: list[_Waiting] = []
             while self._waiting and len(batch) < BATCH:
@@ -111,7 +112,14 @@ class GroupCommit:
         self._free += 1
         if not done.cancelled() and (error := done.exception()):
             logger.error("a writer failed", exc_info=error)
-        self._hand_over()
+        # those who have just been answered come back at once: wait for them as for the first
+        self._cancel_timer()
+        self._schedule()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _write(self, batch: list[_Waiting]) -> None:
         """In a writer thread: commit, then wake the sessions, all of them at once."""
