@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import psycopg
+from django.db import connection
+
 from domains import pools
 from domains.models import Domain
 from tokens import auth
 from tokens.models import Account
-from transactional.models import Campaign, Email, EmailVersion, Kind, Stream
+from transactional.models import Campaign, EmailVersion, Kind, Stream
 
 FRESH = 1.0  # seconds
 
@@ -52,6 +55,12 @@ _accounts: dict[int, tuple[float, AccountFacts]] = {}
 _versions: dict[int, EmailVersion] = {}
 _campaigns: dict[int, int] = {}
 VERSIONS_KEPT = 2000  # immutable, so kept; bounded, so that a process does not grow for ever
+
+
+_EMAILS = """
+SELECT id, account_id, campaign_id, published_id, archived_at
+FROM transactional_email WHERE id = ANY(%s::bigint[])
+"""
 
 
 def accounts(ids: Iterable[int]) -> dict[int, AccountFacts]:
@@ -108,11 +117,10 @@ def emails(ids: Iterable[int]) -> dict[int, EmailFacts]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    rows = list(
-        Email.objects.filter(pk__in=wanted).values_list(
-            "pk", "account_id", "campaign_id", "published_id", "archived_at"
-        )
-    )
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        # Plain and prepared: built by the ORM anew for each send, it cost seven times as much
+        rows = cursor.execute(_EMAILS, (wanted,), prepare=True).fetchall()
     lacking = {row[3] for row in rows if row[3]} - _versions.keys()
     if lacking:
         if len(_versions) > VERSIONS_KEPT:
