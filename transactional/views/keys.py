@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -21,6 +22,8 @@ from tokens.models import ApiKey, Role, SmtpCredential
 from tokens.web import AccountRequest, account_page
 from transactional.models import Campaign
 from transactional.views.key_forms import ApiKeyForm, SmtpTokenForm
+
+PAGE = 50
 
 
 @require_safe
@@ -39,11 +42,16 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     """The page; `made` holds a fresh secret, which then must not be kept by any cache."""
+    api_keys, older_keys = _listed(ApiKey.objects.of(request.account), request, "keys_before")
+    tokens, older_tokens = _listed(
+        SmtpCredential.objects.of(request.account), request, "tokens_before"
+    )
     context: dict[str, Any] = {
-        "api_keys": ApiKey.objects.of(request.account).filter(deleted_at=None).order_by("-pk"),
-        "smtp_tokens": SmtpCredential.objects.of(request.account)
-        .filter(deleted_at=None)
-        .order_by("-pk"),
+        "api_keys": api_keys,
+        "older_keys": older_keys,
+        "smtp_tokens": tokens,
+        "older_tokens": older_tokens,
+        "paged": bool(request.GET.get("keys_before") or request.GET.get("tokens_before")),
         "may_change": request.may(Role.DEVELOPER),
         "api_form": api_form or ApiKeyForm(),
         "smtp_form": smtp_form or SmtpTokenForm(),
@@ -53,6 +61,18 @@ def _page(
     response = render(request, "transactional/keys.html", context, status=status)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _listed(
+    rows: QuerySet[Any], request: AccountRequest, cursor: str
+) -> tuple[list[Any], int | None]:
+    """A page of live credentials, newest first; and the cursor of the next page, if there is one."""
+    before = request.GET.get(cursor, "")
+    rows = rows.filter(deleted_at=None).order_by("-pk")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        rows = rows.filter(pk__lt=int(before))
+    found = list(rows[: PAGE + 1])
+    return found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None
 
 
 def _smtp_panel(request: AccountRequest, made: dict[str, str] | None) -> dict[str, Any]:

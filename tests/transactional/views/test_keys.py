@@ -191,3 +191,27 @@ def test_extra_fields_change_nothing(cast: Cast, signed_in: SignedIn) -> None:
 def test_numbers_out_of_range_are_404(cast: Cast, signed_in: SignedIn) -> None:
     browser = signed_in(cast.alice)
     assert browser.get(url(cast.account, f"api/{10**30}/delete/")).status_code == 404
+
+
+def test_long_lists_come_in_pages(
+    account: Account, alice: User, signed_in: Callable[[User], Client]
+) -> None:
+    SmtpCredential.objects.bulk_create(
+        SmtpCredential(
+            account=account,
+            username=f"user{n}@{account.pk}.smtp",
+            secret_hash=b"x",
+            campaign_name=f"Campaign {n}.",
+            created_by="a",
+        )
+        for n in range(51)
+    )
+    client = signed_in(alice)
+    first = client.get(f"/a/{account.pk}/keys/")
+    assert "Campaign 50." in first.content.decode()
+    assert "Campaign 0." not in first.content.decode()
+    cursor = first.context["older_tokens"]
+    second = client.get(f"/a/{account.pk}/keys/?tokens_before={cursor}").content.decode()
+    assert "Campaign 0." in second
+    assert "Campaign 50." not in second
+    assert client.get(f"/a/{account.pk}/keys/?tokens_before=x%00").status_code == 200
