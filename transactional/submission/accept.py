@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+import orjson
 import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
@@ -157,6 +158,8 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
         encoded = asked.context_bytes() or b""
     except PostinoError as err:
         return err.refusal
+    except orjson.JSONEncodeError:
+        return Refusal("VALIDATION_FAILED", "The properties hold text that is not valid Unicode.")
     if len(encoded) > prepare.CONTEXT_LIMIT:
         return Refusal("HUBL_LIMIT_EXCEEDED", "The custom properties are too large.", http=413)
     return None

@@ -77,6 +77,7 @@ def test_a_missing_property_is_answered_at_once_and_named(send: Send, account: A
     ("fields", "expected"),
     [
         ({"email_id": 999_999_999}, "MISSING_CONTENT"),
+        ({"custom": {"order_id": "\ud800"}}, "VALIDATION_FAILED"),
         ({"to": "postmaster@x.example"}, "INVALID_TO_ADDRESS"),
         ({"to": "not an address"}, "INVALID_TO_ADDRESS"),
         ({"to": "a@x.example, b@x.example"}, "INVALID_TO_ADDRESS"),
