@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from config.client import client_address
-from tokens import attempts
+from tokens import throttle
 from tokens.models import User
 
 THEMES = ("", "light", "dark")
@@ -27,21 +27,21 @@ class SignInForm(AuthenticationForm):
     error_messages = {
         "invalid_login": _("The e-mail address or the password is wrong."),
         "inactive": _("This user may no longer sign in."),
-        "blocked": _("Too many failed attempts. Wait a quarter of an hour and try again."),
+        "blocked": _("Too many failed attempts. Wait a little and try again."),
     }
 
     def clean(self) -> dict[str, Any]:
         """Check the credentials, counting failures. Raises ValidationError."""
         name = str(self.cleaned_data.get("username") or "")
         host = client_address(self.request) if self.request else ""
-        if attempts.blocked(name=name, host=host):
+        if throttle.blocked(name=name, host=host):
             raise ValidationError(self.error_messages["blocked"], code="blocked")
         try:
             cleaned = super().clean()
         except ValidationError:
-            attempts.failed(name=name, host=host)
+            throttle.failed(name=name, host=host)
             raise
-        attempts.succeeded(name=name, host=host)
+        throttle.succeeded(name=name, host=host)
         return cleaned
 
 

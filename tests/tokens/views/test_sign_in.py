@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import PASSWORD, Cast
-from tokens import attempts
+from tokens import throttle
 from tokens.models import User
 
 SignedIn = Callable[[User], Client]
@@ -51,7 +51,7 @@ def test_ten_failures_block_the_eleventh_even_with_the_right_password(
     cast: Cast, browser: Client
 ) -> None:
     name = cast.charlie.email
-    for _ in range(attempts.PAIR_LIMIT[0]):
+    for _ in range(throttle.PAIR[0]):
         browser.post("/login/", {"username": name, "password": "wrong"})
     response = browser.post("/login/", {"username": name, "password": PASSWORD})
     assert response.status_code == 200
