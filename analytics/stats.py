@@ -114,7 +114,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("deliveredratio", _("Delivery rate"), _("Delivered divided by sent."), rate=True),
     Metric("bounces", _("Bounces"), _(
         "Recipients refused for good, plus those not reached within the message's lifetime. A "
-        "bounce reported after delivery counts in both."
+        "bounce that comes back after the delivery takes the delivery back."
     )),
     Metric("bounceratio", _("Bounce rate"), _("Bounces divided by sent."), rate=True),
     Metric("pending", _("Pending"), _("Sent, with no outcome yet.")),
