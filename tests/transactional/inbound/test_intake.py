@@ -6,9 +6,9 @@ import pytest
 from config.ids import uuid7_floor
 from tests.transactional.mail import delivered_mail
 from tokens.models import Account, Scope
-from transactional import signing
+from transactional import signing, suppressions
 from transactional.inbound import effects, intake
-from transactional.models import Contact, Event, EventType, Recipient, Status, Suppression
+from transactional.models import Contact, Event, EventType, Kind, Recipient, Status, Suppression
 from transactional.wire.arf import build_arf
 from transactional.wire.dsn import DsnRecipient, build_dsn
 
@@ -190,6 +190,10 @@ def test_a_complaint_writes_a_spam_report_and_an_unsubscribe(account: Account, h
     assert contact.unsubscribed_at is not None
     row = Suppression.objects.of(account).get()
     assert (row.reason, row.scope) == ("complaint", Scope.MARKETING)
+    found = suppressions.find([(account.pk, "reader@far.example")])[
+        account.pk, "reader@far.example"
+    ]
+    assert found.stops(Kind.MARKETING) and not found.stops(Kind.TRANSACTIONAL)
     one.refresh_from_db()
     assert one.status == Status.DELIVERED
     assert intake.take(arf(reported(one, how)), None) == "again"
