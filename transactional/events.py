@@ -65,7 +65,7 @@ def append(events: Sequence[NewEvent]) -> int:
     with psycopg.Cursor(connection.connection) as cursor:
         values = TABLE.values("event", [row(event) for event in events])
         cursor.execute(_APPEND, values)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def adopt() -> int:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config.bulk import Table, write_async
+from config.bulk import Table, as_json
 from transactional import events, queue, suppressions
 from transactional.events import NewEvent
 from transactional.models import EventType, Status, SuppressionReason
@@ -72,14 +73,12 @@ EVENT_OF: Mapping[str, str] = {
     Status.HELD: EventType.HELD,
 }
 
-# One statement for a batch; a transition that the table forbids leaves the row alone
-MOVE = """
+# A transition that the table forbids leaves the row alone; `u` are the outcomes of a flush
+_MOVE = """
 UPDATE transactional_recipient r
 SET status = u.status, status_at = u.at, attempts = u.attempts, reply = u.reply,
     source_id = coalesce(u.source, r.source_id)
-FROM unnest(%(ids)s::uuid[], %(statuses)s::text[], %(at)s::timestamptz[], %(attempts)s::int[],
-            %(replies)s::text[], %(sources)s::bigint[], %(olds)s::text[])
-     AS u(id, status, at, attempts, reply, source, olds)
+FROM u JOIN kept USING (id)
 WHERE r.id = u.id AND strpos(u.olds, '|' || r.status || '|') > 0
 RETURNING r.id
 """
@@ -147,6 +146,24 @@ class Outcome:
         return self.due_at is None
 
 
+# One statement, and so one trip and one transaction, for a whole batch. An outcome counts only if
+# its lease still holds the queue row (`kept`), an event is told only if the status moved.
+_OUTCOMES = """json_to_recordset(%(outcomes)s::json) AS o(
+    id uuid, lease uuid, due timestamptz, attempts int, resent bool, status text, at timestamptz,
+    reply text, source bigint, olds text)"""
+_FLUSH = f"""
+WITH u AS MATERIALIZED (SELECT * FROM {_OUTCOMES}),
+marked AS ({queue.MARK}),
+finished AS ({queue.FINISH}),
+later AS ({queue.RESCHEDULE}),
+kept AS MATERIALIZED (SELECT id FROM finished UNION ALL SELECT id FROM later),
+moved AS ({_MOVE}),
+tries AS ({ATTEMPTS.insert("tried", " JOIN kept ON kept.id = tried.recipient_id")}),
+told AS ({events.TABLE.insert("told", " JOIN moved ON moved.id = told.recipient_id")})
+SELECT 1, id FROM marked UNION ALL SELECT 2, id FROM kept UNION ALL SELECT 3, id FROM moved
+"""  # noqa: S608 — our own constants
+
+
 async def flush(
     connection: psycopg.AsyncConnection[Any],
     *,
@@ -156,62 +173,43 @@ async def flush(
     """Write final-dot markers and outcomes of many sessions in one transaction.
 
     Returns the ids marked and the ids whose outcome was taken; the rest had lost their lease.
+    `connection` must be in autocommit.
     """
-    async with connection.transaction(), connection.cursor(binary=True) as cursor:
-        marked: set[uuid.UUID] = set()
-        if marks:
-            await cursor.execute(queue.MARK, _leases(marks), prepare=True)
-            marked = {row[0] for row in await cursor.fetchall()}
-        kept = await _leave_queue(cursor, outcomes) if outcomes else set()
-        taken = [outcome for outcome in outcomes if outcome.job.id in kept]
-        if taken:
-            await cursor.execute(MOVE, _moves(taken), prepare=True)
-            moved = {row[0] for row in await cursor.fetchall()}
-            told = [_event(outcome) for outcome in taken if outcome.job.id in moved]
-            for outcome in taken:
-                if outcome.job.id in moved and outcome.data.get("category") == "hard":
-                    await cursor.execute(suppressions.ADD, _hard_bounce(outcome))
-            tries = [_attempt(outcome, one) for outcome in taken for one in outcome.tries]
-            await write_async(
-                cursor, [(ATTEMPTS, tries), (events.TABLE, [events.row(e) for e in told])]
-            )
-        return marked, kept
+    ended = {outcome.job for outcome in outcomes}
+    values = {
+        # one statement changes a row once: a job that has ended needs no marker
+        "marks": as_json([{"id": j.id, "lease": j.lease} for j in marks if j not in ended]),
+        "outcomes": as_json([_move(outcome) for outcome in outcomes]),
+        **ATTEMPTS.values("tried", [_attempt(o, one) for o in outcomes for one in o.tries]),
+        **events.TABLE.values("told", [events.row(_event(outcome)) for outcome in outcomes]),
+    }
+    hard = [outcome for outcome in outcomes if outcome.data.get("category") == "hard"]
+    found: tuple[set[uuid.UUID], set[uuid.UUID], set[uuid.UUID]] = (set(), set(), set())
+    async with (
+        connection.transaction() if hard else nullcontext(),
+        connection.cursor(binary=True) as cursor,
+    ):
+        await cursor.execute(_FLUSH, values, prepare=True)
+        for what, recipient_id in await cursor.fetchall():
+            found[what - 1].add(recipient_id)
+        for outcome in hard:
+            if outcome.job.id in found[2]:
+                await cursor.execute(suppressions.ADD, _hard_bounce(outcome))
+    return found[0], found[1]
 
 
-def _leases(jobs: Sequence[queue.Job]) -> dict[str, list[uuid.UUID]]:
-    return {"ids": [job.id for job in jobs], "leases": [job.lease for job in jobs]}
-
-
-async def _leave_queue(
-    cursor: psycopg.AsyncCursor[Any], outcomes: Sequence[Outcome]
-) -> set[uuid.UUID]:
-    kept: set[uuid.UUID] = set()
-    final = [outcome.job for outcome in outcomes if outcome.final]
-    later = [outcome for outcome in outcomes if not outcome.final]
-    if final:
-        await cursor.execute(queue.FINISH, _leases(final), prepare=True)
-        kept |= {row[0] for row in await cursor.fetchall()}
-    if later:
-        values: dict[str, list[Any]] = {
-            **_leases([outcome.job for outcome in later]),
-            "due": [outcome.due_at for outcome in later],
-            "attempts": [outcome.attempts for outcome in later],
-            "resent": [outcome.resent for outcome in later],
-        }
-        await cursor.execute(queue.RESCHEDULE, values, prepare=True)
-        kept |= {row[0] for row in await cursor.fetchall()}
-    return kept
-
-
-def _moves(outcomes: Sequence[Outcome]) -> dict[str, list[Any]]:
+def _move(outcome: Outcome) -> dict[str, Any]:
     return {
-        "ids": [o.job.id for o in outcomes],
-        "statuses": [str(o.status) for o in outcomes],
-        "at": [o.at for o in outcomes],
-        "attempts": [o.attempts for o in outcomes],
-        "replies": [o.reply[:REPLY_LIMIT] for o in outcomes],
-        "sources": [o.source_id for o in outcomes],
-        "olds": [_FROM[o.status] for o in outcomes],
+        "id": outcome.job.id,
+        "lease": outcome.job.lease,
+        "due": outcome.due_at,
+        "attempts": outcome.attempts,
+        "resent": outcome.resent,
+        "status": str(outcome.status),
+        "at": outcome.at,
+        "reply": outcome.reply[:REPLY_LIMIT],
+        "source": outcome.source_id,
+        "olds": _FROM[outcome.status],
     }
 
 
@@ -279,17 +277,15 @@ def apply_report(report: Report) -> bool:
     overtakes our own commit of `delivered` waits for it.
     """
     values = {
-        "ids": [report.recipient_id],
-        "statuses": [str(report.status)],
-        "at": [timezone.now()],
-        "attempts": [0],
-        "replies": [report.reply[:REPLY_LIMIT]],
-        "sources": [None],
-        "olds": [_FROM[report.status]],
+        "id": report.recipient_id,
+        "status": str(report.status),
+        "at": timezone.now(),
+        "reply": report.reply[:REPLY_LIMIT],
+        "olds": _FROM[report.status],
     }
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_REPORT, {**values, "id": report.recipient_id})
+        cursor.execute(_REPORT, values)
         found = cursor.fetchone()
     if found is None:
         return False
@@ -310,15 +306,18 @@ def apply_report(report: Report) -> bool:
     return True
 
 
-_REPORT = f"""
+_REPORT = """
 WITH before AS (
     SELECT id, status FROM transactional_recipient WHERE id = %(id)s FOR UPDATE
-), moved AS ({MOVE.replace("attempts = u.attempts, ", "").strip()})
-SELECT m.account_id, m.id, m.campaign_id, before.status
-FROM moved JOIN before ON before.id = moved.id
-JOIN transactional_recipient r ON r.id = moved.id
-JOIN transactional_message m ON m.id = r.message_id
-"""  # noqa: S608 — our own constant
+), moved AS (
+    UPDATE transactional_recipient r
+    SET status = %(status)s, status_at = %(at)s, reply = %(reply)s
+    FROM before WHERE r.id = before.id AND strpos(%(olds)s, '|' || r.status || '|') > 0
+    RETURNING r.message_id, before.status AS was
+)
+SELECT m.account_id, m.id, m.campaign_id, moved.was
+FROM moved JOIN transactional_message m ON m.id = moved.message_id
+"""
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -39,11 +40,17 @@ TABLE = Table(
     ),
 )
 
-CLAIM = """
-WITH picked AS (
+# Each lane in its order, the more urgent first; a lane is only looked at while there is room
+_LANE = """
+SELECT * FROM (
     SELECT id FROM transactional_queuerow
-    WHERE lease IS NULL AND lane = %(lane)s AND due_at <= now()
+    WHERE lease IS NULL AND lane = {lane} AND due_at <= now()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) AS lane_{lane}
+"""
+_CLAIM = """
+WITH picked AS (
+    SELECT id FROM ({lanes}) AS due LIMIT %(limit)s
 ), claimed AS (
     UPDATE transactional_queuerow q
     SET lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s)
@@ -60,35 +67,32 @@ JOIN transactional_message m ON m.id = c.message_id
 JOIN transactional_body b ON b.id = c.message_id
 """
 
-# The fence before a final dot: only a live lease may mark, only a marked row may be finished twice
+# The three writes of a flush (see `lifecycle`), over rows named `marks` and `u`.
+# The fence before a final dot: only a live lease may mark, only its holder may finish
 MARK = """
 UPDATE transactional_queuerow q SET dot_at = now()
-FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[]) AS u(id, lease)
-WHERE q.id = u.id AND q.lease = u.lease AND q.lease_until > now()
+FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid)
+WHERE q.id = marks.id AND q.lease = marks.lease AND q.lease_until > now()
+RETURNING q.id
+"""
+
+FINISH = """
+DELETE FROM transactional_queuerow q USING u
+WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NULL
+RETURNING q.id
+"""
+
+RESCHEDULE = """
+UPDATE transactional_queuerow q
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempts,
+    resent = q.resent OR u.resent
+FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NOT NULL
 RETURNING q.id
 """
 
 RENEW = """
 UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(seconds)s)
 WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
-"""
-
-FINISH = """
-DELETE FROM transactional_queuerow q
-USING unnest(%(ids)s::uuid[], %(leases)s::uuid[]) AS u(id, lease)
-WHERE q.id = u.id AND q.lease = u.lease
-RETURNING q.id
-"""
-
-RESCHEDULE = """
-UPDATE transactional_queuerow q
-SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempt,
-    resent = q.resent OR u.resent
-FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(due)s::timestamptz[], %(attempts)s::int[],
-            %(resent)s::bool[])
-     AS u(id, lease, due, attempt, resent)
-WHERE q.id = u.id AND q.lease = u.lease
-RETURNING q.id
 """
 
 # A worker that stops gives back what it has not begun
@@ -115,9 +119,12 @@ WHERE id = ANY(%(ids)s)
 DROP = "DELETE FROM transactional_queuerow WHERE id = ANY(%(ids)s)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A claimed recipient with all that is needed to build and send its copy."""
+    """A claimed recipient with all that is needed to build and send its copy.
+
+    Each claim's job is one of its own, whatever it holds: told apart by identity, which is cheap.
+    """
 
     lease: uuid.UUID
     id: uuid.UUID
@@ -139,17 +146,23 @@ class Job:
     context: bytes | None
 
 
-async def claim(connection: psycopg.AsyncConnection[Any], *, lane: int, limit: int) -> list[Job]:
-    """Lease up to `limit` due rows of a lane, oldest first; commits. May be called concurrently."""
+@cache
+def _claim_text(lanes: tuple[int, ...]) -> str:
+    return _CLAIM.format(lanes=" UNION ALL ".join(_LANE.format(lane=int(lane)) for lane in lanes))
+
+
+async def claim(
+    connection: psycopg.AsyncConnection[Any], *, lanes: Sequence[int], limit: int
+) -> list[Job]:
+    """Lease up to `limit` due rows, lane by lane, oldest first. May be called concurrently.
+
+    `connection` must be in autocommit: the claim is one statement and one transaction.
+    """
     lease = uuid.uuid4()
-    async with connection.transaction(), connection.cursor(binary=True) as cursor:
-        values = {
-            "lane": lane,
-            "limit": limit,
-            "lease": lease,
-            "seconds": float(settings.LEASE_SECONDS),
-        }
-        await cursor.execute(CLAIM, values, prepare=True)
+    values = {"limit": limit, "lease": lease, "seconds": float(settings.LEASE_SECONDS)}
+    async with connection.cursor(binary=True) as cursor:
+        text = _claim_text(tuple(lanes))
+        await cursor.execute(text, values, prepare=True)
         return [Job(lease, *row) for row in await cursor.fetchall()]
 
 

@@ -17,6 +17,7 @@ from analytics.models import CampaignDay, FirstEngagement, FoldCursor
 from analytics.stats import Numbers
 from tests.analytics.conftest import Sent, make_sent
 from transactional import events
+from transactional.events import NewEvent
 from transactional.models import Event, EventType
 
 
@@ -167,17 +168,21 @@ def other_connection() -> psycopg.Connection[Any]:
     return psycopg.connect(**keep)
 
 
+def write_event(connection: psycopg.Connection[Any], event: NewEvent) -> None:
+    values = events.TABLE.values("event", [events.row(event)])
+    connection.execute(events.TABLE.insert("event"), values)
+
+
 def test_an_event_that_commits_late_is_not_skipped(counted: Sent) -> None:
     with other_connection() as slow:
-        late = events.row(counted.happened("opened"))
-        slow.execute(events.TABLE.insert(1), late)  # its xid is the lower one; not committed
+        write_event(slow, counted.happened("opened"))  # its xid is the lower one; not committed
         counted.write("accepted", "delivered")
         assert rollup.fold() == 0  # behind the oldest transaction still running
         slow.commit()
         fold_all()
         assert numbers(counted) == Numbers(sent=1, delivered=1, opens=1, open_hits=1)
         counted.write("clicked")
-        slow.execute(events.TABLE.insert(1), events.row(counted.happened("clicked", 1)))
+        write_event(slow, counted.happened("clicked", 1))
         fold_all()
         counted.write("clicked", recipient=2)
         fold_all()

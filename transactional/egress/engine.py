@@ -30,10 +30,17 @@ GRACE = 8.0  # seconds that sessions under way get to finish when the process st
 BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
 
 
+# All that the engine asks is looked up by key. A plan that was prepared on a fresh, empty partition
+# must not go on reading it from end to end when it has grown
+_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
+
 async def connect() -> psycopg.AsyncConnection[Any]:
     """A connection of the engine's own, in autocommit; transactions are explicit."""
+    given = parameters()
+    given["options"] = f"{given.get('options', '')} {_BY_KEY}".strip()
     return await psycopg.AsyncConnection.connect(
-        **parameters(), autocommit=True, connect_timeout=5, prepare_threshold=3
+        **given, autocommit=True, connect_timeout=5, prepare_threshold=3
     )
 
 
@@ -103,17 +110,11 @@ class Engine:
         async with await connect() as connection:
             while not self._stopping:
                 self._event.clear()
-                found = 0
-                for lane in self._lanes:
-                    room = self._slots - len(self._jobs)
-                    if room <= 0:
-                        break
-                    jobs = await queue.claim(connection, lane=lane, limit=room)
-                    found += len(jobs)
+                room = self._slots - len(self._jobs)
+                if room > 0:
+                    jobs = await queue.claim(connection, lanes=self._lanes, limit=room)
                     for job in jobs:
                         self._start(courier, job)
-                if found and len(self._jobs) < self._slots:
-                    continue
                 await self._wait()
 
     def _start(self, courier: Courier, job: Job) -> None:
