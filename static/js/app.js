@@ -94,3 +94,6 @@ if (kept) {
     }
   });
 }
+
+// On a phone the tabs of a page may be wider than the screen: show the one that is open
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
