@@ -143,3 +143,26 @@ def test_pages_that_do_not_exist_say_so(db: None) -> None:
     response = Client().get("/a/1/nothing-here/")
     assert response.status_code == 404
     assert b"This page does not exist" in response.content
+
+
+def test_a_crash_is_answered_with_a_page_that_needs_nothing(
+    cast: Cast, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("transactional.views.emails._with_changed", broken)
+    client = signed_in(cast.alice)
+    client.raise_request_exception = False
+    response = client.get(f"/a/{cast.account.pk}/emails/")
+    assert response.status_code == 500
+    text = response.content.decode()
+    assert "Something broke on our side" in text and "planted" not in text
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+def test_a_form_without_its_token_gets_a_page_that_says_what_to_do(cast: Cast) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.alice)
+    response = client.post("/preferences/", {"theme": "dark"})
+    assert b"This form has expired" in response.content
