@@ -64,6 +64,8 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
     """
     templates = compiled(content)
     data = prepared(context, templates.paths)
+    if hidden := sorted(p for p in templates.paths if _names_a_method(p) and not _has(data, p)):
+        raise PostinoError(_missing(", ".join(hidden)))
     try:
         subject = " ".join(templates.render("subject", data).split())
         html = templates.render("body.html", data) if content.html else ""
@@ -71,6 +73,8 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
         plain = templates.render("text", data) if content.text else ""
     except minijinja.TemplateError as err:
         raise PostinoError(_refusal(err, data, templates.paths)) from err
+    except TemplateRefused as err:
+        raise PostinoError(_broken(err.message)) from err
     if len(html) > OUTPUT_LIMIT or len(plain) > OUTPUT_LIMIT or len(subject) > 990:
         raise PostinoError(
             Refusal("HUBL_LIMIT_EXCEEDED", "The rendered email is too long.", smtp="552 5.3.4")
@@ -128,12 +132,22 @@ def _refusal(
     if err.kind == "UndefinedError":
         missing = sorted(path for path in paths if not _has(data, path))
         named = ", ".join(missing[:NAMES_SHOWN]) or f"a value used on line {err.line}"
-        return Refusal(
-            "MISSING_TEMPLATE_PROPERTIES",
-            f"The template uses properties that were not sent: {named}.",
-            pointer="customProperties",
-        )
+        return _missing(named)
     return _broken(f"Line {err.line}: {err.detail or err.message}")
+
+
+def _names_a_method(path: str) -> bool:
+    """`custom.items`: not sent, the engine would find Python's method of that name instead."""
+    head, _, name = path.partition(".")
+    return head == "custom" and hasattr(dict, name)
+
+
+def _missing(named: str) -> Refusal:
+    return Refusal(
+        "MISSING_TEMPLATE_PROPERTIES",
+        f"The template uses properties that were not sent: {named}.",
+        pointer="customProperties",
+    )
 
 
 def _has(data: Mapping[str, Any], path: str) -> bool:

@@ -92,10 +92,18 @@ def _no_debug(*_: object, **__: object) -> str:
     return ""  # the built-in one prints the whole context, secrets included
 
 
+def _only_data(value: object) -> object:
+    """Refuse to print a function: the data's own methods are no part of it."""
+    if callable(value):
+        raise TemplateRefused("A function is used where a value is expected.")
+    return NotImplemented  # as the engine would
+
+
 def environment() -> minijinja.Environment:
     """A fresh environment: strict, fuelled, without a loader, escaping what is HTML."""
     env = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, debug=False)
     env.auto_escape_callback = _escape_html_only
+    env.finalizer = _only_data
     env.keep_trailing_newline = True
     env.add_global("debug", _no_debug)
     return env
@@ -114,8 +122,12 @@ class Compiled:
     paths: frozenset[str]
 
     def render(self, name: str, context: dict[str, Any]) -> str:
-        """One part. Raises minijinja.TemplateError."""
-        return self.env.render_template(name, **context)
+        """One part. Raises minijinja.TemplateError, or TemplateRefused for a call that fails."""
+        try:
+            return self.env.render_template(name, **context)
+        except (AttributeError, LookupError, TypeError, ValueError) as err:
+            # a method of the data was called that it does not have, or with the wrong arguments
+            raise TemplateRefused(f"A call in {name} failed: {err}.") from err
 
 
 @lru_cache(maxsize=512)
