@@ -1,23 +1,20 @@
-"""Fixtures of all tests: the cast, and a DNS server."""
+"""Fixtures of all tests: the cast, a DNS server, clients from npm."""
 
 from django.conf import settings
 
-from typing import Any
-
-import pytest
-
 from tests.cast import _fresh_facts, account, alice, bob, cast, charlie, signed_in
 from tests.dns_server import dns_server
+from tests.npm import node_modules
 
 __all__ = [
     "_fresh_facts",
-    "_plain_static",
     "account",
     "alice",
     "bob",
     "cast",
     "charlie",
     "dns_server",
+    "node_modules",
     "signed_in",
 ]
 
@@ -28,10 +25,3 @@ def pytest_configure() -> None:
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
-def _plain_static(settings: Any) -> None:
-    """Pages name their style sheets without the manifest that only `collectstatic` makes."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -61,7 +61,8 @@ class Installation:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        threading.Thread(target=self._collect, args=[self.process], daemon=True).start()
+        self._collector = threading.Thread(target=self._collect, args=[self.process], daemon=True)
+        self._collector.start()
         return self.process
 
     def said(self, text: str) -> bool:
@@ -71,8 +72,8 @@ class Installation:
     def ready(self) -> bool:
         """Wait until it is ready; False if it ends before."""
         assert self.process is not None
-        ended = self.process.poll
-        eventually(lambda: self.said("Postino is ready: ") or ended() is not None, 120)
+        reading = self._collector.is_alive
+        eventually(lambda: self.said("Postino is ready: ") or not reading(), 120)
         return self.said("Postino is ready: ")
 
     @property

@@ -1,6 +1,6 @@
 """The installation of all trips: what `make run` starts, on ports of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,19 @@ from tests.installation import Installation, running
 from tests.trips.browser import Browser
 from tests.trips.reader import Reader
 
+RECEIPT = """
+from transactional.models import *
+from transactional.compose import versions
+old = Email.objects.get(name='Order receipt')
+new = Email.objects.create(
+    account=old.account, name='{name}', kind='{kind}', subject=old.subject,
+    campaign=Campaign.objects.create(account=old.account, name='{name}'),
+    html=old.html + '<p><a href="{{{{ unsubscribe_link }}}}">Unsubscribe</a></p>',
+    from_name='Demo shop', from_address=old.from_address,
+)
+versions.publish(new, by='the tests')
+print(new.pk)
+"""
 # A deferral comes back within a second
 QUICK = {"RETRY_SCALE": "0.01"}
 
@@ -38,3 +51,13 @@ def owner(start: dict[str, Any]) -> Iterator[Browser]:
     with Browser(start["url"]) as browser:
         browser.sign_in(start["username"], start["password"])
         yield browser
+
+
+@pytest.fixture(scope="package")
+def receipt(shop: Installation) -> Callable[..., int]:
+    """Makes an email like the demo's receipt, with numbers of its own; its id."""
+
+    def make(name: str, kind: str = "transactional") -> int:
+        return int(shop.shell(RECEIPT.format(name=name, kind=kind)))
+
+    return make

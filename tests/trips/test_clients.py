@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ def client(start: dict[str, Any], key: str = "") -> HubSpot:
     return HubSpot(access_token=key or start["api_key"], host=start["url"], base_url=start["url"])
 
 
-def egg(start: dict[str, Any], to: str, **message: object) -> PublicSingleSendRequestEgg:
+@pytest.fixture(scope="module")
+def email_id(receipt: Callable[..., int]) -> int:
+    return receipt("By clients")
+
+
+def egg(email_id: int, to: str, **message: object) -> PublicSingleSendRequestEgg:
     return PublicSingleSendRequestEgg(
-        email_id=start["email_id"],
+        email_id=email_id,
         message=PublicSingleSendEmail(to=to, **message),
         contact_properties={"firstname": "Paolo"},
         custom_properties=ORDER,
@@ -50,11 +56,11 @@ def settled(hubspot: HubSpot, status_id: str) -> dict[str, Any]:
     return dict(seen)
 
 
-def test_python(start: dict[str, Any], reader: Reader) -> None:
+def test_python(start: dict[str, Any], email_id: int, reader: Reader) -> None:
     hubspot = client(start)
     api = hubspot.marketing.transactional.single_send_api
     asked = egg(
-        start,
+        email_id,
         "python@customer.sandbox.test",
         send_id="python-1",
         _from="Order desk <desk@shop.example>",
@@ -104,15 +110,15 @@ def test_python_tokens_and_a_wrong_key(start: dict[str, Any]) -> None:
 
     stranger = client(start, "pat-wrong").marketing.transactional.single_send_api
     with pytest.raises(ApiException) as refused:
-        stranger.send_email(public_single_send_request_egg=egg(start, "x@customer.sandbox.test"))
+        stranger.send_email(public_single_send_request_egg=egg(1, "x@customer.sandbox.test"))
     assert refused.value.status == 401
 
 
-def test_node(start: dict[str, Any], reader: Reader, node_modules: Path) -> None:
+def test_node(start: dict[str, Any], email_id: int, reader: Reader, node_modules: Path) -> None:
     to = "node@customer.sandbox.test"
     argv = ["node", str(NODE / "hubspot.mjs"), str(node_modules), start["url"]]
     done = subprocess.run(
-        [*argv, start["api_key"], str(start["email_id"]), to],
+        [*argv, start["api_key"], str(email_id), to],
         capture_output=True,
         text=True,
         timeout=60,

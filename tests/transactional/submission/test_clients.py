@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.npm import NODE
 from tests.transactional.submission.conftest import Door, Token
 from transactional.models import Body, Message, Recipient
 
-NODE = Path(__file__).parents[2] / "node"
-
 swaks = pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
-node = pytest.mark.skipif(shutil.which("npm") is None, reason="node and npm are not installed")
 
 
 def run(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -55,29 +53,18 @@ def test_swaks_without_tls_may_not_authenticate(door: Door, token: Token) -> Non
     assert not Message.objects.exists()
 
 
-@pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/node/package-lock.json names, installed into a folder of this session."""
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(NODE / name, folder)
-    done = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
-@node
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
-def test_nodemailer(door: Door, token: Token, modules: Path, mode: str) -> None:
+def test_nodemailer(door: Door, token: Token, node_modules: Path, mode: str) -> None:
     port = str(door.tls_port if mode == "tls" else door.port)
-    argv = ["node", str(NODE / "send.mjs"), str(modules), "127.0.0.1", port, mode, token.username]
+    argv = [
+        "node",
+        str(NODE / "send.mjs"),
+        str(node_modules),
+        "127.0.0.1",
+        port,
+        mode,
+        token.username,
+    ]
     sent = run(*argv, token.password, door.ca_file, "Grüße")
     message = Message.objects.get()
     assert sent.stdout.strip() == f"250 2.0.0 queued as {message.pk}", sent.stderr
@@ -93,8 +80,14 @@ def test_nodemailer(door: Door, token: Token, modules: Path, mode: str) -> None:
     assert [one.get_filename() for one in parsed.iter_attachments()] == ["bill.txt"]
 
 
-@node
-def test_nodemailer_is_told_why(door: Door, token: Token, modules: Path) -> None:
-    argv = ["node", str(NODE / "send.mjs"), str(modules), "127.0.0.1", str(door.port), "starttls"]
+def test_nodemailer_is_told_why(door: Door, token: Token, node_modules: Path) -> None:
+    argv = [
+        "node",
+        str(NODE / "send.mjs"),
+        str(node_modules),
+        "127.0.0.1",
+        str(door.port),
+        "starttls",
+    ]
     sent = run(*argv, token.username, "wrong", door.ca_file, "x")
     assert sent.stdout.startswith("535 5.7.8 "), sent.stdout + sent.stderr
