@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from domains import records
-from domains.findings import MISSING, OK, UNKNOWN, WRONG
+from domains.findings import MISSING, OK, UNKNOWN, WRONG, sentence_of
 from domains.models import Domain, DomainState, EgressSource, SourceState
 from domains.records import Record
 
@@ -104,5 +104,5 @@ def _row(purpose: str, host: str, finding: dict[str, Any], record: Record | None
         pill=pill,
         code=finding.get("code", ""),
         found=tuple(finding.get("found", ())),
-        sentence=finding.get("sentence", ""),
+        sentence=sentence_of(finding),
     )

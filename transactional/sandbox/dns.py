@@ -44,11 +44,13 @@ Source = Callable[[], Awaitable["Zone"]]
 class Zone:
     """All records: name (lower case, no final dot) → type → values as in a zone file.
 
-    With `wildcard` every name that is not listed has an MX that leads to the sink.
+    With `wildcard` every name that is not listed has an MX that leads to the sink. `failing` are
+    names and types that are answered by SERVFAIL.
     """
 
     names: dict[str, Types] = field(default_factory=dict)
     wildcard: bool = True
+    failing: frozenset[tuple[str, str]] = frozenset()
 
 
 def zone_of_rows() -> Zone:
@@ -106,6 +108,9 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
     response.flags |= dns.flags.AA
     name, kind = question.name, dns.rdatatype.to_text(question.rdtype)
     for _ in range(MAX_ALIASES):
+        if (name.to_text(omit_final_dot=True).lower(), kind) in zone.failing:
+            response.set_rcode(dns.rcode.SERVFAIL)
+            return response
         types = _types(zone, name)
         if types is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
