@@ -22,7 +22,7 @@ from transactional.models import Email, Message
 
 CALLS = (
     ("POST", SEND),
-    ("GET", f"{STATUSES}/{uuid.uuid4()}"),
+    ("GET", f"{STATUSES}/cc359044-e71c-4f68-8c0f-393fe79e3185"),
     ("GET", TOKENS),
     ("POST", TOKENS),
     ("DELETE", f"{TOKENS}/x%401.smtp"),
