@@ -17,6 +17,8 @@ from transactional.models import (
     Body,
     Campaign,
     Contact,
+    ContactChange,
+    ContactImport,
     DeliveryAttempt,
     Email,
     EmailVersion,
@@ -172,6 +174,31 @@ class ContactAdmin(ModelAdmin[Any]):
     search_fields = ("=email",)
     readonly_fields = ("account", "email", "created_at", "updated_at")
     ordering = ("-pk",)
+
+
+@admin.register(ContactChange)
+class ContactChangeAdmin(Log):
+    """What members did to contacts by hand."""
+
+    list_display = ("id", "account_id", "contact_id", "what", "by", "at")
+    search_fields = ("=id", "=contact__email")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """With the contact they go, so whoever may delete it may delete them."""
+        return bool(request.user.has_perm("transactional.delete_contact"))
+
+
+@admin.register(ContactImport)
+class ContactImportAdmin(Log):
+    """Files of contacts: how far each was read, not what it says."""
+
+    list_display = ("id", "account_id", "name", "rows", "done", "created", "changed", "by", "at")
+    search_fields = ("=account__id",)
+    exclude = ("content",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A file that nobody will finish may go."""
+        return bool(request.user.has_perm("transactional.delete_contactimport"))
 
 
 @admin.register(Suppression)

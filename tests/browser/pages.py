@@ -10,9 +10,9 @@ from tests.transactional.mail import delivered_mail
 from tokens import credentials
 from tokens.auth import Principal
 from tokens.models import SmtpCredential
-from transactional import signing
+from transactional import contact_changes, signing
 from transactional.compose import versions
-from transactional.models import Campaign, Email, Recipient, Source
+from transactional.models import Campaign, Contact, ContactChanged, Email, Recipient, Source
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
@@ -36,6 +36,7 @@ class World:
     token: SmtpCredential
     mail: str
     log: Mail
+    anna: Contact
 
     @property
     def a(self) -> str:
@@ -68,7 +69,26 @@ def make_world(cast: Cast) -> World:
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
-    return World(cast, live, broken, _queued(cast, live), delivered, token, mail, log)
+    queued = _queued(cast, live)
+    return World(cast, live, broken, queued, delivered, token, mail, log, _contacts(cast))
+
+
+def _contacts(cast: Cast) -> Contact:
+    """People in every state; mail has been sent to the first."""
+    alice = {"by": "alice@shop.example"}
+    known = {
+        "firstname": "Anna",
+        "city": "Reggio nell’Emilia",
+        "a_long_property_name_" * 4: "x" * 90,
+    }
+    anna, _ = contact_changes.create(cast.account.pk, "anna@cliente.example", known, **alice)
+    for what in (ContactChanged.UNSUBSCRIBED, ContactChanged.PENDING):
+        contact_changes.change(cast.account.pk, anna.pk, what, why="Asked by phone", **alice)
+    for number, changes in enumerate(([], [ContactChanged.QUARANTINED])):
+        one, _ = contact_changes.create(cast.account.pk, f"c{number}@cliente.example", {}, **alice)
+        for what in changes:
+            contact_changes.change(cast.account.pk, one.pk, what, why="Spam trap", **alice)
+    return anna
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -109,6 +129,11 @@ PAGES: dict[str, Address] = {
     "messages": lambda w: f"{w.a}/messages/",
     "message": lambda w: f"{w.a}/messages/{w.message}/",
     "message, delivered": lambda w: f"{w.a}/messages/{w.delivered.message_id}/",
+    "contacts": lambda w: f"{w.a}/contacts/",
+    "contacts, nothing found": lambda w: f"{w.a}/contacts/?q=nobody&state=pending",
+    "new contact": lambda w: f"{w.a}/contacts/new/",
+    "contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/",
+    "edit a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/edit/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",

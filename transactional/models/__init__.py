@@ -1,8 +1,9 @@
 """Tables of floor 3."""
 
-from transactional.models.contact import Contact, Suppression
+from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.email import Campaign, Email, EmailVersion
 from transactional.models.enums import (
+    ContactChanged,
     EventType,
     Kind,
     Lane,
@@ -27,6 +28,9 @@ __all__ = [
     "Body",
     "Campaign",
     "Contact",
+    "ContactChange",
+    "ContactChanged",
+    "ContactImport",
     "DeliveryAttempt",
     "Email",
     "EmailVersion",

@@ -2,10 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from transactional.views import email_edit, email_send, emails, inbox, keys, messages
+from transactional.views import contacts, email_edit, email_send, emails, inbox, keys, messages
 
 ACCOUNT = "a/<int:account_id>/"
 SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
+CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,6 +21,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
     path(f"{ACCOUNT}messages/", messages.message_list, name="messages"),
     path(f"{ACCOUNT}messages/<uuid:message_id>/", messages.message_detail, name="message"),
+    path(f"{ACCOUNT}contacts/", contacts.contact_list, name="contacts"),
+    path(f"{ACCOUNT}contacts/new/", contacts.contact_create, name="contact_create"),
+    path(CONTACT, contacts.contact_detail, name="contact"),
+    path(f"{CONTACT}edit/", contacts.contact_edit, name="contact_edit"),
+    path(f"{CONTACT}consent/", contacts.contact_consent, name="contact_consent"),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),
