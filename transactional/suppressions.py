@@ -28,6 +28,7 @@ INSERT INTO transactional_suppression AS s
 SELECT a.id, %(address)s::text, %(reason)s::text,
        coalesce(%(scope)s::text, CASE %(reason)s::text
            WHEN 'hard_bounce' THEN a.hard_bounce_scope
+           WHEN 'soft_bounce' THEN a.hard_bounce_scope
            WHEN 'complaint' THEN a.complaint_scope
            ELSE 'all' END),
        %(evidence)s::text, %(recipient_id)s::uuid, now()
