@@ -215,7 +215,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('address', models.CharField(help_text='Lower case.', max_length=254)),
-                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Repeated soft bounces'), ('soft_bounce', 'Repeated soft bounces'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
+                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Repeated soft bounces'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
                 ('scope', models.CharField(choices=[('all', 'All mail'), ('marketing', 'Marketing mail only')], max_length=10)),
                 ('evidence', models.TextField(blank=True, help_text='The reply or report behind it, cut.')),
                 ('recipient_id', models.UUIDField(blank=True, help_text='The mail that caused it.', null=True)),

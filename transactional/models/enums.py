@@ -95,6 +95,5 @@ class SuppressionReason(models.TextChoices):
 
     HARD_BOUNCE = "hard_bounce", _("Hard bounce")
     SOFT_BOUNCE = "soft_bounce", _("Repeated soft bounces")
-    SOFT_BOUNCE = "soft_bounce", _("Repeated soft bounces")
     COMPLAINT = "complaint", _("Spam complaint")
     MANUAL = "manual", _("Added by hand")
