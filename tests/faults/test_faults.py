@@ -5,6 +5,7 @@ crashed often is started again more slowly.
 """
 
 import os
+import random
 import signal
 import time
 
@@ -114,7 +115,10 @@ def test_every_process_killed_again_and_again(site: Site, scale: Scale) -> None:
     with Load(site.installation.quickstart, "kill", scale.messages) as load:
         for number in range(scale.kills):
             load.reached((number + 0.5) / scale.kills)
-            allowed += site.kill(site.children())
+            doomed = site.children()
+            if number % 2:  # all at once, then some while the others go on
+                doomed = random.sample(doomed, len(doomed) // 2)
+            allowed += site.kill(doomed)
             assert within(120, site.whole)
         load.reached(1)
     found = settled(site, load, copies=allowed)
