@@ -50,7 +50,7 @@ app.conf.update(
             "schedule": 1.0,
             "options": {"expires": 2},
         },
-        "rollup": {"task": "analytics.fold", "schedule": 1.0, "options": {"expires": 2}},
+        "rollup": {"task": "analytics.fold", "schedule": 2.0, "options": {"expires": 2}},
         "expired": {
             "task": "tokens.remove_expired",
             "schedule": 600.0,
