@@ -13,18 +13,14 @@ from django.utils import timezone
 
 from config import fetch, keyring
 from domains import dns, records
-from domains.diagnose import judge
-from domains.diagnose.spf import NOBODY
-from domains.findings import OK, UNKNOWN, WRONG, Finding, Seen
+from domains.findings import OK, UNKNOWN, WRONG, Finding
 from domains.models import Domain, DomainState
-from domains.names import organisational
+from domains.observe import look
 from domains.records import Record
-from domains.spf import Answers, Verdict, verdict_for
 
 AT_ONCE = 10  # domains asked about at the same time
 YOUNG = timedelta(minutes=10)  # someone may be sitting in front of the page
 SOON, LATER, SELDOM = timedelta(seconds=15), timedelta(minutes=5), timedelta(hours=1)
-RESERVED = "240.0.0.1"  # nobody sends from there (RFC 1112 §4): who lets it pass lets all pass
 PROBE_PATH = "/.well-known/postino/"
 
 
@@ -74,7 +70,7 @@ async def _observe_all(pairs: Sequence[tuple[Domain, tuple[Record, ...]]]) -> li
 
 async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
     """What DNS and the tracking probe say. Reads no rows and writes none."""
-    found = await asyncio.gather(*(_finding(domain, record) for record in wanted))
+    found = await asyncio.gather(*(look(domain.name, record, wanted) for record in wanted))
     ready = False
     result = []
     for finding in found:
@@ -82,41 +78,6 @@ async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
             ready, finding = await asyncio.to_thread(_probed, domain, finding)
         result.append(finding)
     return DomainReport(tuple(result), ready)
-
-
-async def _finding(domain: Domain, record: Record) -> Finding:
-    finding = judge(record, await _seen(domain, record))
-    if record.purpose == "dmarc" and finding.code == "missing":
-        parent = organisational(domain.name)
-        if parent != domain.name:
-            # Receivers fall back to the organisational domain's policy (RFC 7489 §6.6.3)
-            above = judge(record, Seen(await dns.txt(f"_dmarc.{parent}")))
-            if above.status == OK:
-                return replace(above, code="inherited", params={"above": f"_dmarc.{parent}"})
-    return finding
-
-
-async def _seen(domain: Domain, record: Record) -> Seen:
-    """The record's answer, and where it is not there what may explain it."""
-    answer = await dns.query(record.host, record.type)
-    if answer.status == dns.OK and record.purpose == "spf":
-        return Seen(answer, verdicts=await _verdicts(record, answer))
-    if answer.status not in (dns.NODATA, dns.NXDOMAIN):
-        return Seen(answer)
-    alias, doubled = await asyncio.gather(
-        dns.cname(record.host), dns.query(f"{record.host}.{domain.name}", record.type)
-    )
-    return Seen(answer, alias=next(iter(alias.records), ""), doubled=doubled.records)
-
-
-async def _verdicts(record: Record, answer: dns.Answer) -> dict[str, Verdict]:
-    """What receivers make of each IP that the wanted policy names, and of one that is nobody's."""
-    named = [term.partition(":")[2] for term in record.value.split() if term.startswith("ip")]
-    known: Answers = {(record.host.lower(), "TXT"): answer}
-    # One after the other: the answers to the first are those of the others
-    found = {address: await verdict_for(address, record.host, known) for address in named}
-    found[NOBODY] = await verdict_for(RESERVED, record.host, known)
-    return found
 
 
 def probe_proof(host: str) -> str:
@@ -136,6 +97,8 @@ def _probed(domain: Domain, finding: Finding) -> tuple[bool, Finding]:
             allowed=nets,
         )
     except (fetch.FetchRefused, fetch.FetchFailed) as err:
+        if finding.status == WRONG:
+            return False, finding  # DNS says more than the probe
         return False, replace(finding, status=WRONG, code="no_https", params={"error": str(err)})
     if found.status != 200 or found.body.strip() != probe_proof(host).encode():
         return False, replace(finding, status=WRONG, code="other_server", params={})

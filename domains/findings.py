@@ -18,7 +18,10 @@ SHOWN, LONGEST = 5, 500  # values shown of one name, and characters of each
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judged record or property. `code` is stable; `found` is what DNS says now."""
+    """One judged record or property. `code` is stable; `found` is what DNS says now.
+
+    `ttl` are the seconds that resolvers may keep that answer after it was put right.
+    """
 
     purpose: str
     host: str
@@ -27,6 +30,7 @@ class Finding:
     params: Mapping[str, str] = field(default_factory=dict)
     found: tuple[str, ...] = ()
     required: bool = True
+    ttl: int = 0
 
     @property
     def sentence(self) -> str:
@@ -40,17 +44,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What DNS said about one wanted record.
-
-    `alias` is the CNAME of its host where the record was not found; `doubled` the answer for the
-    host with the domain's name appended once more, where forms add it by themselves. `verdicts`
-    are what receivers make of each IP by an SPF record, under `""` of an IP that is nobody's.
-    """
+    """What DNS said about one wanted record, and what was seen around it where it is not right."""
 
     answer: Answer
-    alias: str = ""
-    doubled: tuple[str, ...] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    alias: str = ""  # the CNAME of its host
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)  # by IP; "" is nobody's
+    others: Mapping[str, str] = field(default_factory=dict)  # values of other records → their host
+    doubled: tuple[str, ...] = ()  # at the host with the domain appended once more, as forms do
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # at likely mistakes
+    addresses: tuple[str, ...] = ()  # of the host itself
+    delegated: tuple[str, ...] = ()  # name servers of _domainkey
+    mx_aliases: Mapping[str, str] = field(default_factory=dict)  # mail server → its CNAME
+    silent: tuple[str, ...] = ()  # name servers of the zone that do not answer for it
+    wildcard: bool = False  # a name that nobody made has the same records
+    bogus: bool = False  # only DNSSEC keeps the answer back
+    looped: bool = False  # the aliases go round
+    dangling: bool = False  # the alias leads to a name that does not exist
 
 
 def of(

@@ -30,7 +30,72 @@ SENTENCES: dict[str, Promise] = {
     "pasted_twice": _(
         "The value was pasted twice. Delete everything in the field and paste it once."
     ),
+    "lame": _(
+        "The domain's name servers %(servers)s do not answer for %(host)s, though the domain is "
+        "delegated to them. Correct the name servers at your registrar or DNS provider."
+    ),
+    "dnssec": _(
+        "The DNSSEC signatures of %(host)s do not hold, so resolvers discard the answer. Correct "
+        "the DS record at your registrar, or sign the zone anew."
+    ),
+    "alias_loop": _("The CNAME records of %(host)s lead in a circle. Delete them."),
+    "stale": _(
+        "The record is right at your name servers. Resolvers may keep the old answer for up to "
+        "%(minutes)s more minutes; there is nothing to do but wait."
+    ),
+    "wrong_place": _(
+        "The record is at %(place)s, where nobody looks. Enter %(short)s as the host."
+    ),
+    "alias_dangling": _(
+        "%(host)s is a CNAME to %(alias)s, which does not exist. Delete the CNAME and add the "
+        "%(type)s record."
+    ),
+    "cname_beside": _(
+        "%(host)s has a CNAME to %(alias)s beside this record, which DNS forbids: some receivers "
+        "see only one of them. Delete the CNAME."
+    ),
+    "wildcard": _(
+        "This is the answer of a wildcard record, *.%(parent)s. Add the record shown here; it "
+        "takes precedence."
+    ),
+    "split_wrong": _(
+        "The value was split into quoted strings, and the quotation marks became part of it. "
+        "Paste it without any; your DNS form splits it by itself."
+    ),
+    "backslashes": _("The value holds backslashes. Paste it again as shown, without them."),
+    "odd_characters": _(
+        "The value holds typographic or invisible characters, as word processors insert them. "
+        "Copy it from here directly."
+    ),
+    "case_changed": _(
+        "Capital and small letters of the value were changed. They count: paste it as shown."
+    ),
+    "extra_text": _(
+        "Other text stands in front of the value. The field takes only the value shown here."
+    ),
+    "value_of_other": _(
+        "This is the value that belongs to %(other)s. Put the value shown here in its place."
+    ),
     # DKIM
+    "delegated": _(
+        "The names below _domainkey are delegated to %(servers)s. Publish this record there."
+    ),
+    "split_in_records": _(
+        "The value was spread over several TXT records. Put it into one: receivers read records "
+        "in any order."
+    ),
+    "no_p": _("The key itself is missing (p=). Replace the value by the one shown here."),
+    "bad_key": _("The published key cannot be read. Replace the value by the one shown here."),
+    "short_key": _(
+        "A key of only %(bits)s bits is published here; large receivers refuse it. Replace the "
+        "value by the one shown here."
+    ),
+    "no_sha256": _(
+        "The tag h= forbids SHA-256, which signatures need. Paste the value again as shown."
+    ),
+    "not_for_mail": _(
+        "The tag s= says that the key is not for email. Paste the value again as shown."
+    ),
     "several_records": _(
         "%(host)s has %(count)s TXT records; receivers may read the wrong one. Keep only the one "
         "with the value shown here."
@@ -93,7 +158,16 @@ SENTENCES: dict[str, Promise] = {
     "spf_unanswered": _(
         "A name that the SPF record leads to is not answered for (%(problem)s). We keep asking."
     ),
+    "spf_version": _(
+        "The record is not of the version that receivers read. It must start with v=spf1 and a "
+        "blank: use the value shown here."
+    ),
     # DMARC
+    "dmarc_version": _("DMARC1 must be written in capital letters. Paste the value as shown."),
+    "dmarc_no_policy": _(
+        "The DMARC record has no policy. Add p=none, p=quarantine or p=reject behind v=DMARC1."
+    ),
+    "dmarc_sp": _("The DMARC policy for subdomains must be sp=none, sp=quarantine or sp=reject."),
     "two_dmarc": _("There are several DMARC records, so receivers ignore all of them. Keep one."),
     "dmarc_syntax": _(
         "The DMARC record cannot be read: it must be v=DMARC1 and then tags like p=none, each "
@@ -107,7 +181,33 @@ SENTENCES: dict[str, Promise] = {
     "more_mx": _(
         "Other mail servers are listed beside %(wanted)s. Delete them: bounces would get lost."
     ),
+    "mx_missing": _(
+        "Add this MX record at your DNS provider: without it, mail that comes back is lost."
+    ),
+    "null_mx": _(
+        "The MX record of %(host)s says that it takes no mail. Replace it: mail that comes back "
+        "must go to %(wanted)s."
+    ),
+    "mx_suffix": _(
+        "The MX record leads to %(hosts)s: your DNS form added the domain to the mail server. "
+        "Enter %(wanted)s. with a dot at its end."
+    ),
+    "mx_is_address": _(
+        "The MX record holds an IP address (%(hosts)s), which is not allowed. Enter %(wanted)s."
+    ),
+    "mx_alias": _(
+        "The MX record leads to %(hosts)s, which is only a CNAME to %(wanted)s. An MX must not "
+        "lead to an alias (RFC 2181): enter %(wanted)s itself."
+    ),
     # Tracking
+    "proxied": _(
+        "%(host)s leads to addresses instead of a name. If your DNS provider offers to proxy it, "
+        "switch that off, and let it be a CNAME to %(wanted)s."
+    ),
+    "cname_suffix": _(
+        "%(host)s leads to %(hosts)s: your DNS form added the domain. Enter %(wanted)s. with a "
+        "dot at its end."
+    ),
     "wrong_cname": _("%(host)s leads to %(hosts)s. Let it lead to %(wanted)s."),
     "no_https": _("Links keep the platform's host until https://%(host)s works: %(error)s"),
     "other_server": _(

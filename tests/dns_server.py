@@ -48,6 +48,10 @@ class DnsServer:
         """Answer SERVFAIL for a name and type from now on."""
         self.zone = replace(self.zone, failing=self.zone.failing | {(name.lower(), kind)})
 
+    def spoil(self, name: str) -> None:
+        """Let the DNSSEC of a name not hold: SERVFAIL, but for those who do not mind."""
+        self.zone = replace(self.zone, bogus=self.zone.bogus | {name.lower()})
+
     async def _stop(self) -> None:
         self._listening.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}

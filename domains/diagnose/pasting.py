@@ -2,8 +2,13 @@
 
 import re
 
-from domains.findings import WRONG, Finding, of
+from domains.findings import WRONG, Finding, Seen, of
 from domains.records import Record
+
+# Typographic quotes, dashes, blanks of no width, and what stands for octets that are no text
+STRANGE = re.compile(
+    "[\u00a0\u00ad\u200b-\u200f\u2010-\u201f\u2039\u203a\u2060\ufeff\ufffd\u00ab\u00bb]"
+)
 
 
 def squeeze(value: str) -> str:
@@ -24,17 +29,37 @@ def tags(value: str) -> dict[str, str] | None:
     return found
 
 
-def pasting_fault(record: Record, found: tuple[str, ...]) -> Finding | None:
+def pasting_fault(record: Record, seen: Seen, found: tuple[str, ...]) -> Finding | None:
     """The first such fault among the values found."""
-    faults = (_fault(record, value) for value in found)
+    faults = (_fault(record, seen, value) for value in found)
     return next((fault for fault in faults if fault), None)
 
 
-def _fault(record: Record, found: str) -> Finding | None:
-    wanted = squeeze(record.value)
+def _fault(record: Record, seen: Seen, found: str) -> Finding | None:
+    wanted, plain = squeeze(record.value), squeeze(found)
+    if plain == wanted:
+        return None
+    code = _spelling(found, wanted)
+    if code:
+        return of(record, WRONG, code, (found,))
+    for value, host in seen.others.items():
+        if plain == squeeze(value):
+            return of(record, WRONG, "value_of_other", (found,), other=host)
+    return None
+
+
+def _spelling(found: str, wanted: str) -> str:
+    """How the wanted value was spoilt, as a code; empty where it is another value altogether."""
+    plain = squeeze(found)
     bare = squeeze(found.replace('\\"', "").replace('"', ""))
     if '"' in found and bare == wanted:
-        return of(record, WRONG, "quotes_included", (found,))
-    if squeeze(found) != wanted and len(wanted) > 8 and bare and not bare.replace(wanted, ""):
-        return of(record, WRONG, "pasted_twice", (found,))
-    return None
+        return "split_wrong" if '"' in found.strip().strip('"') else "quotes_included"
+    if bare and not bare.replace(wanted, ""):
+        return "pasted_twice"
+    if squeeze(found.replace("\\", "")) == wanted:
+        return "backslashes"
+    if squeeze(STRANGE.sub("", found)) == wanted:
+        return "odd_characters"
+    if wanted.startswith("v=DKIM1") and plain.lower() == wanted.lower():
+        return "case_changed"
+    return "extra_text" if bare.find(wanted) > 0 else ""

@@ -26,11 +26,12 @@ def judge(record: Record, seen: Seen) -> Finding:
     policies = tuple(v for v in found if re.match(r"v=spf1(\s|$)", v, re.IGNORECASE))
     if len(policies) > 1:
         return of(record, WRONG, "two_spf", found, count=str(len(policies)))
-    fault = pasting_fault(record, policies or found)
+    fault = pasting_fault(record, seen, policies or found)
     if fault:
         return fault
     if not policies:
-        return of(record, WRONG, "no_spf", found)
+        old = any(re.match(r"(v=)?spf2|v=spf1\S", v, re.IGNORECASE) for v in found)
+        return of(record, WRONG, "spf_version" if old else "no_spf", found)
     return _evaluated(record, found, seen)
 
 

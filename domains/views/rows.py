@@ -63,6 +63,7 @@ class Row:
     code: str
     found: tuple[str, ...]
     sentence: str
+    minutes: int  # that resolvers may keep what was found
 
 
 def mark(row: Domain | EgressSource) -> str:
@@ -105,4 +106,5 @@ def _row(purpose: str, host: str, finding: dict[str, Any], record: Record | None
         code=finding.get("code", ""),
         found=tuple(finding.get("found", ())),
         sentence=sentence_of(finding),
+        minutes=0 if status in ("", OK) else -(-finding.get("ttl", 0) // 60),
     )

@@ -45,12 +45,14 @@ class Zone:
     """All records: name (lower case, no final dot) → type → values as in a zone file.
 
     With `wildcard` every name that is not listed has an MX that leads to the sink. `failing` are
-    names and types that are answered by SERVFAIL.
+    names and types that are answered by SERVFAIL, `bogus` names only to those that do not ask for
+    DNSSEC to be checked. A name `*.x` stands for those below x (RFC 4592), roughly.
     """
 
     names: dict[str, Types] = field(default_factory=dict)
     wildcard: bool = True
     failing: frozenset[tuple[str, str]] = frozenset()
+    bogus: frozenset[str] = frozenset()
 
 
 def zone_of_rows() -> Zone:
@@ -108,7 +110,9 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
     response.flags |= dns.flags.AA
     name, kind = question.name, dns.rdatatype.to_text(question.rdtype)
     for _ in range(MAX_ALIASES):
-        if (name.to_text(omit_final_dot=True).lower(), kind) in zone.failing:
+        text = name.to_text(omit_final_dot=True).lower()
+        unchecked = query.flags & dns.flags.CD
+        if (text, kind) in zone.failing or (text in zone.bogus and not unchecked):
             response.set_rcode(dns.rcode.SERVFAIL)
             return response
         types = _types(zone, name)
@@ -116,7 +120,7 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
             response.set_rcode(dns.rcode.NXDOMAIN)
             return response
         alias = types.get("CNAME")
-        found = alias if alias and kind != "CNAME" else types.get(kind)
+        found = types.get(kind) or alias  # both only where a zone is at fault (RFC 1034 §3.6.2)
         if not found:
             return response
         response.answer.append(
@@ -134,6 +138,8 @@ def _types(zone: Zone, name: dns.name.Name) -> Types | None:
     if _is_below(text, ABSENT):
         return None
     types = zone.names.get(text)
+    if types is None and zone.names.get(f"*.{text.partition('.')[2]}"):
+        types = zone.names[f"*.{text.partition('.')[2]}"]
     if types is not None:
         return types
     if not zone.wildcard or _is_below(text, ("arpa",)) or "_" in text or text in ("", "@"):
