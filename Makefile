@@ -22,7 +22,7 @@ check: $(VENV)/.installed-dev ## style, types, the order of the floors, migratio
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy .
 	@$(VENV)/bin/lint-imports
-	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PY) manage.py check --deploy --fail-level WARNING
 	@$(PY) manage.py settings_page --check
 
