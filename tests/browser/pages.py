@@ -10,9 +10,17 @@ from tests.transactional.mail import delivered_mail
 from tokens import credentials
 from tokens.auth import Principal
 from tokens.models import SmtpCredential
-from transactional import contact_changes, signing
+from transactional import contact_changes, contact_import, contacts, signing
 from transactional.compose import versions
-from transactional.models import Campaign, Contact, ContactChanged, Email, Recipient, Source
+from transactional.models import (
+    Campaign,
+    Contact,
+    ContactChanged,
+    ContactImport,
+    Email,
+    Recipient,
+    Source,
+)
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
@@ -37,6 +45,7 @@ class World:
     mail: str
     log: Mail
     anna: Contact
+    files: tuple[ContactImport, ContactImport]
 
     @property
     def a(self) -> str:
@@ -70,7 +79,9 @@ def make_world(cast: Cast) -> World:
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
     queued = _queued(cast, live)
-    return World(cast, live, broken, queued, delivered, token, mail, log, _contacts(cast))
+    return World(
+        cast, live, broken, queued, delivered, token, mail, log, _contacts(cast), _files(cast)
+    )
 
 
 def _contacts(cast: Cast) -> Contact:
@@ -81,7 +92,8 @@ def _contacts(cast: Cast) -> Contact:
         "city": "Reggio nell’Emilia",
         "a_long_property_name_" * 4: "x" * 90,
     }
-    anna, _ = contact_changes.create(cast.account.pk, "anna@cliente.example", known, **alice)
+    contacts.upsert_many([(cast.account.pk, "anna@cliente.example", known)])
+    anna, _ = contact_changes.create(cast.account.pk, "anna@cliente.example", {}, **alice)
     for what in (ContactChanged.UNSUBSCRIBED, ContactChanged.PENDING):
         contact_changes.change(cast.account.pk, anna.pk, what, why="Asked by phone", **alice)
     for number, changes in enumerate(([], [ContactChanged.QUARANTINED])):
@@ -89,6 +101,18 @@ def _contacts(cast: Cast) -> Contact:
         for what in changes:
             contact_changes.change(cast.account.pk, one.pk, what, why="Spam trap", **alice)
     return anna
+
+
+def _files(cast: Cast) -> tuple[ContactImport, ContactImport]:
+    """A file of contacts that waits for its columns, and one that was read."""
+    content = b"E-mail;First name;City\nfay@cliente.example;Fay;Rome\nnobody;x;y\nz;1;2;3\n"
+    made = [
+        contact_import.receive(cast.account.pk, name="people.csv", content=content, by="alice")
+        for _n in range(2)
+    ]
+    contact_import.start(cast.account.pk, made[1].pk, ["@", "firstname", ""])
+    contact_import.run(cast.account.pk, made[1].pk)
+    return made[0], made[1]
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -134,6 +158,9 @@ PAGES: dict[str, Address] = {
     "new contact": lambda w: f"{w.a}/contacts/new/",
     "contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/",
     "edit a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/edit/",
+    "import contacts": lambda w: f"{w.a}/contacts/import/",
+    "import contacts, columns": lambda w: f"{w.a}/contacts/import/{w.files[0].pk}/",
+    "import contacts, report": lambda w: f"{w.a}/contacts/import/{w.files[1].pk}/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",

@@ -59,8 +59,8 @@ class ConsentForm(forms.Form):
     def narrow(self, changes: Sequence[ContactChanged]) -> None:
         """Offer only these changes."""
         words = {
-            ContactChanged.UNSUBSCRIBED: _("Unsubscribe from marketing email"),
-            ContactChanged.RESUBSCRIBED: _("Subscribe to marketing email again"),
+            ContactChanged.UNSUBSCRIBED: _("Unsubscribe from marketing"),
+            ContactChanged.RESUBSCRIBED: _("Subscribe to marketing again"),
             ContactChanged.QUARANTINED: _("Put in quarantine"),
             ContactChanged.RELEASED: _("Take out of quarantine"),
         }

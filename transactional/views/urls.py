@@ -2,11 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from transactional.views import contacts, email_edit, email_send, emails, inbox, keys, messages
+from transactional.views import (
+    contact_files,
+    contacts,
+    email_edit,
+    email_send,
+    emails,
+    inbox,
+    keys,
+    messages,
+)
 
 ACCOUNT = "a/<int:account_id>/"
 SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
 CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
+IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,6 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}messages/<uuid:message_id>/", messages.message_detail, name="message"),
     path(f"{ACCOUNT}contacts/", contacts.contact_list, name="contacts"),
     path(f"{ACCOUNT}contacts/new/", contacts.contact_create, name="contact_create"),
+    path(f"{ACCOUNT}contacts/export/", contact_files.export, name="contacts_export"),
+    path(f"{ACCOUNT}contacts/import/", contact_files.import_start, name="contacts_import"),
+    path(IMPORT, contact_files.import_detail, name="contact_import"),
+    path(f"{IMPORT}problems/", contact_files.import_problems, name="contact_import_problems"),
     path(CONTACT, contacts.contact_detail, name="contact"),
     path(f"{CONTACT}edit/", contacts.contact_edit, name="contact_edit"),
     path(f"{CONTACT}consent/", contacts.contact_consent, name="contact_consent"),
