@@ -70,7 +70,9 @@ def mark(row: Domain | EgressSource) -> str:
     """Changes when what a page shows changes; equal marks spare an open page a swap, which would
     take the reader's focus and selection away.
     """
-    shown = json.dumps([row.state, row.checked_at is None, row.findings], sort_keys=True)
+    # The time that caches keep an answer runs down by itself
+    found = [{k: v for k, v in finding.items() if k != "ttl"} for finding in row.findings]
+    shown = json.dumps([row.state, row.checked_at is None, found], sort_keys=True)
     return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
 

@@ -26,6 +26,7 @@ from django.db import close_old_connections
 
 from domains.models import Domain, EgressSource
 from domains.records import platform_host, records
+from domains.zone_file import presented
 
 logger = logging.getLogger(__name__)
 TTL = 2  # seconds: a change in the browser is seen by the next check
@@ -75,18 +76,10 @@ def zone_of_rows() -> Zone:
         keys = [key for key in domain.dkim_keys.all() if key.active]
         put(domain.name, "MX", f"10 {SINK_HOST}.")
         for record in records(domain, keys=keys, addresses=addresses.get(domain.account_id, [])):
-            put(record.host, record.type, _presented(record.type, record.value))
+            put(record.host, record.type, presented(record.type, record.value))
     for host in (SINK_HOST, settings.MAIL_HOST, platform_host()):
         put(host, "A", "127.0.0.1")
     return Zone({n: {k: tuple(v) for k, v in types.items() if v} for n, types in listed.items()})
-
-
-def _presented(kind: str, value: str) -> str:
-    """A value in zone-file form: text in quoted strings of at most 255 octets, names absolute."""
-    if kind == "TXT":
-        parts = [value[i : i + 250] for i in range(0, len(value), 250)]
-        return " ".join(f'"{part}"' for part in parts)
-    return f"{value}."
 
 
 def _is_below(name: str, parents: tuple[str, ...]) -> bool:
