@@ -99,3 +99,42 @@ def add(
         cursor.execute(ADD, values)
         row = cursor.fetchone()
         return row is not None and bool(row[0])
+
+
+Listed = tuple[str, SuppressionReason, Scope | None, str]  # address, reason, scope, evidence
+
+ADD_MANY = """
+INSERT INTO transactional_suppression AS s (account_id, address, reason, scope, evidence, created_at)
+SELECT a.id, g.address, g.reason,
+       coalesce(g.scope, CASE g.reason
+           WHEN 'hard_bounce' THEN a.hard_bounce_scope
+           WHEN 'soft_bounce' THEN a.hard_bounce_scope
+           WHEN 'complaint' THEN a.complaint_scope
+           ELSE 'all' END),
+       g.evidence, now()
+FROM unnest(%(addresses)s::text[], %(reasons)s::text[], %(scopes)s::text[], %(evidence)s::text[])
+    AS g(address, reason, scope, evidence)
+CROSS JOIN tokens_account a
+WHERE a.id = %(account_id)s::bigint
+ORDER BY g.address, g.reason
+ON CONFLICT (account_id, address, reason) DO UPDATE SET scope = excluded.scope
+WHERE s.scope = 'marketing' AND excluded.scope = 'all'
+RETURNING xmax = 0
+"""
+
+
+def add_many(account_id: int, rows: Sequence[Listed]) -> int:
+    """As `add`, for many in one statement; returns how many are new. No address twice a reason."""
+    if not rows:
+        return 0
+    values = {
+        "account_id": account_id,
+        "addresses": [address.lower()[:254] for address, _, _, _ in rows],
+        "reasons": [str(reason) for _, reason, _, _ in rows],
+        "scopes": [None if scope is None else str(scope) for _, _, scope, _ in rows],
+        "evidence": [said.replace("\x00", "")[:EVIDENCE_LIMIT] for _, _, _, said in rows],
+    }
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(ADD_MANY, values)
+        return sum(bool(row[0]) for row in cursor)

@@ -9,8 +9,8 @@ from tests.cast import Cast, make_email
 from tests.transactional.mail import delivered_mail
 from tokens import credentials
 from tokens.auth import Principal
-from tokens.models import SmtpCredential
-from transactional import contact_changes, contact_import, contacts, signing
+from tokens.models import Scope, SmtpCredential
+from transactional import contact_changes, contact_import, contacts, signing, suppression_list, suppressions
 from transactional.compose import versions
 from transactional.models import (
     Campaign,
@@ -20,6 +20,8 @@ from transactional.models import (
     Email,
     Recipient,
     Source,
+    Suppression,
+    SuppressionReason,
 )
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
@@ -56,6 +58,11 @@ class World:
         return int(Domain.objects.of(self.cast.account).get().pk)
 
     @property
+    def suppression(self) -> int:
+        """An address that was put on the list by hand; another bounced."""
+        return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
     def source(self) -> int:
         return int(EgressSource.objects.of(self.cast.account).get().pk)
 
@@ -78,6 +85,7 @@ def make_world(cast: Cast) -> World:
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
+    _suppressed(cast, delivered)
     queued = _queued(cast, live)
     return World(
         cast, live, broken, queued, delivered, token, mail, log, _contacts(cast), _files(cast)
@@ -113,6 +121,20 @@ def _files(cast: Cast) -> tuple[ContactImport, ContactImport]:
     contact_import.start(cast.account.pk, made[1].pk, ["@", "firstname", ""])
     contact_import.run(cast.account.pk, made[1].pk)
     return made[0], made[1]
+
+
+def _suppressed(cast: Cast, cause: Recipient) -> None:
+    said = "550 5.1.1 <reader@far.example>: Recipient address rejected: User unknown"
+    suppressions.add(
+        cast.account.pk,
+        cause.address,
+        reason=SuppressionReason.HARD_BOUNCE,
+        evidence=said,
+        recipient_id=cause.pk,
+    )
+    suppression_list.add(
+        cast.account.pk, "x@far.example", scope=Scope.ALL, why="asked by phone", by="alice"
+    )
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -161,6 +183,11 @@ PAGES: dict[str, Address] = {
     "import contacts": lambda w: f"{w.a}/contacts/import/",
     "import contacts, columns": lambda w: f"{w.a}/contacts/import/{w.files[0].pk}/",
     "import contacts, report": lambda w: f"{w.a}/contacts/import/{w.files[1].pk}/",
+    "suppressions": lambda w: f"{w.a}/suppressions/",
+    "suppressions, nothing found": lambda w: f"{w.a}/suppressions/?q=nobody*",
+    "suppressions, add": lambda w: f"{w.a}/suppressions/new/",
+    "suppressions, import": lambda w: f"{w.a}/suppressions/import/",
+    "suppressions, take off": lambda w: f"{w.a}/suppressions/{w.suppression}/remove/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",

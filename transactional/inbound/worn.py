@@ -15,7 +15,8 @@ SPAN = timedelta(days=7)  # … of which the first and the last are this far apa
 FORGOTTEN = timedelta(days=60)  # older ones do not count
 FRESH = timedelta(hours=2)  # only addresses that bounced since are looked at: the chore is hourly
 
-# A delivery to the address ends the count: the mailbox works again
+# A delivery to the address ends the count: the mailbox works again; so does a member who takes it
+# off the list
 _WORN = """
 WITH fresh AS MATERIALIZED (
     SELECT DISTINCT r.account_id, r.address
@@ -33,6 +34,10 @@ WITH fresh AS MATERIALIZED (
           SELECT 1 FROM transactional_recipient d
           WHERE d.account_id = r.account_id AND d.address = r.address AND d.id >= %(oldest)s
             AND d.status = 'delivered' AND d.status_at > e.at)
+      AND NOT EXISTS (
+          SELECT 1 FROM transactional_suppressionchange c
+          WHERE c.account_id = r.account_id AND c.address = lower(r.address)
+            AND c.what = 'removed' AND c.at > e.at)
 )
 SELECT account_id, address, count(*), (array_agg(id ORDER BY at DESC))[1],
        (array_agg(said ORDER BY at DESC))[1]

@@ -242,6 +242,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SuppressionChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('what', models.CharField(choices=[('added', 'Added'), ('removed', 'Removed'), ('imported', 'Imported')], max_length=8)),
+                ('address', models.CharField(blank=True, help_text='Empty: a whole file.', max_length=254)),
+                ('reason', models.CharField(blank=True, choices=[('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Repeated soft bounces'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
+                ('by', models.CharField(help_text="The member's address.", max_length=254)),
+                ('why', models.CharField(blank=True, max_length=500)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tokens.account')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['account', '-id'], name='suppression_changes'), models.Index(fields=['account', 'address', '-id'], name='suppression_change_address')],
+            },
+        ),
+        migrations.CreateModel(
             name='ContactChange',
             fields=[
                 ('id', models.UUIDField(default=config.ids.uuid7, editable=False, primary_key=True, serialize=False)),
@@ -313,6 +329,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='message',
             index=models.Index(fields=['account', '-id'], name='message_list'),
+        ),
+        migrations.AddIndex(
+            model_name='suppression',
+            index=models.Index(fields=['account', '-id'], name='suppression_list'),
         ),
         migrations.AddConstraint(
             model_name='suppression',

@@ -11,6 +11,7 @@ from transactional.models.enums import (
     RecipientKind,
     Source,
     Status,
+    SuppressionChanged,
     SuppressionReason,
 )
 from transactional.models.message import (
@@ -23,6 +24,7 @@ from transactional.models.message import (
     SendIdentity,
 )
 from transactional.models.stream import Stream
+from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
     "Body",
@@ -48,5 +50,7 @@ __all__ = [
     "Status",
     "Stream",
     "Suppression",
+    "SuppressionChange",
+    "SuppressionChanged",
     "SuppressionReason",
 ]

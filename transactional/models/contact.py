@@ -108,6 +108,10 @@ class Suppression(models.Model):
                 fields=["account", "address", "reason"], name="one_suppression_per_reason"
             )
         ]
+        indexes = [
+            # The list, newest first, keyset paged
+            models.Index(fields=["account", "-id"], name="suppression_list")
+        ]
 
     def __str__(self) -> str:
         return f"{self.address} ({self.reason})"

@@ -90,6 +90,14 @@ class ContactChanged(models.TextChoices):
     CONFIRMED = "confirmed", _("Double opt-in: confirmed")
 
 
+class SuppressionChanged(models.TextChoices):
+    """What a member can do to the list of suppressed addresses."""
+
+    ADDED = "added", _("Added")
+    REMOVED = "removed", _("Removed")
+    IMPORTED = "imported", _("Imported")
+
+
 class SuppressionReason(models.TextChoices):
     """Why an address must not be mailed."""
 

@@ -11,6 +11,7 @@ from transactional.views import (
     inbox,
     keys,
     messages,
+    suppressions,
 )
 
 ACCOUNT = "a/<int:account_id>/"
@@ -18,6 +19,7 @@ SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
 CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
 IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
+SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}emails/", emails.email_list, name="emails"),
@@ -40,6 +42,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(CONTACT, contacts.contact_detail, name="contact"),
     path(f"{CONTACT}edit/", contacts.contact_edit, name="contact_edit"),
     path(f"{CONTACT}consent/", contacts.contact_consent, name="contact_consent"),
+    path(SUPPRESSIONS, suppressions.suppression_list, name="suppressions"),
+    path(f"{SUPPRESSIONS}new/", suppressions.suppression_add, name="suppression_add"),
+    path(f"{SUPPRESSIONS}import/", suppressions.suppression_import, name="suppression_import"),
+    path(f"{SUPPRESSIONS}export/", suppressions.suppression_export, name="suppression_export"),
+    path(
+        f"{SUPPRESSIONS}<int:suppression_id>/remove/",
+        suppressions.suppression_remove,
+        name="suppression_remove",
+    ),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),

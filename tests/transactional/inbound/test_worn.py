@@ -5,6 +5,7 @@ import pytest
 from config.ids import uuid7, uuid7_floor
 from tests.transactional.mail import delivered_mail
 from tokens.models import Account, Scope
+from transactional import suppression_list
 from transactional.inbound import worn
 from transactional.models import Event, EventType, Recipient, Status, Suppression
 
@@ -67,6 +68,15 @@ def test_a_delivery_begins_the_count_anew(account: Account) -> None:
         mailed(account, day)
     mailed(account, 5, status=Status.DELIVERED)
     mailed(account, 0)
+    assert worn.suppress(NOW) == 0
+
+
+def test_what_a_member_took_off_stays_off_until_it_wears_out_anew(account: Account) -> None:
+    for day in (9, 5, 0):
+        mailed(account, day)
+    assert worn.suppress(NOW) == 1
+    row = Suppression.objects.of(account).get()
+    suppression_list.remove(account.pk, row.pk, why="they made room", by="alice@shop.example")
     assert worn.suppress(NOW) == 0
 
 
