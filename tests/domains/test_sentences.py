@@ -65,3 +65,10 @@ def test_every_code_that_can_be_found_has_a_sentence() -> None:
     codes |= {code for _, code in PROBLEMS}
     assert len(codes) > 40
     assert codes - set(SENTENCES) == set()
+
+
+def test_the_documentation_has_every_sentence() -> None:
+    page = (Path(settings.BASE_DIR) / "docs" / "domains.md").read_text()
+    for code, text in SENTENCES.items():
+        told = re.sub(r"%\((\w+)\)s", r"*\1*", str(text))
+        assert f"| `{code}` | {told} |" in page, code
