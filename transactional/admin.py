@@ -29,6 +29,7 @@ from transactional.models import (
     SendIdentity,
     Stream,
     Suppression,
+    SuppressionChange,
 )
 
 NEWEST = 5000  # rows of the log that can be paged through; older ones are found by their id
@@ -211,3 +212,15 @@ class SuppressionAdmin(ModelAdmin[Any]):
     raw_id_fields = ("account",)
     readonly_fields = ("recipient_id", "created_at")
     ordering = ("-pk",)
+
+
+@admin.register(SuppressionChange)
+class SuppressionChangeAdmin(Log):
+    """What members did to the list of suppressed addresses."""
+
+    list_display = ("id", "account_id", "what", "address", "by", "at")
+    search_fields = ("=account__id", "=address")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """With the account it goes, so whoever may delete that may delete this."""
+        return bool(request.user.has_perm("tokens.delete_account"))

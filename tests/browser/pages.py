@@ -10,7 +10,14 @@ from tests.transactional.mail import delivered_mail
 from tokens import credentials
 from tokens.auth import Principal
 from tokens.models import Scope, SmtpCredential
-from transactional import contact_changes, contact_import, contacts, signing, suppression_list, suppressions
+from transactional import (
+    contact_changes,
+    contact_import,
+    contacts,
+    signing,
+    suppression_list,
+    suppressions,
+)
 from transactional.compose import versions
 from transactional.models import (
     Campaign,
