@@ -69,6 +69,7 @@ class Courier:
                 self._begun.add(job.id)
                 outcome = await self._try(job)
                 if outcome is not None:
+                    # Inside the slot: what a kill could send twice is no more than the sessions
                     await self._flusher.finish(outcome)
         except asyncio.CancelledError:
             raise
