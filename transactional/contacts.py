@@ -17,6 +17,9 @@ from transactional import events
 from transactional.events import NewEvent
 from transactional.models import Contact, EventType, Recipient
 
+# What stands in the log where a person was erased; nobody's (RFC 6761 §6.4)
+ERASED_ADDRESS = "erased@erased.invalid"
+
 Key = tuple[int, str]  # account, address in lower case
 
 
@@ -131,6 +134,8 @@ def unsubscribe(recipient_id: uuid.UUID, *, data: Mapping[str, Any]) -> bool:
     if found is None:
         return False
     account_id, address, message_id, campaign_id = found
+    if address == ERASED_ADDRESS:
+        return False
     with transaction.atomic():
         if not _mark(UNSUBSCRIBE, account_id, address):
             return False

@@ -8,7 +8,7 @@ import psycopg
 from django.db import connection
 
 from tokens.models import Scope
-from transactional.models import Kind, SuppressionReason
+from transactional.models import Kind, Suppression, SuppressionReason
 
 Key = tuple[int, str]  # account, address in lower case
 EVIDENCE_LIMIT = 4000  # characters of a report that are kept
@@ -138,3 +138,10 @@ def add_many(account_id: int, rows: Sequence[Listed]) -> int:
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(ADD_MANY, values)
         return sum(bool(row[0]) for row in cursor)
+
+
+def forget_evidence(account_id: int, address: str) -> None:
+    """Keep that an address must not be mailed, and drop what proves it: its owner asks for that."""
+    Suppression.objects.of(account_id).filter(address=address.lower()).update(
+        evidence="", recipient_id=None
+    )

@@ -187,6 +187,7 @@ PAGES: dict[str, Address] = {
     "new contact": lambda w: f"{w.a}/contacts/new/",
     "contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/",
     "edit a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/edit/",
+    "erase a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/erase/",
     "import contacts": lambda w: f"{w.a}/contacts/import/",
     "import contacts, columns": lambda w: f"{w.a}/contacts/import/{w.files[0].pk}/",
     "import contacts, report": lambda w: f"{w.a}/contacts/import/{w.files[1].pk}/",

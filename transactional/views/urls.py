@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
     contact_files,
+    contact_privacy,
     contacts,
     email_edit,
     email_send,
@@ -40,6 +41,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(IMPORT, contact_files.import_detail, name="contact_import"),
     path(f"{IMPORT}problems/", contact_files.import_problems, name="contact_import_problems"),
     path(CONTACT, contacts.contact_detail, name="contact"),
+    path(f"{CONTACT}data/", contact_privacy.contact_data, name="contact_data"),
+    path(f"{CONTACT}erase/", contact_privacy.contact_erase, name="contact_erase"),
     path(f"{CONTACT}edit/", contacts.contact_edit, name="contact_edit"),
     path(f"{CONTACT}consent/", contacts.contact_consent, name="contact_consent"),
     path(SUPPRESSIONS, suppressions.suppression_list, name="suppressions"),
