@@ -6,6 +6,7 @@ conftest is.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -64,6 +65,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     worker = "PYTEST_XDIST_WORKER" in os.environ
     if known.help or known.version or (getattr(known, "numprocesses", 0) and not worker):
         return  # with -n, the workers run the tests
+    for sig, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(sig) is signal.SIG_IGN:  # by nohup or a shell's &; `up` would obey that
+            signal.signal(sig, usual)
     servers = TestServers()
     early_config.add_cleanup(servers.stop)
     servers.start()
