@@ -224,6 +224,8 @@ def _by_codes(code: int, status: str, detail: str, stage: Stage | None) -> Reaso
     found = _BY_STATUS.get(detail) or _BY_SUBJECT.get(detail.partition(".")[0])
     if found is Reason.USER_UNKNOWN and early:
         return Reason.REJECTED
+    if found in (Reason.USER_UNKNOWN, Reason.HOST_UNKNOWN) and _is_temporary(code, status):
+        return Reason.ON_HOLD  # a number alone, and one that says to come back
     if detail == "4.4":
         return Reason.NETWORK_ERROR if status.startswith("4") else Reason.HOST_UNKNOWN
     if found is not None:

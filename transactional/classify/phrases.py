@@ -64,14 +64,14 @@ AGAINST_SENDER: Sequence[Phrases] = (
         relaying denied | relay denied | relay access | relaying is | relaying not |
         relaying prohibited | relay not permitted | relay not allowed | relay prohibited |
         relay is not | relaying to | unable to relay | not relay | cannot relay | cant relay |
-        relay for | open relay | we do not relay | rcpthosts | not a gateway |
+        relay for | open relay | we do not relay | dont relay | relaying mail | rcpthosts | not a gateway |
         not permitted to relay | insecure mail relay
         """),
     ),
     (
         Reason.REJECTED,
         _said("""
-        sender address rejected | sender rejected | sender denied | sender refused | sender verify |
+        sender address rejected | not accept delivery | sender rejected | sender denied | sender refused | sender verify |
         sender verification | sender not | sender domain | sender address | senders address |
         senders domain | domain of sender | invalid sender | bad sender | unknown sender |
         unverified sender | spoofed | forged | return address | envelope sender | envelope from |
@@ -85,7 +85,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
         blacklist | black list | block list | blocklist | blocked list | denylist | dnsbl |
         dns rbl | in rbl | by rbl | an rbl | rbl: | (rbl | listed at | listed by | listed on |
         is listed | spamhaus | spamcop | sorbs | barracuda | senderbase | client host rejected |
-        client host blocked | client host [ | helo command rejected | helo rejected |
+        client host blocked | client host [ | helo command rejected | helo does not | security policy | security policies | helo rejected |
         ehlo rejected | invalid helo | bad helo | bad ehlo | blocked using | blocked by |
         blocked for | blocked due | blocked because | been blocked | mail blocked |
         message blocked | email blocked | ip blocked | is blocked | sending mta | your ip |
@@ -98,7 +98,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
         Reason.SPAM_DETECTED,
         _said("""
         spam | unsolicited | phish | junk | bulk mail | bulk email | content rejected |
-        content filter | rejected by content | message content | scored too | mass mail | uribl |
+        content filter | rejected by content | message content | unsafe content | due to content | scored too | mass mail | uribl |
         surbl | advertis
         """),
     ),
@@ -106,7 +106,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
         Reason.NOT_COMPLIANT_RFC,
         _said("""
         rfc 5322 | rfc 2822 | rfc5322 | rfc2822 | rfc 822 | not rfc | rfc compliant | resent-from |
-        duplicate header | multiple from | missing header | invalid header | bare lf |
+        duplicate header | headers fail | syntax check | multiple from | missing header | invalid header | bare lf |
         bare linefeed | bare newline | message-id header | from header | date header | header line
         """),
     ),
@@ -130,12 +130,19 @@ AGAINST_SENDER: Sequence[Phrases] = (
     ),
 )
 
-#: Rates, seen first: "sending quota exceeded" is no full mailbox.
+#: Seen first: a blocked account is no blocked sender, an exceeded sending quota no full mailbox.
 PACE: Sequence[Phrases] = (
+    (
+        Reason.SUSPEND,
+        _said("""
+        due to inactivity | mailbox has been blocked | account has been blocked |
+        user has been blocked | mailbox is blocked | account is blocked | account blocked
+        """),
+    ),
     (
         Reason.TOO_MANY_CONN,
         _said("""
-        too many connection | too many concurrent | too many simultaneous | connection limit |
+        too many connection | too many concurrent | too many simultaneous | connection limit | too busy |
         too many sessions | maximum number of connections | concurrency limit
         """),
     ),
@@ -328,6 +335,14 @@ NOBODY = re.compile(
 )
 #: The same, in set phrases and other languages (Exchange Online says "access denied" for it).
 NOBODY_PHRASES = _said("""
+    find that mailbox | find this mailbox | find the mailbox | find the recipient | find the user |
+    find such a | it was closed by | does not exist | doesnt exist | do not exist | no longer exists | no longer accepts mail |
+    couldnt be found | could not be found | cannot be found | cant be found | wasnt found |
+    was not found | known user | no such mail | mail for that user | mail for this user |
+    nicht gefunden | gibt es nicht | ungültige adresse | introuvable | nexiste | non valide |
+    no encontrad | no se encontr | não encontrad | não existe | non trovato | non esistente |
+    non valido | nie istnieje | neexistuje | finns inte | bulunamad | niet gevonden |
+    нет такого | неизвестный | 存在しない | 未找到 | 找不到 | 无此用户 | 查無此 |
     no mailbox here | no mailbox by that name | mailbox unavailable | mailbox not available |
     nobody here by that name | no user by that name | no one by that name |
     not listed in domino | not listed in public name | this user doesnt have |
@@ -337,7 +352,7 @@ NOBODY_PHRASES = _said("""
     no such user | no such address | no such account | not a valid user | not a local user |
     no local user | user unknown | unknown user | unknown recipient | unknown address |
     unknown local | unknown or illegal | addressee unknown | undeliverable address |
-    is not known | not known at this site | no matches to nameserver query |
+    is not known | not known at this site | validrcptto | no matches to nameserver query |
     did not exactly match | cannot deliver to @ directory | final email delivery point |
     delivery point | no es un usuario | usuario desconocido | usuario no existe | no existe |
     non esiste | inesistente | utente sconosciuto | destinatario sconosciuto |
