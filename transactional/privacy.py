@@ -27,6 +27,7 @@ from transactional.models import (
     Recipient,
     Status,
     Suppression,
+    SuppressionChange,
     SuppressionReason,
 )
 
@@ -86,6 +87,12 @@ def told(contact: Contact) -> Iterator[bytes]:
             "updated_at": contact.updated_at,
         },
         "changes": list(log.values("at", "what", "by", "why")),
+        "suppression_changes": list(
+            SuppressionChange.objects.of(account_id)
+            .filter(address=contact.email)
+            .order_by("pk")
+            .values("at", "what", "reason", "by", "why")
+        ),
         "suppressions": list(listed.values("reason", "scope", "evidence", "created_at")),
     }
     yield orjson.dumps(head)[:-1] + b',"messages":['
@@ -146,6 +153,9 @@ def erase(account_id: int, contact_id: int) -> int:
         Message.objects.of(account_id).filter(pk__in=messages).update(subject="", refusal_text="")
         Body.objects.filter(pk__in=messages).delete()
         suppressions.forget_evidence(account_id, contact.email)
+        SuppressionChange.objects.of(account_id).filter(address=contact.email).update(
+            address=ERASED_ADDRESS, why=""
+        )
         if contact.unsubscribed_at is not None:
             # The wish not to be mailed outlives what is known about the person
             suppressions.add(

@@ -23,6 +23,7 @@ from transactional.models import (
     Message,
     Recipient,
     Suppression,
+    SuppressionChange,
     SuppressionReason,
 )
 
@@ -64,7 +65,7 @@ def everywhere(account: Account, text: str) -> list[str]:
     with connection.cursor() as cursor:
         for table in (
             "message", "recipient", "deliveryattempt", "event", "contact",
-            "contactchange", "contactimport",
+            "contactchange", "contactimport", "suppressionchange",
         ):  # fmt: skip
             cursor.execute(
                 f"SELECT count(*) FROM transactional_{table} t"
@@ -123,6 +124,9 @@ def test_erased_is_erased_and_what_is_counted_stays(cast: Cast) -> None:
     suppressions.add(
         cast.account.pk, EMAIL, reason=SuppressionReason.HARD_BOUNCE, evidence=f"550 {EMAIL}"
     )
+    SuppressionChange.objects.create(
+        account=cast.account, what="added", address=EMAIL, reason="manual", by=BY, why="Ann wrote"
+    )
     before = sorted(Event.objects.of(cast.account).values_list("pk", "type", "xid", "at"))
 
     assert privacy.erase(cast.account.pk, contact.pk) == 3
@@ -141,6 +145,7 @@ def test_erased_is_erased_and_what_is_counted_stays(cast: Cast) -> None:
     assert Event.objects.of(cast.account).get(message=no).data == {"reason": "PREVIOUSLY_BOUNCED"}
     kept = Suppression.objects.of(cast.account).get()
     assert (kept.address, kept.reason, kept.evidence) == (EMAIL, "hard_bounce", "")
+    assert not SuppressionChange.objects.of(cast.account).exclude(why="").exists()
     # Ben keeps his own, and the other account keeps Ann
     ben = Event.objects.of(cast.account).filter(
         message=shared, recipient__address__startswith="ben"
