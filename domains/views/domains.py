@@ -4,8 +4,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,8 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from domains import dkim, share
+from config.errors import PostinoError
+from domains import connect, share
 from domains.checks import check_domain
+from domains.connect import take_turn
 from domains.models import Domain, DomainState, EgressSource
 from domains.views.forms import DomainForm
 from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
@@ -45,12 +45,8 @@ def create(request: AccountRequest) -> HttpResponseBase:
     form = DomainForm(request.POST or None, account=request.account)
     if request.method == "POST" and form.is_valid():
         try:
-            with transaction.atomic():
-                domain = Domain.objects.create(
-                    account=request.account, name=form.cleaned_data["name"]
-                )
-                dkim.create_keys(domain)
-        except IntegrityError:  # pressed twice: the first one made it
+            domain = connect.domain(request.account, form.cleaned_data["name"])
+        except PostinoError:  # pressed twice: the first one made it
             domain = Domain.objects.of(request.account).get(name=form.cleaned_data["name"])
         return redirect("domain", request.account.pk, domain.pk)
     return render(request, "domains/domain_create.html", {"form": form})
@@ -109,14 +105,6 @@ def find_domain(request: AccountRequest, domain_id: int) -> Domain:
     """One of the account's domains; 404 for any other."""
     domain: Domain = get_object_or_404(Domain.objects.of(request.account), pk=domain_id)
     return domain
-
-
-def take_turn(domain: Domain, every: timedelta) -> bool:
-    """Whether this request is the one to check now: one in `every`, whoever looks."""
-    now = timezone.now()
-    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
-    rows = Domain.objects.of(domain.account_id).filter(due, pk=domain.pk)
-    return bool(rows.update(checked_at=now))
 
 
 def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 
 from domains import records, share
 from domains.checks import check_domain
+from domains.connect import take_turn
 from domains.models import Domain, DomainState
-from domains.views.domains import find_domain, take_turn
+from domains.views.domains import find_domain
 from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
 from domains.zone_file import zone_file
 from tokens.models import Role
