@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from config.ids import uuid7_time
-from transactional import signing
+from transactional import contacts, signing
 from transactional.inbound import effects
 from transactional.wire.arf import Feedback, parse_arf
 from transactional.wire.header import RawHeader, split_headers, unfold
@@ -25,6 +25,7 @@ from transactional.wire.report import REPORT_MAX
 logger = logging.getLogger(__name__)
 
 STALE = timedelta(days=30)  # a report this late is a replay, or of no use any more
+OPT_OUT = frozenset({"opt-out", "opt-out-list"})  # its reader wants no more: no complaint
 TOKENS_TRIED = 200  # stops a report full of false tokens from costing much
 _VERP = re.compile(rb"\b[bB][A-Za-z2-7]{48}(?=@)")
 _LINK = re.compile(rb"/(o|c|u)/([A-Za-z0-9_\-]{20,8000})")
@@ -70,13 +71,16 @@ def _bounce(data: bytes, notice: Notice, recipient_id: uuid.UUID) -> str:
 
 
 def _complaint(data: bytes, feedback: Feedback, recipient_id: uuid.UUID | None) -> str:
-    if feedback.feedback_type != "abuse":
+    leaves = feedback.feedback_type in OPT_OUT
+    if feedback.feedback_type != "abuse" and not leaves:
         return f"feedback {feedback.feedback_type[:20]!r}"
     who = recipient_id or _whose(data, feedback)
     if who is None:
         return "complaint without our token"
     if _is_stale(who):
         return "stale"
+    if leaves:
+        return "opt-out" if contacts.unsubscribe(who, data={"how": "feedback"}) else "again"
     told = {"user_agent": feedback.user_agent[:200], "feedback_type": feedback.feedback_type}
     evidence = f"Feedback report by {feedback.user_agent[:200] or 'an unnamed reporter'}"
     return "complaint" if effects.complained(who, evidence=evidence, data=told) else "again"

@@ -243,6 +243,19 @@ def test_a_complaint_that_only_names_an_address_is_counted_and_no_more(account: 
     assert types(one) == []
 
 
+def test_an_opt_out_unsubscribes_and_is_no_complaint(account: Account) -> None:
+    one = delivered_mail(account)
+    report = arf(reported(one, "return-path"), kind="opt-out")
+    assert [intake.take(report, None) for _ in range(2)] == ["opt-out", "again"]
+    assert types(one) == ["unsubscribed"]
+    assert Contact.objects.of(account).get().unsubscribed_at is not None
+    assert not Suppression.objects.of(account).exists()
+    other = delivered_mail(account, "other@far.example")
+    for kind in ("auth-failure", "fraud", "virus"):
+        assert intake.take(arf(reported(other, "open"), kind=kind), None) == f"feedback {kind!r}"
+    assert types(other) == []
+
+
 def test_only_abuse_is_a_complaint(account: Account) -> None:
     one = delivered_mail(account)
     praise = arf(reported(one, "return-path"), kind="not-spam")
