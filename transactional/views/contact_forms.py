@@ -80,10 +80,16 @@ class Row:
 
 
 def shown(contact: Contact | None) -> list[Row]:
-    """The rows of a contact's properties, and some to fill in."""
+    """The rows of a contact's properties, the first PROPERTIES_MAX; others are left as they are."""
     stored: Mapping[str, object] = contact.properties if contact else {}
     rows = [Row(name, name, as_text(value)) for name, value in sorted(stored.items())]
-    return rows[:PROPERTIES_MAX] + [Row() for _n in range(BLANK_ROWS)]
+    return rows[:PROPERTIES_MAX]
+
+
+def with_blanks(rows: list[Row]) -> list[Row]:
+    """The rows and some to fill in, unless there are as many as a form reads."""
+    more = BLANK_ROWS if len(rows) <= PROPERTIES_MAX else 0
+    return rows + [Row() for _n in range(more)]
 
 
 def typed(data: QueryDict) -> list[Row]:

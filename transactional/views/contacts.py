@@ -119,7 +119,7 @@ def contact_create(request: AccountRequest) -> HttpResponseBase:
             return redirect("contact", request.account.pk, contact.pk)
     if "more" in request.POST:
         form = AddressForm(initial={"email": request.POST.get("email", "")})
-    context = {"form": form, "rows": rows + contact_forms.shown(None), "contact": None}
+    context = {"form": form, "rows": contact_forms.with_blanks(rows), "contact": None}
     return render(request, "transactional/contact_edit.html", context)
 
 
@@ -187,7 +187,7 @@ def contact_edit(request: AccountRequest, contact_id: int) -> HttpResponseBase:
                 messages.success(request, _("The properties were saved."))
                 return redirect("contact", request.account.pk, contact.pk)
             stale, seen = True, contact.updated_at  # a second press means it
-        rows += contact_forms.shown(None)
+    rows = contact_forms.with_blanks(rows)
     context = {"contact": contact, "rows": rows, "seen": seen.isoformat(), "stale": stale}
     return render(request, "transactional/contact_edit.html", context)
 

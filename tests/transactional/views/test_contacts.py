@@ -123,6 +123,22 @@ def test_properties_are_renamed_removed_and_added(cast: Cast, signed_in: SignedI
     assert contact.properties["a"] == "mine"
 
 
+def test_a_form_of_very_many_rows_loses_none(cast: Cast, signed_in: SignedIn) -> None:
+    contact = make_contact(cast, **{f"p{n:03}": str(n) for n in range(210)})
+    client, path = signed_in(cast.alice), f"/a/{cast.account.pk}/contacts/{contact.pk}/edit/"
+    page = client.get(path)
+    form = {"seen": page.context["seen"]}
+    for number, row in enumerate(page.context["rows"]):
+        name = row.name or f"new{number}"
+        form |= {f"was-{number}": row.was, f"name-{number}": name, f"value-{number}": row.value}
+    more = client.post(path, {**form, "more": "1"})
+    assert len(more.context["rows"]) == len(page.context["rows"])  # no row that would not be read
+    assert client.post(path, form).status_code == 302
+    contact.refresh_from_db()
+    assert len(contact.properties) == 213
+    assert contact.properties["p209"] == "209" and contact.properties["new202"] == ""
+
+
 def test_consent_needs_a_reason_and_is_told_in_the_timeline(
     cast: Cast, signed_in: SignedIn
 ) -> None:
