@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils import timezone
+
+from domains import share
 from domains.models import Domain, EgressSource
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
@@ -68,6 +71,12 @@ class World:
     def suppression(self) -> int:
         """An address that was put on the list by hand; another bounced."""
         return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
+    def shared(self) -> str:
+        """The token of the link that shows the domain's records."""
+        domain = Domain.objects.of(self.cast.account).get()
+        return share.token(domain, ends=share.ending(timezone.now()))
 
     @property
     def source(self) -> int:
@@ -214,5 +223,6 @@ PAGES: dict[str, Address] = {
 PUBLIC: dict[str, Address] = {
     "sign in": lambda w: "/login/",
     "unsubscribe": lambda w: f"/u/{signing.unsubscribe_token(w.delivered.pk)}",
+    "DNS records, shared": lambda w: f"/dns/{w.shared}/",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }
