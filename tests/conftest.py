@@ -1,5 +1,6 @@
 """Fixtures of all tests: the cast, a DNS server, clients from npm."""
 
+import hypothesis
 from django.conf import settings
 
 from tests.cast import _fresh_facts, account, alice, bob, cast, charlie, signed_in
@@ -20,7 +21,9 @@ __all__ = [
 
 
 def pytest_configure() -> None:
-    """Pages need no collected static files here, and passwords no slow hash."""
+    """Pages need no collected static files here, passwords no slow hash, examples no stop-watch."""
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )

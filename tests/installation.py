@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 from config.stack import runfile
 from config.stack.postgres import EmbeddedPostgres
-from config.stack.probes import free_port
+from config.stack.probes import port_taken
 from tests.config.stack.process_table import command, eventually, tree, using
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +29,23 @@ _OURS = (
 )
 
 
+def free_port() -> str:
+    """A port that nobody has, and that the kernel gives to nobody before we use it.
+
+    It lies below the range from which connections on their way out get theirs.
+    """
+    while True:
+        port = random.randint(20000, 32000)
+        if not port_taken("127.0.0.1", port) and not port_taken("127.0.0.1", port, udp=True):
+            return str(port)
+
+
 class Installation:
     """A DATA_DIR, its environment, and the process of its `up` if it runs."""
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
-        self.ports = {name: str(free_port("127.0.0.1")) for name in (*PORTS, *SANDBOX_PORTS)}
+        self.ports = {name: free_port() for name in (*PORTS, *SANDBOX_PORTS)}
         self.chosen = {"EGRESS": "sandbox", "SANDBOX": "true", **environment}
         self.lines: list[str] = []
         self.process: subprocess.Popen[str] | None = None

@@ -82,14 +82,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-scale", action="store_true", help="faults at full scale")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under pytest-xdist, whole installations run one after the other."""
-    for item in items:
-        if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 @pytest.fixture(scope="session")
 def full_scale(request: pytest.FixtureRequest) -> bool:
     """Whether fault cases run at full scale (`make faults`) rather than scaled down."""

@@ -18,7 +18,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: no test after it could run a loop of its own
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("/usr/bin/chromium is not installed")
