@@ -22,7 +22,7 @@ const Variable = Node.create({
     return [{ tag: "span[data-var]" }];
   },
   renderHTML({ HTMLAttributes, node }) {
-    return ["span", mergeAttributes(HTMLAttributes), node.attrs.expr];
+    return ["span", mergeAttributes(HTMLAttributes), node.attrs.expr.split("|")[0]];
   },
   renderText({ node }) {
     return `{{ ${node.attrs.expr} }}`;
