@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from transactional.views import email_edit, email_send, emails, inbox, keys, messages
+from transactional.views import email_compose, email_edit, email_send, emails, inbox, keys, messages
 
 ACCOUNT = "a/<int:account_id>/"
 SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
@@ -13,6 +13,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}emails/new/", emails.email_create, name="email_create"),
     path(EMAIL, emails.email_detail, name="email"),
     path(f"{EMAIL}edit/", email_edit.email_edit, name="email_edit"),
+    path(f"{EMAIL}compose/", email_compose.email_compose, name="email_compose"),
+    path(f"{EMAIL}compose/document/", email_compose.email_document, name="email_document"),
+    path(f"{EMAIL}compose/canvas/", email_compose.email_canvas, name="email_canvas"),
+    path(f"{EMAIL}compose/variables/", email_compose.email_variables, name="email_variables"),
     path(f"{EMAIL}preview/", email_edit.email_preview, name="email_preview"),
     path(f"{EMAIL}preview/html/", email_edit.email_preview_html, name="email_preview_html"),
     path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
