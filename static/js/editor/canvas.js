@@ -9,6 +9,7 @@ const LOOK = `
   .postino-over{outline:1px dashed #2f5bd8;outline-offset:-1px}
   .postino-on{outline:2px solid #2f5bd8!important;outline-offset:-2px}
   [data-var]{padding:1px 6px;border-radius:5px;background:#e8eefc;color:#2449b3;font-weight:500;white-space:nowrap;font-size:.92em}
+  .ProseMirror>*{margin:0 0 12px}.ProseMirror>:last-child{margin-bottom:0}.ProseMirror li p{margin:0}
   .ProseMirror{outline:none;white-space:pre-wrap;overflow-wrap:break-word;cursor:text}
   .ProseMirror-selectednode{box-shadow:0 0 0 2px #2f5bd8}
   #postino-drop{position:absolute;height:4px;border-radius:2px;background:#2f5bd8;pointer-events:none;z-index:9}

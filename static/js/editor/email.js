@@ -12,9 +12,14 @@ const FONTS = [
   "'Courier New', Courier, monospace",
 ];
 
-export function emailFields(store, variables) {
+// `redraw`: a variable that was inserted asks for a sample
+export function emailFields(store, variables, redraw) {
   const { draft } = store;
-  const ask = () => variables.ask();
+  const ask = async () => {
+    const expr = await variables.ask();
+    if (expr) setTimeout(redraw);
+    return expr;
+  };
   const set = (name) => (value) => store.change((one) => { one[name] = value; }, { key: name, origin: "settings" });
   const look = (name) => (value) => store.change((one) => { one.document.settings[name] = value; }, { key: `settings ${name}`, origin: "settings" });
   const { settings } = draft.document;
@@ -22,6 +27,8 @@ export function emailFields(store, variables) {
   return [
     textField(t("email.subject"), draft.subject, set("subject"), { key: "subject", variables: ask }),
     textField(t("email.preview"), draft.preview_text, set("preview_text"), { key: "preview_text", variables: ask, help: t("help.preview") }),
+    textField(t("email.fromName"), draft.from_name, set("from_name"), { key: "from_name" }),
+    textField(t("email.fromAddress"), draft.from_address, set("from_address"), { key: "from_address", type: "email", late: true }),
     h("fieldset", { class: "logic" }, h("legend", {}, t("email.sample")), ...sampleFields(store, variables)),
     h("fieldset", { class: "logic" }, h("legend", {}, t("email.look")),
       h("div", { class: "colours" }, ["accent", "text", "surface", "background"].map((name) =>

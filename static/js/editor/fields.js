@@ -13,14 +13,14 @@ function wrap(label, input, extra = [], help = "") {
     help ? h("div", { class: "help", id: `${id}-help` }, help) : null);
 }
 
-// `on(value)` for every keystroke; `variables()` resolves to an expression to insert, or null
-export function textField(label, value, on, { key, help = "", area = false, type = "text", list = null, variables = null, placeholder = null } = {}) {
+// `on(value)` for every keystroke, or `late`: when the field is left; `variables()` resolves to an expression to insert, or null
+export function textField(label, value, on, { key, help = "", area = false, type = "text", list = null, variables = null, placeholder = null, late = false } = {}) {
   const input = h(area ? "textarea" : "input", {
     "data-field": key, type: area ? null : type, list, placeholder, spellcheck: type === "url" ? "false" : null,
     class: area === "code" ? "code" : null, autocomplete: "off",
   });
   input.value = value ?? "";
-  input.addEventListener("input", () => on(input.value));
+  input.addEventListener(late ? "change" : "input", () => on(input.value));
   const extra = variables ? [h("button", {
     type: "button", class: "insert", "aria-label": t("variable.into", { field: label }), title: t("tool.variable"),
     onclick: async () => {

@@ -5,15 +5,15 @@ import { Canvas, sizeText, switches } from "./canvas.js";
 import { asText, fromText } from "./clipboard.js";
 import { byId, data, isTyping, say, t } from "./page.js";
 import { palette } from "./palette.js";
-import { Problems } from "./problems.js";
+import { Problems, fieldOf } from "./problems.js";
 import { RichText } from "./richtext.js";
 import { Settings } from "./settings.js";
 import { Store } from "./store.js";
 import { Structure } from "./structure.js";
 import { Variables } from "./variables.js";
 
-const { document: saved, subject, preview_text, sample } = data;
-const store = new Store({ document: saved, subject, preview_text, sample: sample ?? {} });
+const { document: saved, subject, preview_text, from_name, from_address, sample } = data;
+const store = new Store({ document: saved, subject, preview_text, from_name, from_address, sample });
 const variables = new Variables(store);
 const text = new RichText(store, { variables, askLink });
 
@@ -104,7 +104,7 @@ function travel(way) {
 function onKey(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const ctrl = event.ctrlKey || event.metaKey;
-  if (document.querySelector("dialog[open]") || event.defaultPrevented) return;
+  if (document.querySelector("dialog[open]")) return undefined;
   if (ctrl && (key === "z" || key === "y")) {
     event.preventDefault();
     return travel(key === "y" || event.shiftKey ? "redo" : "undo");
@@ -115,6 +115,7 @@ function onKey(event) {
   }
   if (key === "Escape" && text.inPlace) {
     canvas.leaveText();
+    byId("canvas-frame").blur();
     return structure.focus(store.selectedBlock?.id ?? "");
   }
   const block = store.selectedBlock;
@@ -186,8 +187,9 @@ const structure = new Structure(store, { acts });
 const problems = new Problems(store, {
   fix(problem, block) {
     store.selectBlock(block?.id ?? "");
-    const first = byId("settings").querySelector("[contenteditable], input, textarea, select");
-    first?.focus();
+    const pane = byId("settings");
+    const field = pane.querySelector(`[data-field="${fieldOf(problem.code ?? "")}"]`);
+    (field ?? pane.querySelector("[contenteditable], input, textarea, select"))?.focus();
   },
 });
 const autosave = new Autosave(store, {

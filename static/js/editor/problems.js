@@ -3,6 +3,18 @@ import { byId, h, t } from "./page.js";
 
 const LEVELS = ["block", "warn", "advice"];
 
+// The field that a problem is about, by the beginning of its code
+const FIELDS = {
+  SUBJECT: "subject", PREVIEW: "preview_text", FROM: "from_address", CONTRAST_TEXT: "settings.text",
+  CONTRAST_LINKS: "settings.accent", LINK: "props.url", BUTTON: "props.label", IMAGE_ALT: "props.alt",
+  IMAGE: "props.src", TABLE: "props.path",
+};
+
+export function fieldOf(code) {
+  const found = Object.keys(FIELDS).filter((start) => code.startsWith(start)).sort((a, b) => b.length - a.length);
+  return FIELDS[found[0]] ?? "";
+}
+
 function levelOf(problem) {
   const level = { blocks: "block", error: "block", warning: "warn" }[problem.level] ?? problem.level;
   return LEVELS.includes(level) ? level : "warn";

@@ -16,7 +16,7 @@ export class Settings {
     this.variables = variables;
     this.acts = acts;
     store.subscribe(({ selected, changed, origin }) => {
-      if (selected || (changed && ["history", "variables", "rows"].includes(origin))) this.draw();
+      if (selected || (changed && ["history", "rows"].includes(origin))) this.draw();
     });
   }
 
@@ -27,11 +27,12 @@ export class Settings {
     const { kind } = this.#store.selection;
     const block = this.#store.selectedBlock;
     if (block) this.#pane.replaceChildren(...this.#block(block));
-    else if (kind === "email") this.#pane.replaceChildren(h("h2", {}, t("email.title")), ...emailFields(this.#store, this.variables));
+    else if (kind === "email") this.#pane.replaceChildren(h("h2", {}, t("email.title")), ...emailFields(this.#store, this.variables, () => this.draw()));
     else this.#pane.replaceChildren(...this.#section());
     if (!focus) return;
     const field = this.#pane.querySelector(`[data-field="${CSS.escape(focus)}"]`);
     (field?.querySelector("[contenteditable]") ?? field)?.focus();
+    if (field?.matches("textarea, input[type=text]")) field.setSelectionRange(field.value.length, field.value.length);
   }
 
   // Writes into the block that the field was drawn for, even if another was selected meanwhile

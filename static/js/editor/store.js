@@ -12,7 +12,7 @@ export class Store {
   #last = { key: "", at: 0 };
   #listeners = new Set();
 
-  // `draft`: {document, subject, preview_text, sample}
+  // `draft`: {document, subject, preview_text, from_name, from_address, sample}
   constructor(draft) {
     this.draft = draft;
     this.selection = EMAIL;
@@ -134,11 +134,22 @@ export class Store {
       const place = this.place(id);
       return { section: place.section.id, column: place.column, index: place.index + 1 };
     }
-    const found = this.section(kind === "section" ? id : section) ?? this.document.sections.at(-1);
-    if (!found) return null;
+    const found = this.section(kind === "section" ? id : section);
+    if (!found) return this.#end();
     const empty = found.blocks.findIndex((blocks) => !blocks.length);
     const into = kind === "column" ? column : Math.max(empty, kind === "section" ? empty : 0, 0);
     return { section: found.id, column: into, index: found.blocks[into].length };
+  }
+
+  // The end of the email: what is empty, else below all but the footer; null: there is no section
+  #end() {
+    const columns = this.columns();
+    const empty = columns.find(({ blocks }) => !blocks.length);
+    const filled = columns.findLast(({ blocks }) => blocks.some((block) => block.type !== "footer"));
+    const into = empty ?? filled ?? columns[0];
+    if (!into) return null;
+    const last = into.blocks.findLastIndex((block) => block.type !== "footer");
+    return { section: into.section.id, column: into.column, index: last + 1 };
   }
 
   // Adds copies of `blocks`; ids are always new. Returns the id of the last.
