@@ -166,7 +166,8 @@ def condition(path: str, op: str, value: str | int | float | bool | None) -> str
     if op == "unset":
         return f"not ({there} and {path})"
     if op in {"eq", "ne"}:
-        same = f"{there} and {path}|string == {literal(_text(value))}"
+        said = f"{path}|string" + ("|lower" if isinstance(value, bool) else "")
+        same = f"{there} and {said} == {literal(_text(value))}"
         return same if op == "eq" else f"not ({same})"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExpressionRefused("“Greater” and “less” compare with a number.")

@@ -42,9 +42,9 @@ class Voice:
         """A link for a quoted attribute; a value never brings a scheme that runs something."""
         if self.canvas or starts_safely(parts):
             return self.attribute(parts)
-        joined = " ~ ".join(
-            literal(part) if isinstance(part, str) else f"({part.compiled()})" for part in parts
-        )
+        written = [literal(p) if isinstance(p, str) else f"({p.compiled()})" for p in parts]
+        # Joined even if alone: joining refuses what is missing, a filter would be handed None
+        joined = " ~ ".join([*written, '""'])
         return "{{ (" + joined + ")|link }}"
 
     def logic(self, statement: str) -> str:
