@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext as _
+
 EXPRESSION_LIMIT = 300  # characters
 SEGMENTS = 8
 FILTERS = 4
@@ -66,6 +68,10 @@ class ExpressionRefused(ValueError):
     """Text that is not in the grammar; its text says why, in words for the author."""
 
 
+def _not_one(text: str) -> str:
+    return _("“%(text)s” is not a variable.") % {"text": text[:60]}
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A path with what is done to its value before it is printed."""
@@ -87,11 +93,13 @@ class Expression:
 def parse(text: str, *, names: frozenset[str] = frozenset()) -> Expression:
     """An expression; `names` are those a loop gives. Raises ExpressionRefused."""
     if len(text) > EXPRESSION_LIMIT:
-        raise ExpressionRefused(f"A variable is longer than {EXPRESSION_LIMIT} characters.")
+        raise ExpressionRefused(
+            _("A variable is longer than %(limit)s characters.") % {"limit": EXPRESSION_LIMIT}
+        )
     text = text.strip()
     found = _IS_PATH.match(text)
     if found is None:
-        raise ExpressionRefused(f"“{text[:60]}” is not a variable.")
+        raise ExpressionRefused(_not_one(text))
     path = parse_path(found[0], names=names)
     default: str | None = None
     filters: list[str] = []
@@ -99,11 +107,13 @@ def parse(text: str, *, names: frozenset[str] = frozenset()) -> Expression:
     while at < len(text):
         match = _FILTER.match(text, at)
         if match is None or len(filters) == FILTERS:
-            raise ExpressionRefused(f"“{text[at : at + 60].strip()}” cannot follow a variable.")
+            raise ExpressionRefused(
+                _("“%(text)s” cannot follow a variable.") % {"text": text[at : at + 60].strip()}
+            )
         at = match.end()
         if match[2] is not None:
             if default is not None or filters:
-                raise ExpressionRefused("The default of a variable comes first, and once.")
+                raise ExpressionRefused(_("The default of a variable comes first, and once."))
             default = re.sub(r"\\(.)", r"\1", match[2][1:-1])
         else:
             filters.append(match[1] or f"round({match[3] or 0})")
@@ -114,23 +124,30 @@ def parse_path(text: str, *, names: frozenset[str] = frozenset()) -> str:
     """A dotted path to data. Raises ExpressionRefused."""
     parts = text.split(".")
     if len(text) > EXPRESSION_LIMIT or len(parts) > SEGMENTS or not _IS_PATH.fullmatch(text):
-        raise ExpressionRefused(f"“{text[:60]}” is not a variable.")
+        raise ExpressionRefused(_not_one(text))
     if bad := RESERVED.intersection(parts):
-        raise ExpressionRefused(f"“{min(bad)}” cannot be the name of a variable.")
+        raise ExpressionRefused(
+            _("“%(text)s” cannot be the name of a variable.") % {"text": min(bad)}
+        )
     head, count = parts[0], len(parts)
     if head in names:
         return text
     right = {CONTACT: count == 2, CUSTOM: count >= 2, UNSUBSCRIBE: count == 1}
     if not right.get(head, False):
         known = "contact.…, custom.…" + "".join(f", {name}.…" for name in sorted(names))
-        raise ExpressionRefused(f"“{text[:60]}” is not a known variable: use {known}.")
+        raise ExpressionRefused(
+            _("“%(text)s” is not a known variable: use %(known)s.")
+            % {"text": text[:60], "known": known}
+        )
     return text
 
 
 def parse_name(text: str) -> str:
     """The name a loop gives its entries. Raises ExpressionRefused."""
     if not _IS_NAME.fullmatch(text) or text in ROOTS or text in RESERVED:
-        raise ExpressionRefused(f"“{text[:60]}” cannot name the entries of a list.")
+        raise ExpressionRefused(
+            _("“%(text)s” cannot name the entries of a list.") % {"text": text[:60]}
+        )
     return text
 
 
@@ -141,7 +158,7 @@ def split(text: str, *, names: frozenset[str] = frozenset()) -> list[str | Expre
     while (opening := _OPEN.search(text, at)) is not None:
         end = _END.match(text, opening.end()) if opening[0] == "{{" else None
         if end is None:
-            raise ExpressionRefused(f"“{text[opening.start() :][:20]}” is not a variable.")
+            raise ExpressionRefused(_not_one(text[opening.start() :][:20]))
         if opening.start() > at:
             parts.append(text[at : opening.start()])
         parts.append(parse(text[opening.end() : end.end() - 2], names=names))

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from transactional.compose import template
 from transactional.compose.document import expressions, links, richtext
 
@@ -43,11 +45,11 @@ class Field:
 def clean(value: Any, limit: int) -> str:
     """Text that a database and a mail can hold."""
     if not isinstance(value, str):
-        raise Refused("This must be text.")
+        raise Refused(_("This must be text."))
     if len(value) > limit:
-        raise Refused(f"This is longer than {limit:,} characters.")
+        raise Refused(_("This is longer than %(limit)s characters.") % {"limit": limit})
     if _FORBIDDEN.search(value):
-        raise Refused("This holds a character that cannot be kept.")
+        raise Refused(_("This holds a character that cannot be kept."))
     return value
 
 
@@ -75,7 +77,7 @@ def source(value: Any, names: frozenset[str]) -> str:
     """Where an image is: on the web, or from a variable."""
     url = link(value, names)
     if template.scheme_of(url.split("{{")[0]) in {"mailto", "tel"}:
-        raise Refused("An image has an http or https address.")
+        raise Refused(_("An image has an http or https address."))
     return url
 
 
@@ -111,21 +113,23 @@ def code(value: Any, names: frozenset[str]) -> str:
     text = clean(value, CODE_LIMIT)
     found = template.problems("html", text)
     if found:
-        raise Refused(f"Line {found[0].line}: {found[0].message}")
+        raise Refused(
+            _("Line %(line)s: %(message)s") % {"line": found[0].line, "message": found[0].message}
+        )
     return text
 
 
 def flag(value: Any, names: frozenset[str]) -> bool:
     """Yes or no."""
     if not isinstance(value, bool):
-        raise Refused("This must be true or false.")
+        raise Refused(_("This must be true or false."))
     return value
 
 
 def colour(value: Any, names: frozenset[str] = frozenset()) -> str:
     """A colour as #rrggbb."""
     if not isinstance(value, str) or not _COLOUR.fullmatch(value):
-        raise Refused("This must be a colour such as #2f5bd8.")
+        raise Refused(_("This must be a colour such as #2f5bd8."))
     return value.lower()
 
 
@@ -134,7 +138,10 @@ def number(low: int, high: int) -> Check:
 
     def check(value: Any, names: frozenset[str]) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise Refused(f"This must be a whole number from {low} to {high}.")
+            raise Refused(
+                _("This must be a whole number from %(low)s to %(high)s.")
+                % {"low": low, "high": high}
+            )
         return value
 
     return check
@@ -147,7 +154,9 @@ def one_of(*choices: object) -> Check:
         for choice in choices:
             if type(value) is type(choice) and value == choice:
                 return value
-        raise Refused(f"This must be one of: {', '.join(map(str, choices))}.")
+        raise Refused(
+            _("This must be one of: %(choices)s.") % {"choices": ", ".join(map(str, choices))}
+        )
 
     return check
 
@@ -157,7 +166,7 @@ def rows(fields: Mapping[str, Field], *, also: frozenset[str] = frozenset()) -> 
 
     def check(value: Any, names: frozenset[str]) -> list[dict[str, Any]]:
         if not isinstance(value, list) or len(value) > ROWS:
-            raise Refused(f"This must be a list of at most {ROWS}.")
+            raise Refused(_("This must be a list of at most %(limit)s.") % {"limit": ROWS})
         return [_row(one, f"/{index}", fields, names | also) for index, one in enumerate(value)]
 
     return check
@@ -165,9 +174,9 @@ def rows(fields: Mapping[str, Field], *, also: frozenset[str] = frozenset()) -> 
 
 def _row(value: Any, at: str, fields: Mapping[str, Field], names: frozenset[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Refused("This must be an object.", at)
+        raise Refused(_("This must be an object."), at)
     if unknown := [key for key in value if key not in fields]:
-        raise Refused("This property is not known.", f"{at}/{escaped(unknown[0])}")
+        raise Refused(_("This property is not known."), f"{at}/{escaped(unknown[0])}")
     row = {}
     for key, one in fields.items():
         try:

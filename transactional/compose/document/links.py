@@ -2,6 +2,8 @@
 
 import re
 
+from django.utils.translation import gettext as _
+
 from transactional.compose.document.expressions import Expression, ExpressionRefused, split
 from transactional.compose.template import LINK_SCHEMES, scheme_of
 
@@ -16,7 +18,7 @@ class LinkRefused(ValueError):
 def parts_of(url: str, *, names: frozenset[str] = frozenset()) -> list[str | Expression]:
     """A link as literals and variables. Raises LinkRefused."""
     if len(url) > URL_LIMIT:
-        raise LinkRefused(f"A link is longer than {URL_LIMIT} characters.")
+        raise LinkRefused(_("A link is longer than %(limit)s characters.") % {"limit": URL_LIMIT})
     try:
         parts = split(url.strip(), names=names)
     except ExpressionRefused as err:
@@ -24,7 +26,7 @@ def parts_of(url: str, *, names: frozenset[str] = frozenset()) -> list[str | Exp
     start = parts[0] if parts and isinstance(parts[0], str) else ""
     scheme = scheme_of(start)
     if scheme and scheme not in LINK_SCHEMES:
-        raise LinkRefused(f"A link may not start with “{scheme[:20]}:”.")
+        raise LinkRefused(_("A link may not start with “%(scheme)s:”.") % {"scheme": scheme[:20]})
     return parts
 
 

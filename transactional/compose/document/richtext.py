@@ -6,6 +6,7 @@ The HTML is read by a real parser and written anew: nothing of the input is copi
 from dataclasses import dataclass
 from html import escape
 
+from django.utils.translation import gettext as _
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from transactional.compose.document import expressions
@@ -87,7 +88,9 @@ def events(html: str, *, names: frozenset[str] = frozenset(), inline: bool = Fal
     Raises RichTextRefused for a link or a variable that must not be kept.
     """
     if len(html) > RICH_LIMIT:
-        raise RichTextRefused(f"A text is longer than {RICH_LIMIT:,} characters.")
+        raise RichTextRefused(
+            _("A text is longer than %(limit)s characters.") % {"limit": RICH_LIMIT}
+        )
     body = LexborHTMLParser(f"<body>{html}").body
     found: list[Event] = []
     # Without recursion: pasted text may nest as deep as it likes

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext as _
 
 from transactional.compose.document import expressions, fields
 from transactional.compose.document.fields import PROPS, Field, Refused, clean, escaped
@@ -45,10 +46,10 @@ class DocumentRefused(Exception):
         self.faults = faults
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> fields.Check:
+def _matching(pattern: re.Pattern[str]) -> fields.Check:
     def check(value: Any, names: frozenset[str]) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise Refused(f"This must be {what}.")
+            raise Refused(_("This has the wrong form."))
         return value
 
     return check
@@ -60,8 +61,8 @@ SETTINGS: dict[str, Field] = {
     "surface": Field(fields.colour, "#ffffff"),
     "text": Field(fields.colour, "#171b24"),
     "accent": Field(fields.colour, "#2f5bd8"),
-    "font": Field(_matching(_FONT, "a list of font names"), "Arial, Helvetica, sans-serif"),
-    "lang": Field(_matching(_LANG, "a language such as en"), "en"),
+    "font": Field(_matching(_FONT), "Arial, Helvetica, sans-serif"),
+    "lang": Field(_matching(_LANG), "en"),
 }
 
 
@@ -70,13 +71,15 @@ def parse(value: Any) -> Document:
     try:
         size = len(orjson.dumps(value))
     except TypeError as err:  # not JSON: what orjson reads it also writes
-        raise DocumentRefused([Fault("", "This is not JSON that can be kept.")]) from err
+        raise DocumentRefused([Fault("", _("This is not JSON that can be kept."))]) from err
     if size > BYTES:
-        raise DocumentRefused([Fault("", f"The document is larger than {BYTES:,} bytes.")])
+        raise DocumentRefused(
+            [Fault("", _("The document is larger than %(limit)s bytes.") % {"limit": BYTES})]
+        )
     reader = _Reader()
     document = reader.document(value)
     if reader.faults or document is None:
-        raise DocumentRefused(reader.faults or [Fault("", "This is not a document.")])
+        raise DocumentRefused(reader.faults or [Fault("", _("This is not a document."))])
     return document
 
 
@@ -101,7 +104,7 @@ class _Reader:
         if not self.is_object(value, "", ("version", "settings", "sections")):
             return None
         if type(value.get("version")) is not int or value["version"] != VERSION:
-            self.fault("/version", f"The version must be {VERSION}.")
+            self.fault("/version", _("The version must be %(version)s.") % {"version": VERSION})
         settings = self.values(value.get("settings", {}), "/settings", SETTINGS)
         listed = self.many(value.get("sections"), "/sections", SECTIONS)
         sections = [self.section(one, f"/sections/{at}") for at, one in enumerate(listed)]
@@ -124,11 +127,11 @@ class _Reader:
             background = self.checked(background, f"{at}/background", fields.colour)
         widths = value.get("columns", [1])
         if not isinstance(widths, list) or tuple(widths) not in WIDTHS or True in map(_odd, widths):
-            self.fault(f"{at}/columns", "This must be one of the column layouts.")
+            self.fault(f"{at}/columns", _("This must be one of the column layouts."))
             return None
         listed = self.many(value.get("blocks"), f"{at}/blocks", len(widths))
         if len(listed) != len(widths):
-            self.fault(f"{at}/blocks", "There must be one list of blocks for each column.")
+            self.fault(f"{at}/blocks", _("There must be one list of blocks for each column."))
             return None
         columns = []
         for place, column in enumerate(listed):
@@ -146,13 +149,13 @@ class _Reader:
         self.blocks += 1
         if self.blocks > BLOCKS:
             if self.blocks == BLOCKS + 1:
-                self.fault(at, f"There are more than {BLOCKS} blocks.")
+                self.fault(at, _("There are more than %(limit)s blocks.") % {"limit": BLOCKS})
             return None
         if not self.is_object(value, at, ("id", "type", "props", "showIf", "repeat")):
             return None
         kind = value.get("type")
         if not isinstance(kind, str) or kind not in PROPS:
-            self.fault(f"{at}/type", "This type of block is not known.")
+            self.fault(f"{at}/type", _("This type of block is not known."))
             return None
         name = self.id(value.get("id"), f"{at}/id")
         repeat = self.repeat(value.get("repeat"), f"{at}/repeat")
@@ -167,12 +170,16 @@ class _Reader:
         path = self.path(value.get("path"), f"{at}/path", names)
         op, wanted = value.get("op"), value.get("value")
         if not isinstance(op, str) or op not in expressions.OPS:
-            self.fault(f"{at}/op", f"This must be one of: {', '.join(sorted(expressions.OPS))}.")
+            self.fault(
+                f"{at}/op",
+                _("This must be one of: %(choices)s.")
+                % {"choices": ", ".join(sorted(expressions.OPS))},
+            )
             return None
         if isinstance(wanted, str):
             wanted = self.checked(wanted, f"{at}/value", _short)
         elif not (wanted is None or isinstance(wanted, int | float)) or not _finite(wanted):
-            self.fault(f"{at}/value", "This must be text, a number, true or false.")
+            self.fault(f"{at}/value", _("This must be text, a number, true or false."))
             return None
         if op in {"set", "unset"}:
             wanted = None
@@ -192,15 +199,15 @@ class _Reader:
     def path(self, value: Any, at: str, names: frozenset[str]) -> str:
         found = self.checked(value, at, fields.path, names)
         if found == "":
-            self.fault(at, "Choose a variable.")
+            self.fault(at, _("Choose a variable."))
         return found or ""
 
     def id(self, value: Any, at: str) -> str:
         if not isinstance(value, str) or not _ID.fullmatch(value):
-            self.fault(at, "An id has up to 40 letters, digits, dashes and underscores.")
+            self.fault(at, _("An id has up to 40 letters, digits, dashes and underscores."))
             return ""
         if value in self.ids:
-            self.fault(at, "This id is used twice.")
+            self.fault(at, _("This id is used twice."))
         self.ids.add(value)
         return value
 
@@ -228,19 +235,19 @@ class _Reader:
 
     def is_object(self, value: Any, at: str, keys: tuple[str, ...]) -> bool:
         if not isinstance(value, dict):
-            self.fault(at, "This must be an object.")
+            self.fault(at, _("This must be an object."))
             return False
         for key in value:
             if key not in keys:
-                self.fault(f"{at}/{escaped(key)}", "This property is not known.")
+                self.fault(f"{at}/{escaped(key)}", _("This property is not known."))
         return True
 
     def many(self, value: Any, at: str, most: int) -> list[Any]:
         if not isinstance(value, list):
-            self.fault(at, "This must be a list.")
+            self.fault(at, _("This must be a list."))
             return []
         if len(value) > most:
-            self.fault(at, f"This must be a list of at most {most}.")
+            self.fault(at, _("This must be a list of at most %(limit)s.") % {"limit": most})
             return []
         return value
 
@@ -263,7 +270,7 @@ def _as_number(value: Any, names: frozenset[str]) -> float:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise Refused("This must be a number.")
+        raise Refused(_("This must be a number."))
     return found
 
 
