@@ -12,11 +12,12 @@ _DARK = (
     ":root{color-scheme:light dark}"
     "@media (prefers-color-scheme:dark){"
     "body,body>div{background:#14161c!important;background-color:#14161c!important}"
+    ".ground,.ground>table{background:#14161c!important;background-color:#14161c!important}"
     ".surface,.surface>table{background:#1c1f26!important;background-color:#1c1f26!important}"
-    ".surface .ink,.surface .ink div,.surface .ink h1,.surface .ink h2,.surface .ink p,"
-    ".surface .ink li,.surface .ink td,.surface .ink th{color:#e8eaf0!important}"
-    ".surface .ink a{color:#9db6ff!important}"
-    ".surface .ink .code{background:#2a2f3a!important;color:#e8eaf0!important}}"
+    ".themed .ink,.themed .ink div,.themed .ink h1,.themed .ink h2,.themed .ink p,"
+    ".themed .ink li,.themed .ink td,.themed .ink th{color:#e8eaf0!important}"
+    ".themed .ink a{color:#9db6ff!important}"
+    ".themed .ink .code{background:#2a2f3a!important;color:#e8eaf0!important}}"
 )
 # Shown on the canvas only: variables as what they are, empty columns as places to drop into
 _CANVAS = (
@@ -82,10 +83,16 @@ def _section(section: Section, settings: Settings, voice: Voice, tokens: Tokens)
         test = section.show_if
         before = voice.logic(f"if {expressions.condition(test.path, test.op, test.value)}")
         after = voice.logic("endif")
-    # A colour of its own stays as it is in the dark, with its own ink
-    css = f"s-{section.id}" + ("" if section.background else " surface")
+    css = f"s-{section.id}{_theme(section, settings)}"
     return (
         f"{raw(before, pen)}"
         f'<mj-section css-class="{css}" background-color="{surface}" padding="12px 0">{columns}'
         f"</mj-section>{raw(after, pen)}"
     )
+
+
+def _theme(section: Section, settings: Settings) -> str:
+    """What becomes of a section in the dark: a colour of its own stays, with its ink."""
+    if section.background is None:
+        return " surface themed"
+    return " ground themed" if section.background == settings.background else ""

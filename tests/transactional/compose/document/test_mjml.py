@@ -171,3 +171,12 @@ def test_the_same_document_gives_the_same_bytes_and_its_links_can_be_counted() -
 
     assert "https://t.example/0" in rewrite_links(html, note, pixel=None)
     assert "https://shop.example/?a=1&b=2" in seen
+
+
+@pytest.mark.parametrize(
+    ("background", "classes"),
+    [(None, "s-s1 surface themed"), ("#f3f4f6", "s-s1 ground themed"), ("#ffe0e0", "s-s1")],
+)
+def test_only_a_colour_of_its_own_stays_in_the_dark(background: str | None, classes: str) -> None:
+    html = render(document(block("text"), background=background))
+    assert f'<div class="{classes}"' in html
