@@ -11,11 +11,12 @@ from tokens import credentials
 from tokens.auth import Principal
 from tokens.models import SmtpCredential
 from transactional import signing
-from transactional.compose import versions
-from transactional.models import Campaign, Email, Recipient, Source
+from transactional.compose import drafts, versions
+from transactional.models import Campaign, Email, Kind, Recipient, Source
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
+from transactional.views import starter
 
 MAIL = (
     "Return-Path: <b@b.shop.example>\r\nDelivered-To: anna@a.sandbox.test\r\nX-Postino-Id: {id}\r\n"
@@ -31,6 +32,7 @@ class World:
     cast: Cast
     live: Email
     broken: Email
+    composed: Email
     message: object
     delivered: Recipient
     token: SmtpCredential
@@ -68,7 +70,20 @@ def make_world(cast: Cast) -> World:
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
-    return World(cast, live, broken, _queued(cast, live), delivered, token, mail, log)
+    return World(
+        cast, live, broken, _composed(cast), _queued(cast, live), delivered, token, mail, log
+    )
+
+
+def _composed(cast: Cast) -> Email:
+    """An email of blocks, with something wrong in it."""
+    fields = starter.from_template(
+        cast.account, "receipt", name="Receipt in blocks", kind=Kind.TRANSACTIONAL, language="en",
+        domains=["shop.example"],
+    )  # fmt: skip
+    email = drafts.create(cast.account, fields, by="alice")
+    Email.objects.of(cast.account).filter(pk=email.pk).update(subject="")
+    return email
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -96,6 +111,8 @@ PAGES: dict[str, Address] = {
     "email, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/",
     "email editor": lambda w: f"{w.a}/emails/{w.live.pk}/edit/",
     "email editor, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/edit/",
+    "email composer": lambda w: f"{w.a}/emails/{w.composed.pk}/compose/",
+    "email composer, settings": lambda w: f"{w.a}/emails/{w.composed.pk}/edit/",
     "email preview": lambda w: f"{w.a}/emails/{w.live.pk}/preview/",
     "email preview, phone": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=phone",
     "email preview, text": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=text",

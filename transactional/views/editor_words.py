@@ -47,6 +47,7 @@ def _blocks() -> dict[str, str]:
         "tag.repeat": _("each"),
         "structure.section": _("Section {number}"),
         "structure.column": _("Column {number}"),
+        "structure.empty": _("Empty: add blocks here"),
         "structure.columnEmpty": _("Column {number}, empty"),
     }
 

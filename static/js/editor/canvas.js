@@ -3,6 +3,8 @@
 import { KINDS, title } from "./blocks.js";
 import { byId, data, t } from "./page.js";
 
+const NEAR = 12; // px: so close to a block is on it
+
 // Styles of the frame only; the email itself never holds them
 const LOOK = `
   [class*="b-"]{cursor:default}
@@ -233,7 +235,7 @@ export class Canvas {
 
   onDrop() {}
 
-  // The gap between blocks that is nearest: {place, rect, y}; null: the email is empty
+  // The gap between blocks that is nearest: {place, rect, y}. Beside all blocks: the end.
   #placeAt(x, y) {
     let best = null;
     for (const { section, column, blocks } of this.#store.columns()) {
@@ -249,13 +251,26 @@ export class Canvas {
         }
       });
     }
-    return best;
+    const over = this.#store.blocks().some(({ id }) => {
+      const rect = this.element(id)?.getBoundingClientRect();
+      return rect && y > rect.top - NEAR && y < rect.bottom + NEAR;
+    });
+    return over ? best : this.#end();
+  }
+
+  #end() {
+    const place = this.#store.end();
+    const column = this.#store.section(place?.section)?.blocks[place.column] ?? [];
+    const above = column[place?.index - 1];
+    const shown = above ?? this.#store.blocks()[0];
+    const rect = shown && this.element(shown.id)?.getBoundingClientRect();
+    return { place, rect, y: rect && (above ? rect.bottom : rect.top) };
   }
 
   #line(target) {
     const doc = this.#document;
     doc?.getElementById("postino-drop")?.remove();
-    if (!target) return;
+    if (!target?.rect) return;
     const line = Object.assign(doc.createElement("div"), { id: "postino-drop" });
     const { scrollX, scrollY } = this.#frame.contentWindow;
     line.style.cssText = `left:${target.rect.left + scrollX}px;width:${target.rect.width}px;top:${target.y + scrollY - 2}px`;

@@ -60,20 +60,21 @@ function sampleFields(store, variables) {
 
 function listFields(list, { sample, variables, write }) {
   const { path } = list;
-  const found = valueAt(sample, path);
-  const entries = Array.isArray(found) && found.length ? found : [{}];
   const names = variables.fieldsOf(list);
-  const change = (index, name) => (text) => write(`${path} ${index} ${name}`, (one) => {
+  const filledOf = (one) => {
     const now = valueAt(one, path);
-    const filled = Array.isArray(now) && now.length ? now : [{}];
+    return Array.isArray(now) && now.length ? now : [{}];
+  };
+  const change = (index, name) => (text) => write(`${path} ${index} ${name}`, (one) => {
+    const filled = filledOf(one);
     filled[index] = { ...filled[index], [name]: typed(text, filled[index]?.[name]) };
     setAt(one, path, filled);
   });
-  return rows(path, entries, (entry, index) => names.map((name) =>
+  return rows(path, filledOf(sample), (entry, index) => names.map((name) =>
     textField(name, shown(entry?.[name]), change(index, name), { key: `sample.${path}.${index}.${name}` })), {
     key: `sample.${path}`, name: t("row.entry"), max: 20, add: () => ({}),
     change: (mutate) => write(`${path} rows`, (one) => {
-      const filled = structuredClone(entries);
+      const filled = filledOf(one);
       mutate(filled);
       setAt(one, path, filled);
     }, "rows"),

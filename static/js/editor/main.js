@@ -188,8 +188,9 @@ const problems = new Problems(store, {
   fix(problem, block) {
     store.selectBlock(block?.id ?? "");
     const pane = byId("settings");
-    const field = pane.querySelector(`[data-field="${fieldOf(problem.code ?? "")}"]`);
-    (field ?? pane.querySelector("[contenteditable], input, textarea, select"))?.focus();
+    const key = fieldOf(problem.code ?? "");
+    const field = key && pane.querySelector(`[data-field^="${key}"]`);
+    (field || pane.querySelector("[contenteditable], input, textarea, select"))?.focus();
   },
 });
 const autosave = new Autosave(store, {
@@ -202,7 +203,7 @@ const autosave = new Autosave(store, {
 });
 
 canvas.onDrop = (dragged, place) => {
-  if (dragged.type) added(store.add(dragged.type, place ?? store.target()));
+  if (dragged.type) added(store.add(dragged.type, place ?? store.end()));
   else if (place && store.moveTo(dragged.id, place)) {
     store.selectBlock(dragged.id, "canvas");
     say(t("said.moved", { position: store.position(dragged.id), all: store.blocks().length }));

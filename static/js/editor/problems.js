@@ -3,11 +3,11 @@ import { byId, h, t } from "./page.js";
 
 const LEVELS = ["block", "warn", "advice"];
 
-// The field that a problem is about, by the beginning of its code
+// The field that a problem is about, or how its key begins, by the beginning of the code
 const FIELDS = {
   SUBJECT: "subject", PREVIEW: "preview_text", FROM: "from_address", CONTRAST_TEXT: "settings.text",
   CONTRAST_LINKS: "settings.accent", LINK: "props.url", BUTTON: "props.label", IMAGE_ALT: "props.alt",
-  IMAGE: "props.src", TABLE: "props.path",
+  IMAGE: "props.src", TABLE: "props.path", MISSING_TEMPLATE: "sample.", NO_SAMPLE: "sample.",
 };
 
 export function fieldOf(code) {

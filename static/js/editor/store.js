@@ -135,14 +135,14 @@ export class Store {
       return { section: place.section.id, column: place.column, index: place.index + 1 };
     }
     const found = this.section(kind === "section" ? id : section);
-    if (!found) return this.#end();
+    if (!found) return this.end();
     const empty = found.blocks.findIndex((blocks) => !blocks.length);
     const into = kind === "column" ? column : Math.max(empty, kind === "section" ? empty : 0, 0);
     return { section: found.id, column: into, index: found.blocks[into].length };
   }
 
   // The end of the email: what is empty, else below all but the footer; null: there is no section
-  #end() {
+  end() {
     const columns = this.columns();
     const empty = columns.find(({ blocks }) => !blocks.length);
     const filled = columns.findLast(({ blocks }) => blocks.some((block) => block.type !== "footer"));
@@ -175,7 +175,8 @@ export class Store {
   addSection(columns) {
     const section = newSection(columns);
     const { kind, id } = this.selection;
-    const beside = kind === "block" ? this.place(id).section.id : this.selection.section ?? id;
+    const beside = kind === "email" ? this.end()?.section
+      : kind === "block" ? this.place(id).section.id : this.selection.section ?? id;
     const at = this.document.sections.findIndex((one) => one.id === beside);
     this.change((draft) => {
       draft.document.sections.splice(at < 0 ? draft.document.sections.length : at + 1, 0, section);

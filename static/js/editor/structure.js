@@ -55,7 +55,7 @@ export class Structure {
     return h("li", { class: "column", "data-on": String(on) }, h("button", {
       type: "button", class: "name", "data-focus": `${section.id}.${column}`, "aria-current": on ? "true" : null,
       onclick: () => this.#store.select({ kind: "column", section: section.id, column }),
-    }, h("span", {}, t(filled ? "structure.column" : "structure.columnEmpty", { number: column + 1 }))));
+    }, h("span", {}, section.columns.length === 1 ? t("structure.empty") : t(filled ? "structure.column" : "structure.columnEmpty", { number: column + 1 }))));
   }
 
   #tags(part) {
