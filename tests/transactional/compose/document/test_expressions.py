@@ -60,7 +60,7 @@ def test_what_the_grammar_means(source: str, custom: dict[str, Any], shown: str)
         "custom.a|default", "custom.a|default(x)", "custom.a|default('a'", "custom.a|default('\n')",
         "custom.a|upper|default('x')", "custom.a|default('x')|default('y')", "custom.a|round(99)",
         "custom.a|round(-1)", "custom.a|tojson", "custom.a|attr('x')", "custom.a }}{{ x",
-        "custom.a" * 200, "custom.loop", "custom.a.b.c.d.e.f.g.h.i", "self.x", "custom.a\x00",
+        pytest.param("custom.a" * 200, id="long"), "custom.loop", "custom.a.b.c.d.e.f.g.h.i", "self.x", "custom.a\x00",
         "custom.a|upper" + "|upper" * 9,
     ],
 )  # fmt: skip
