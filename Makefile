@@ -15,14 +15,14 @@ run: $(VENV)/.installed ## start everything with the demo account and the sandbo
 		SECURE_COOKIES="$${SECURE_COOKIES:-false}" exec $(PY) manage.py up --demo
 
 test: check ## every check, then every test
-	@$(PY) -m pytest $(PYTEST_FLAGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy .
 	@$(VENV)/bin/lint-imports
-	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PY) manage.py check --deploy --fail-level WARNING
 	@$(PY) manage.py settings_page --check
 

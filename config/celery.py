@@ -39,13 +39,18 @@ app.conf.update(
     },
     beat_schedule={
         "sweep": {"task": "transactional.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "worn": {
+            "task": "transactional.suppress_worn",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "partitions": {"task": "transactional.partitions", "schedule": 3600.0},
         "engagement": {
             "task": "analytics.record_engagement",
             "schedule": 1.0,
             "options": {"expires": 2},
         },
-        "rollup": {"task": "analytics.fold", "schedule": 1.0, "options": {"expires": 2}},
+        "rollup": {"task": "analytics.fold", "schedule": 2.0, "options": {"expires": 2}},
         "expired": {
             "task": "tokens.remove_expired",
             "schedule": 600.0,

@@ -207,4 +207,5 @@ LOGGING = {
     "formatters": {"line": {"()": "config.logs.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ENV["LOG_LEVEL"]},
+    "loggers": {"httpx": {"level": "WARNING"}},  # its INFO is a line per request, URL and all
 }

@@ -10,8 +10,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tokens.views.urls")),
     path("", include("tokens.api.urls")),
     path("", include("domains.views.urls")),
+    path("", include("domains.api.urls")),
     path("", include("transactional.views.urls")),
     path("", include("transactional.api.urls")),
     path("", include("analytics.views.urls")),
-    re_path("^marketing(?:/|$)", NoSuchCall.as_view()),
+    re_path("^(?:marketing|api/v1)(?:/|$)", NoSuchCall.as_view()),
 ]

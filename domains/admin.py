@@ -1,9 +1,23 @@
 """Operators' view of floor 2. Private keys are never shown, nor is their sealed form."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 
+from domains.findings import sentence_of
 from domains.models import DkimKey, Domain, EgressSource, Pool, PoolMember
+
+
+def _told(findings: Sequence[dict[str, Any]]) -> str:
+    """A line for each finding: purpose, host, code, values found, sentence."""
+    lines = [
+        (f["purpose"], f["host"], f["code"], " | ".join(f.get("found", ())), sentence_of(f))
+        for f in findings
+    ]
+    return format_html_join("", "<div>{} {}: {} {} {}</div>", lines)
 
 
 class DkimKeyInline(admin.TabularInline[DkimKey, Domain]):
@@ -28,8 +42,14 @@ class DomainAdmin(admin.ModelAdmin[Domain]):
     search_fields = ("name", "account__name")
     list_select_related = ("account",)
     raw_id_fields = ("account",)
-    readonly_fields = ("findings", "verified_at", "checked_at", "created_at")
+    exclude = ("findings",)
+    readonly_fields = ("told", "verified_at", "checked_at", "created_at")
     inlines = (DkimKeyInline,)
+
+    @admin.display(description="What the last check found")
+    def told(self, domain: Domain) -> str:
+        """The findings in words."""
+        return _told(domain.findings)
 
 
 @admin.register(DkimKey)
@@ -57,7 +77,13 @@ class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
     search_fields = ("address", "ehlo_name", "account__name")
     list_select_related = ("account",)
     raw_id_fields = ("account",)
-    readonly_fields = ("findings", "ready_at", "checked_at", "created_at")
+    exclude = ("findings",)
+    readonly_fields = ("told", "ready_at", "checked_at", "created_at")
+
+    @admin.display(description="What the last check found")
+    def told(self, source: EgressSource) -> str:
+        """The findings in words."""
+        return _told(source.findings)
 
 
 class PoolMemberInline(admin.TabularInline[PoolMember, Pool]):

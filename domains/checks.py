@@ -13,10 +13,9 @@ from django.utils import timezone
 
 from config import fetch, keyring
 from domains import dns, records
-from domains.diagnose import judge
-from domains.findings import OK, UNKNOWN, WRONG, Finding, Seen
+from domains.findings import OK, UNKNOWN, WRONG, Finding
 from domains.models import Domain, DomainState
-from domains.names import organisational
+from domains.observe import look
 from domains.records import Record
 
 AT_ONCE = 10  # domains asked about at the same time
@@ -71,7 +70,7 @@ async def _observe_all(pairs: Sequence[tuple[Domain, tuple[Record, ...]]]) -> li
 
 async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
     """What DNS and the tracking probe say. Reads no rows and writes none."""
-    found = await asyncio.gather(*(_finding(domain, record) for record in wanted))
+    found = await asyncio.gather(*(look(domain.name, record, wanted) for record in wanted))
     ready = False
     result = []
     for finding in found:
@@ -79,30 +78,6 @@ async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
             ready, finding = await asyncio.to_thread(_probed, domain, finding)
         result.append(finding)
     return DomainReport(tuple(result), ready)
-
-
-async def _finding(domain: Domain, record: Record) -> Finding:
-    finding = judge(record, await _seen(domain, record))
-    if record.purpose == "dmarc" and finding.code == "missing":
-        parent = organisational(domain.name)
-        if parent != domain.name:
-            # Receivers fall back to the organisational domain's policy (RFC 7489 §6.6.3)
-            above = judge(record, Seen(await dns.txt(f"_dmarc.{parent}")))
-            if above.status == OK:
-                text = f"The policy of _dmarc.{parent} covers this domain."
-                return replace(above, code="inherited", sentence=text)
-    return finding
-
-
-async def _seen(domain: Domain, record: Record) -> Seen:
-    """The record's answer, and where it is not there what may explain it."""
-    answer = await dns.query(record.host, record.type)
-    if answer.status not in (dns.NODATA, dns.NXDOMAIN):
-        return Seen(answer)
-    alias, doubled = await asyncio.gather(
-        dns.cname(record.host), dns.query(f"{record.host}.{domain.name}", record.type)
-    )
-    return Seen(answer, alias=next(iter(alias.records), ""), doubled=doubled.records)
 
 
 def probe_proof(host: str) -> str:
@@ -122,15 +97,12 @@ def _probed(domain: Domain, finding: Finding) -> tuple[bool, Finding]:
             allowed=nets,
         )
     except (fetch.FetchRefused, fetch.FetchFailed) as err:
-        text = f"Links keep the platform's host until https://{host} works: {err}"
-        return False, replace(finding, status=WRONG, code="no_https", sentence=text)
+        if finding.status == WRONG:
+            return False, finding  # DNS says more than the probe
+        return False, replace(finding, status=WRONG, code="no_https", params={"error": str(err)})
     if found.status != 200 or found.body.strip() != probe_proof(host).encode():
-        text = (
-            f"https://{host} answers, but not with this installation. Links keep the platform's "
-            "host until it leads here."
-        )
-        return False, replace(finding, status=WRONG, code="other_server", sentence=text)
-    return True, replace(finding, status=OK, code="ok", sentence="")
+        return False, replace(finding, status=WRONG, code="other_server", params={})
+    return True, replace(finding, status=OK, code="ok", params={})
 
 
 def _apply(domain: Domain, report: DomainReport) -> None:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
+import dns.message
 import dns.name
 import dns.rdatatype
 import dns.resolver
@@ -33,6 +35,10 @@ NEGATIVE_TTL = 30.0  # seconds for "no such name" and "no such record"
 FAILED_TTL = 5.0  # seconds for SERVFAIL and silence: not every message waits for them anew
 MAX_HOSTS = 10  # exchangers looked at: a domain with a hundred of them stops there
 MAX_ADDRESSES = 10  # addresses of one host
+SOA = dns.rdatatype.SOA
+DIRECT = 0
+RECURSE = int(dns.flags.RD)
+UNCHECKED = int(dns.flags.RD | dns.flags.CD)
 KEPT = 20_000  # answers kept before the oldest half goes
 
 T = TypeVar("T")
@@ -42,12 +48,14 @@ T = TypeVar("T")
 class Answer:
     """What DNS says of a name and type: records as text, without the final dot of names.
 
-    `status` is ok, nxdomain, nodata, servfail or timeout; `ttl` in seconds.
+    `status` is ok, nxdomain, nodata, servfail or timeout; `ttl` in seconds, of an absence too
+    (RFC 2308 §5). `owner` is the name that has the records: another one behind an alias.
     """
 
     status: str
     records: tuple[str, ...] = ()
     ttl: int = 0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +88,46 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def query(
-    name: str, rdtype: str, *, servers: tuple[str, ...] = (), port: int | None = None
+    name: str,
+    rdtype: str,
+    *,
+    servers: tuple[str, ...] = (),
+    port: int | None = None,
+    flags: int = RECURSE,
 ) -> Answer:
-    """Ask the given servers, or the configured ones, now. At most `LIFETIME` seconds."""
+    """Ask the given servers, or the configured ones, now. At most `LIFETIME` seconds.
+
+    `flags` may be `UNCHECKED`, which resolvers answer without looking at DNSSEC (RFC 4035
+    §3.2.2), or `DIRECT`, where only an authoritative answer counts.
+    """
     try:
         asked = dns.name.from_text(name)
-        resolver = _configured() if not servers else _resolver(servers, port or settings.DNS_PORT)
+        if servers:
+            resolver = _resolver(servers, port or settings.DNS_PORT, flags)
+        else:
+            resolver = _configured(flags)
         found = await resolver.resolve(asked, rdtype, raise_on_no_answer=False, search=False)
-    except dns.resolver.NXDOMAIN:
-        return Answer(NXDOMAIN)
+    except dns.resolver.NXDOMAIN as err:
+        replies = err.kwargs.get("responses", {}).values()
+        return Answer(NXDOMAIN, ttl=max(map(_absence_ttl, replies), default=0))
     except dns.exception.Timeout:
         return Answer(TIMEOUT)
     except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel, UnicodeError):
         return Answer(NXDOMAIN)  # no such name can exist
     except (dns.exception.DNSException, OSError, ValueError):
         return Answer(SERVFAIL)
+    if flags == DIRECT and not found.response.flags & dns.flags.AA:
+        return Answer(SERVFAIL)
     if found.rrset is None:
-        return Answer(NODATA)
+        return Answer(NODATA, ttl=_absence_ttl(found.response))
     texts = tuple(_text(rdata) for rdata in found.rrset)
-    return Answer(OK, texts, found.rrset.ttl)
+    owner = found.canonical_name.to_text(omit_final_dot=True).lower()
+    return Answer(OK, texts, found.rrset.ttl, owner)
+
+
+def _absence_ttl(reply: dns.message.Message) -> int:
+    """Seconds that resolvers keep an absence: the lesser of the SOA's TTL and its minimum."""
+    return max((min(s.ttl, s[0].minimum) for s in reply.authority if s.rdtype == SOA), default=0)
 
 
 async def txt(name: str) -> Answer:
@@ -214,15 +243,15 @@ async def _kept_query(name: str, rdtype: str, servers: tuple[str, ...], port: in
     return found
 
 
-def _configured() -> dns.asyncresolver.Resolver:
+def _configured(flags: int) -> dns.asyncresolver.Resolver:
     """The resolvers of the settings; a sandbox without any asks its own DNS."""
     if settings.SANDBOX and not settings.DNS_SERVERS:
-        return _resolver(("127.0.0.1",), settings.SANDBOX_DNS_PORT)
-    return _resolver(tuple(settings.DNS_SERVERS), settings.DNS_PORT)
+        return _resolver(("127.0.0.1",), settings.SANDBOX_DNS_PORT, flags)
+    return _resolver(tuple(settings.DNS_SERVERS), settings.DNS_PORT, flags)
 
 
 @lru_cache(maxsize=16)
-def _resolver(servers: tuple[str, ...], port: int) -> dns.asyncresolver.Resolver:
+def _resolver(servers: tuple[str, ...], port: int, flags: int) -> dns.asyncresolver.Resolver:
     """A resolver of these servers; without any, of the system's. It keeps no sockets open."""
     resolver = dns.asyncresolver.Resolver(configure=not servers)
     if servers:
@@ -230,6 +259,7 @@ def _resolver(servers: tuple[str, ...], port: int) -> dns.asyncresolver.Resolver
     resolver.port = port
     resolver.timeout = ONE_TRY
     resolver.lifetime = LIFETIME
+    resolver.set_flags(flags)
     return resolver
 
 

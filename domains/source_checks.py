@@ -9,7 +9,7 @@ import errno
 import ipaddress
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -18,10 +18,9 @@ from django.utils import timezone
 from config.fetch import is_public
 from domains import dns, pools
 from domains.checks import AT_ONCE, pause
-from domains.diagnose import uncovered_by
-from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding
+from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about
 from domains.models import Domain, DomainState, EgressSource, SourceState
-from domains.records import spf
+from domains.spf import PASSED, TEMPERROR, Verdict, verdict_for
 
 MAX_NAMES = 5  # PTR names confirmed: more than one is legal, a hundred a fault
 
@@ -85,7 +84,7 @@ async def observe(address: str, ehlo_name: str, spf_hosts: tuple[str, ...] = ())
     names, own = await asyncio.gather(dns.ptr(address), dns.addresses(ehlo_name))
     listed = names.records[:MAX_NAMES]
     forward = await asyncio.gather(*(dns.addresses(name) for name in listed))
-    policies = await asyncio.gather(*(dns.txt(host) for host in spf_hosts))
+    verdicts = {host: await verdict_for(address, host, {}) for host in spf_hosts}
     return SourceReport(
         (
             _range(address),
@@ -94,15 +93,9 @@ async def observe(address: str, ehlo_name: str, spf_hosts: tuple[str, ...] = ())
             _ehlo(address, ehlo_name, own),
             _generic(address, ehlo_name),
             _bindable(address),
-            _spf(address, spf_hosts, policies),
+            _spf(address, verdicts),
         )
     )
-
-
-def _finding(
-    purpose: str, host: str, status: str, code: str, sentence: str = "", found: Sequence[str] = ()
-) -> Finding:
-    return Finding(purpose, host, status, code, sentence, tuple(found[:5]))
 
 
 def in_range(address: str) -> bool:
@@ -120,17 +113,19 @@ def is_connected(address: str) -> bool:
 
 def _range(address: str) -> Finding:
     if in_range(address):
-        return _finding("range", address, OK, "ok")
-    text = f"{address} is a private or local address: no mail leaves from it. Use a public one."
-    return _finding("range", address, WRONG, "private", text)
+        return about("range", address, OK, "ok")
+    return about("range", address, WRONG, "private")
 
 
 def _unanswered(purpose: str, host: str, answer: dns.Answer) -> Finding | None:
     """The finding where DNS itself failed."""
     if answer.status in (dns.TIMEOUT, dns.SERVFAIL):
-        text = f"DNS does not answer for {host} ({answer.status}). We keep asking."
-        return _finding(purpose, host, UNKNOWN, answer.status, text)
+        return about(purpose, host, UNKNOWN, answer.status)
     return None
+
+
+def _kind(address: str) -> str:
+    return "AAAA" if ":" in address else "A"
 
 
 def _ptr(address: str, ehlo_name: str, names: dns.Answer) -> Finding:
@@ -138,18 +133,14 @@ def _ptr(address: str, ehlo_name: str, names: dns.Answer) -> Finding:
     if failed:
         return failed
     if not names.records:
-        text = (
-            f"{address} has no reverse record (PTR). Ask whoever gave you the IP to set it to "
-            f"{ehlo_name}."
-        )
-        return _finding("ptr", address, MISSING, "no_ptr", text)
-    return _finding("ptr", address, OK, "ok", found=names.records)
+        return about("ptr", address, MISSING, "no_ptr", address=address, name=ehlo_name)
+    return about("ptr", address, OK, "ok", names.records)
 
 
 def _confirmed(address: str, pointer: dns.Answer, forward: Sequence[dns.Answer]) -> Finding:
     names = pointer.records[:MAX_NAMES]
     if any(_holds(answer, address) for answer in forward):
-        return _finding("forward", address, OK, "ok", found=names)
+        return about("forward", address, OK, "ok", names)
     for name, answer in zip(names, forward, strict=True):
         failed = _unanswered("forward", name, answer)
         if failed:
@@ -158,28 +149,22 @@ def _confirmed(address: str, pointer: dns.Answer, forward: Sequence[dns.Answer])
     if failed:
         return failed
     if not names:
-        text = "This is looked at once the reverse record exists."
-        return _finding("forward", address, MISSING, "no_ptr", text)
-    kind = "AAAA" if ":" in address else "A"
-    text = (
-        f"The reverse record says {names[0]}, but that name does not lead back to {address}. Add "
-        f"an {kind} record for it."
-    )
-    return _finding("forward", address, WRONG, "not_confirmed", text, names)
+        return about("forward", address, MISSING, "awaits_ptr")
+    said = {"name": names[0], "address": address, "type": _kind(address)}
+    return about("forward", address, WRONG, "not_confirmed", names, **said)
 
 
 def _ehlo(address: str, ehlo_name: str, own: dns.Answer) -> Finding:
     failed = _unanswered("ehlo", ehlo_name, own)
     if failed:
         return failed
-    kind = "AAAA" if ":" in address else "A"
     if not own.records:
-        text = f"{ehlo_name} has no address. Add an {kind} record with {address}."
-        return _finding("ehlo", ehlo_name, MISSING, "ehlo_unresolved", text)
+        said = {"address": address, "type": _kind(address)}
+        return about("ehlo", ehlo_name, MISSING, "ehlo_unresolved", (), **said)
     if not _holds(own, address):
-        text = f"{ehlo_name} leads to {', '.join(own.records[:3])}; it must lead to {address}."
-        return _finding("ehlo", ehlo_name, WRONG, "ehlo_elsewhere", text, own.records)
-    return _finding("ehlo", ehlo_name, OK, "ok", found=own.records)
+        said = {"address": address, "hosts": ", ".join(own.records[:3])}
+        return about("ehlo", ehlo_name, WRONG, "ehlo_elsewhere", own.records, **said)
+    return about("ehlo", ehlo_name, OK, "ok", own.records)
 
 
 def _holds(answer: dns.Answer, address: str) -> bool:
@@ -190,25 +175,18 @@ def _holds(answer: dns.Answer, address: str) -> bool:
 def _generic(address: str, ehlo_name: str) -> Finding:
     """Receivers take a name made from the IP's numbers for a dial-up line."""
     if _spells(address, ehlo_name.lower()):
-        text = (
-            f"{ehlo_name} is made from the numbers of the IP, as names of dial-up lines are; many "
-            "receivers refuse those. Choose a name like mail.example.com."
-        )
-        return _finding("generic", ehlo_name, WRONG, "generic_name", text)
-    return _finding("generic", ehlo_name, OK, "ok")
+        return about("generic", ehlo_name, WRONG, "generic_name")
+    return about("generic", ehlo_name, OK, "ok")
 
 
-def _spf(address: str, hosts: Sequence[str], policies: Sequence[dns.Answer]) -> Finding:
-    """Whether the SPF of every domain that sends already names the IP."""
-    for host, answer in zip(hosts, policies, strict=True):
-        failed = _unanswered("spf", host, answer)
-        if failed:
-            return failed
-        terms = [term for text in answer.records for term in text.lower().split()]
-        if uncovered_by(spf([address]), terms):
-            text = f"The SPF record of {host} does not name {address}: its domain's page shows how."
-            return _finding("spf", host, WRONG, "spf_not_covered", text, answer.records)
-    return _finding("spf", address, OK, "ok")
+def _spf(address: str, verdicts: Mapping[str, Verdict]) -> Finding:
+    """Whether the SPF of every domain that sends already lets the IP pass."""
+    for host, verdict in verdicts.items():
+        if verdict.result == TEMPERROR:
+            return about("spf", host, UNKNOWN, "spf_unanswered", problem=verdict.problem)
+        if verdict.result != PASSED:
+            return about("spf", host, WRONG, "spf_not_covered", address=address)
+    return about("spf", address, OK, "ok")
 
 
 def _spells(address: str, name: str) -> bool:
@@ -231,11 +209,9 @@ def _bindable(address: str) -> Finding:
             probe.bind((address, 0))
     except OSError as err:
         if err.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            text = f"This host does not have {address}. Add it to a network interface here."
-        else:
-            text = f"This host cannot send from {address}: {err.strerror}."
-        return _finding("bind", address, WRONG, "not_bindable", text)
-    return _finding("bind", address, OK, "ok")
+            return about("bind", address, WRONG, "not_bindable")
+        return about("bind", address, WRONG, "bind_refused", error=err.strerror or str(err))
+    return about("bind", address, OK, "ok")
 
 
 def _apply(source: EgressSource, report: SourceReport) -> None:

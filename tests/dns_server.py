@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,14 @@ class DnsServer:
             del types[kind]
             if not types:
                 del self.zone.names[name]
+
+    def fail(self, name: str, kind: str) -> None:
+        """Answer SERVFAIL for a name and type from now on."""
+        self.zone = replace(self.zone, failing=self.zone.failing | {(name.lower(), kind)})
+
+    def spoil(self, name: str) -> None:
+        """Let the DNSSEC of a name not hold: SERVFAIL, but for those who do not mind."""
+        self.zone = replace(self.zone, bogus=self.zone.bogus | {name.lower()})
 
     async def _stop(self) -> None:
         self._listening.close()

@@ -6,6 +6,7 @@ conftest is.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -20,7 +21,11 @@ HASTY = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 
 
 class TestServers:
-    """The servers of one session; the workers of pytest-xdist inherit their addresses."""
+    """The servers of one session; each worker of pytest-xdist is one, with servers of its own.
+
+    A database of its own in a shared cluster is not enough: another's open transaction holds back
+    what a fold may read.
+    """
 
     __test__ = False
 
@@ -32,7 +37,7 @@ class TestServers:
     def start(self) -> None:
         """Start what the environment does not name, and name it there."""
         self.directory.chmod(0o755)  # root's PostgreSQL has a uid of its own
-        if not os.environ.get("DATA_DIR"):
+        if "PYTEST_XDIST_WORKER" in os.environ or not os.environ.get("DATA_DIR"):
             os.environ["DATA_DIR"] = str(self.directory / "data")
         if not os.environ.get("DATABASE_URL"):
             self.postgres = EmbeddedPostgres(self.directory, settings=HASTY)
@@ -57,8 +62,15 @@ class TestServers:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before pytest-django reads the settings."""
     known = early_config.known_args_namespace
-    if hasattr(early_config, "workerinput") or known.help or known.version:
-        return
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    if known.help or known.version or (getattr(known, "numprocesses", 0) and not worker):
+        return  # with -n, the workers run the tests
+    for sig, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(sig) is signal.SIG_IGN:  # by nohup or a shell's &; `up` would obey that
+            signal.signal(sig, usual)
     servers = TestServers()
     early_config.add_cleanup(servers.stop)
     servers.start()
@@ -68,6 +80,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--full-scale`: the kill and fault cases with real leases, back-off and volume."""
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
     parser.addoption("--full-scale", action="store_true", help="faults at full scale")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under pytest-xdist, whole installations run one after the other."""
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from config.errors import PostinoError, Refusal
 from tokens import secrets
 from tokens.models import Account, ApiKey, SmtpCredential
 
-SCOPES = ("transactional-email", "marketing-email")
+SCOPES = ("transactional-email", "marketing-email", "domains")
 API_MADE_LIFETIME = timedelta(days=365)  # the contract: 12 months for tokens made by the API
 
 

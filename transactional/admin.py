@@ -17,6 +17,8 @@ from transactional.models import (
     Body,
     Campaign,
     Contact,
+    ContactChange,
+    ContactImport,
     DeliveryAttempt,
     Email,
     EmailVersion,
@@ -27,6 +29,7 @@ from transactional.models import (
     SendIdentity,
     Stream,
     Suppression,
+    SuppressionChange,
 )
 
 NEWEST = 5000  # rows of the log that can be paged through; older ones are found by their id
@@ -174,6 +177,31 @@ class ContactAdmin(ModelAdmin[Any]):
     ordering = ("-pk",)
 
 
+@admin.register(ContactChange)
+class ContactChangeAdmin(Log):
+    """What members did to contacts by hand."""
+
+    list_display = ("id", "account_id", "contact_id", "what", "by", "at")
+    search_fields = ("=id", "=contact__email")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """With the contact they go, so whoever may delete it may delete them."""
+        return bool(request.user.has_perm("transactional.delete_contact"))
+
+
+@admin.register(ContactImport)
+class ContactImportAdmin(Log):
+    """Files of contacts: how far each was read, not what it says."""
+
+    list_display = ("id", "account_id", "name", "rows", "done", "created", "changed", "by", "at")
+    search_fields = ("=account__id",)
+    exclude = ("content",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A file that nobody will finish may go."""
+        return bool(request.user.has_perm("transactional.delete_contactimport"))
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(ModelAdmin[Any]):
     """Addresses that must not be mailed; deleting a row lets the address be mailed again."""
@@ -184,3 +212,15 @@ class SuppressionAdmin(ModelAdmin[Any]):
     raw_id_fields = ("account",)
     readonly_fields = ("recipient_id", "created_at")
     ordering = ("-pk",)
+
+
+@admin.register(SuppressionChange)
+class SuppressionChangeAdmin(Log):
+    """What members did to the list of suppressed addresses."""
+
+    list_display = ("id", "account_id", "what", "address", "by", "at")
+    search_fields = ("=account__id", "=address")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """With the account it goes, so whoever may delete that may delete this."""
+        return bool(request.user.has_perm("tokens.delete_account"))

@@ -68,6 +68,34 @@ def append(events: Sequence[NewEvent]) -> int:
         return int(cursor.rowcount)
 
 
+# What an event keeps when the person it is about is erased: words of ours, and what is counted
+IMPERSONAL = (
+    "attempt", "category", "class", "how", "link", "reason", "reported", "source", "status", "was",
+)  # fmt: skip
+
+_ANONYMISE = """
+UPDATE transactional_event AS e SET data = (
+    SELECT coalesce(jsonb_object_agg(d.key, d.value), '{}')
+    FROM jsonb_each(CASE WHEN jsonb_typeof(e.data) = 'object' THEN e.data ELSE '{}' END) AS d
+    WHERE d.key = ANY(%s)
+)
+WHERE e.account_id = %s AND e.message_id = ANY(%s)
+  AND (e.recipient_id IS NULL OR e.recipient_id = ANY(%s))
+"""
+
+
+def anonymise(
+    account_id: int, *, message_ids: Sequence[uuid.UUID], recipient_ids: Sequence[uuid.UUID]
+) -> None:
+    """Erase what the events of these recipients, and of their messages as such, say of a person.
+
+    The one exception to append-only. Events stay, in their place and order: every number stays.
+    """
+    with connection.cursor() as cursor:
+        values: list[Any] = [list(IMPERSONAL), account_id, list(message_ids), list(recipient_ids)]
+        cursor.execute(_ANONYMISE, values)
+
+
 def adopt() -> int:
     """Give events that another PostgreSQL cluster wrote a place in this one's order.
 

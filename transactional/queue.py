@@ -195,10 +195,11 @@ def row(
 class Waker:
     """Sends wake-ups from one background thread: many calls, one task; never blocks or raises.
 
-    A lost wake-up costs a second, since idle workers look at the table themselves.
+    A lost wake-up costs a second, since idle workers look at the table themselves; busy ones look
+    so often that a wake-up tells them little.
     """
 
-    PAUSE = 0.01  # seconds in which further wake-ups of a lane are one
+    PAUSE = 0.1  # seconds in which further wake-ups of a lane are one
     BROKEN_PAUSE = 1.0  # seconds before a broker that failed is tried again
 
     def __init__(self) -> None:

@@ -8,15 +8,19 @@ import psycopg
 from django.db import connection
 
 from tokens.models import Scope
-from transactional.models import Kind, SuppressionReason
+from transactional.models import Kind, Suppression, SuppressionReason
 
 Key = tuple[int, str]  # account, address in lower case
 EVIDENCE_LIMIT = 4000  # characters of a report that are kept
 
+# OFFSET 0: each address by itself, through the index (see contacts.FACTS)
 FIND = """
 SELECT s.account_id, s.address, s.reason, s.scope
 FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, address)
-JOIN transactional_suppression s ON s.account_id = g.account_id AND s.address = g.address
+CROSS JOIN LATERAL (
+    SELECT * FROM transactional_suppression k
+    WHERE k.account_id = g.account_id AND k.address = g.address OFFSET 0
+) AS s
 ORDER BY s.id
 """
 
@@ -28,6 +32,7 @@ INSERT INTO transactional_suppression AS s
 SELECT a.id, %(address)s::text, %(reason)s::text,
        coalesce(%(scope)s::text, CASE %(reason)s::text
            WHEN 'hard_bounce' THEN a.hard_bounce_scope
+           WHEN 'soft_bounce' THEN a.hard_bounce_scope
            WHEN 'complaint' THEN a.complaint_scope
            ELSE 'all' END),
        %(evidence)s::text, %(recipient_id)s::uuid, now()
@@ -94,3 +99,49 @@ def add(
         cursor.execute(ADD, values)
         row = cursor.fetchone()
         return row is not None and bool(row[0])
+
+
+Listed = tuple[str, SuppressionReason, Scope | None, str]  # address, reason, scope, evidence
+
+ADD_MANY = """
+INSERT INTO transactional_suppression AS s (account_id, address, reason, scope, evidence, created_at)
+SELECT a.id, g.address, g.reason,
+       coalesce(g.scope, CASE g.reason
+           WHEN 'hard_bounce' THEN a.hard_bounce_scope
+           WHEN 'soft_bounce' THEN a.hard_bounce_scope
+           WHEN 'complaint' THEN a.complaint_scope
+           ELSE 'all' END),
+       g.evidence, now()
+FROM unnest(%(addresses)s::text[], %(reasons)s::text[], %(scopes)s::text[], %(evidence)s::text[])
+    AS g(address, reason, scope, evidence)
+CROSS JOIN tokens_account a
+WHERE a.id = %(account_id)s::bigint
+ORDER BY g.address, g.reason
+ON CONFLICT (account_id, address, reason) DO UPDATE SET scope = excluded.scope
+WHERE s.scope = 'marketing' AND excluded.scope = 'all'
+RETURNING xmax = 0
+"""
+
+
+def add_many(account_id: int, rows: Sequence[Listed]) -> int:
+    """As `add`, for many in one statement; returns how many are new. No address twice a reason."""
+    if not rows:
+        return 0
+    values = {
+        "account_id": account_id,
+        "addresses": [address.lower()[:254] for address, _, _, _ in rows],
+        "reasons": [str(reason) for _, reason, _, _ in rows],
+        "scopes": [None if scope is None else str(scope) for _, _, scope, _ in rows],
+        "evidence": [said.replace("\x00", "")[:EVIDENCE_LIMIT] for _, _, _, said in rows],
+    }
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(ADD_MANY, values)
+        return sum(bool(row[0]) for row in cursor)
+
+
+def forget_evidence(account_id: int, address: str) -> None:
+    """Keep that an address must not be mailed, and drop what proves it: its owner asks for that."""
+    Suppression.objects.of(account_id).filter(address=address.lower()).update(
+        evidence="", recipient_id=None
+    )

@@ -102,7 +102,7 @@ PROCESSES: tuple[Process, ...] = (
         argv=(
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("config.stack.web:application", "--host", "{BIND}", "--port", "{PORT}"),
-            *("--workers", "{WEB_WORKERS}", "--blocking-threads", "4", "--no-ws"),
+            *("--workers", "{WEB_WORKERS}", "--blocking-threads", "8", "--no-ws"),
             *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
         ),
         probe=lambda s, env: http_answers(s.BIND, s.PORT, s.LOGIN_URL),

@@ -2,17 +2,19 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.contrib import messages
-from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from domains import dkim
+from config.errors import PostinoError
+from domains import connect, share
 from domains.checks import check_domain
+from domains.connect import take_turn
 from domains.models import Domain, DomainState, EgressSource
 from domains.views.forms import DomainForm
 from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
@@ -43,12 +45,8 @@ def create(request: AccountRequest) -> HttpResponseBase:
     form = DomainForm(request.POST or None, account=request.account)
     if request.method == "POST" and form.is_valid():
         try:
-            with transaction.atomic():
-                domain = Domain.objects.create(
-                    account=request.account, name=form.cleaned_data["name"]
-                )
-                dkim.create_keys(domain)
-        except IntegrityError:  # pressed twice: the first one made it
+            domain = connect.domain(request.account, form.cleaned_data["name"])
+        except PostinoError:  # pressed twice: the first one made it
             domain = Domain.objects.of(request.account).get(name=form.cleaned_data["name"])
         return redirect("domain", request.account.pk, domain.pk)
     return render(request, "domains/domain_create.html", {"form": form})
@@ -58,16 +56,19 @@ def create(request: AccountRequest) -> HttpResponseBase:
 @account_page(Role.VIEWER)
 def detail(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """A domain with the records it needs and what was found."""
-    domain = _find(request, domain_id)
-    return render(request, "domains/domain.html", _context(request, domain))
+    domain = find_domain(request, domain_id)
+    ends = share.ending(timezone.now())
+    link = reverse("domain_shared", args=[share.token(domain, ends=ends)])
+    context = _context(request, domain) | {"link": f"{settings.PUBLIC_URL}{link}", "ends": ends}
+    return render(request, "domains/domain.html", context)
 
 
 @require_safe
 @account_page(Role.VIEWER)
 def state(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """The part of the page that changes; asked for every few seconds while the domain waits."""
-    domain = _find(request, domain_id)
-    if domain.state != DomainState.VERIFIED and _take_turn(domain, POLL):
+    domain = find_domain(request, domain_id)
+    if domain.state != DomainState.VERIFIED and take_turn(domain, POLL):
         check_domain(domain)
     context = _context(request, domain)
     if not context["waiting"]:
@@ -81,8 +82,8 @@ def state(request: AccountRequest, domain_id: int) -> HttpResponseBase:
 @account_page(Role.DEVELOPER)
 def check(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """Ask DNS now."""
-    domain = _find(request, domain_id)
-    if _take_turn(domain, PRESSED):
+    domain = find_domain(request, domain_id)
+    if take_turn(domain, PRESSED):
         check_domain(domain)
     return redirect("domain", request.account.pk, domain.pk)
 
@@ -91,7 +92,7 @@ def check(request: AccountRequest, domain_id: int) -> HttpResponseBase:
 @account_page(Role.DEVELOPER)
 def delete(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """Disconnect a domain, once its name has been typed."""
-    domain = _find(request, domain_id)
+    domain = find_domain(request, domain_id)
     if request.POST.get("name", "").strip().lower() != domain.name:
         messages.error(request, _("The name typed is another one: nothing was disconnected."))
         return redirect("domain", request.account.pk, domain.pk)
@@ -100,17 +101,10 @@ def delete(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     return redirect("domains", request.account.pk)
 
 
-def _find(request: AccountRequest, domain_id: int) -> Domain:
+def find_domain(request: AccountRequest, domain_id: int) -> Domain:
+    """One of the account's domains; 404 for any other."""
     domain: Domain = get_object_or_404(Domain.objects.of(request.account), pk=domain_id)
     return domain
-
-
-def _take_turn(domain: Domain, every: timedelta) -> bool:
-    """Whether this request is the one to check now: one in `every`, whoever looks."""
-    now = timezone.now()
-    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
-    rows = Domain.objects.of(domain.account_id).filter(due, pk=domain.pk)
-    return bool(rows.update(checked_at=now))
 
 
 def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:

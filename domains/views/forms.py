@@ -1,20 +1,23 @@
 """The forms of the domain and IP pages: what may be typed, and the sentence for what may not."""
 
-import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.errors import PostinoError
-from domains import names
-from domains.models import Domain
-from domains.source_checks import in_range, is_connected
+from domains import connect, names
 from tokens.models import Account
 
-MOST = 200  # domains of an account: each is asked about for ever, by a worker all share
+# Refusals that the reader is told in their language
+TOLD = {
+    "DOMAIN_EXISTS": _("This domain is connected already."),
+    "TOO_MANY_DOMAINS": _("This account has as many domains as it may have."),
+    "PRIVATE_ADDRESS": _("This is a private or local address: no mail leaves from it."),
+    "IP_EXISTS": _("This IP is connected already."),
+}
 
 
 class DomainForm(forms.Form):
@@ -35,13 +38,10 @@ class DomainForm(forms.Form):
 
     def clean_name(self) -> str:
         """A-labels in lower case, not yet among the account's domains."""
-        name = _named(names.domain_name, self.cleaned_data["name"])
-        mine = Domain.objects.of(self.account)
-        if mine.filter(name=name).exists():
-            raise ValidationError(gettext("This domain is connected already."))
-        if mine.count() >= MOST:
-            raise ValidationError(gettext("This account has as many domains as it may have."))
-        return name
+        account = self.account
+        return _read(
+            lambda text: connect.free_domain_name(account, text), self.cleaned_data["name"]
+        )
 
 
 class SourceForm(forms.Form):
@@ -65,23 +65,16 @@ class SourceForm(forms.Form):
 
     def clean_address(self) -> str:
         """An address that may send mail and nobody has connected."""
-        address = str(ipaddress.ip_address(self.cleaned_data["address"]))
-        if not in_range(address):
-            raise ValidationError(
-                gettext("This is a private or local address: no mail leaves from it.")
-            )
-        if is_connected(address):
-            raise ValidationError(gettext("This IP is connected already."))
-        return address
+        return _read(connect.free_address, self.cleaned_data["address"])
 
     def clean_ehlo_name(self) -> str:
         """A full host name."""
-        return _named(names.host_name, self.cleaned_data["ehlo_name"])
+        return _read(names.host_name, self.cleaned_data["ehlo_name"])
 
 
-def _named(read: Any, text: str) -> str:
-    """A name read by the floor below, its refusal as the field's error."""
+def _read(read: Callable[[str], str], text: str) -> str:
+    """What the floor below makes of a text, its refusal as the field's error."""
     try:
-        return str(read(text))
+        return read(text)
     except PostinoError as err:
-        raise ValidationError(err.refusal.message) from err
+        raise ValidationError(TOLD.get(err.refusal.code, err.refusal.message)) from err

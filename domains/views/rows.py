@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from domains import records
-from domains.findings import MISSING, OK, UNKNOWN, WRONG
+from domains.findings import MISSING, OK, UNKNOWN, WRONG, sentence_of
 from domains.models import Domain, DomainState, EgressSource, SourceState
 from domains.records import Record
 
@@ -63,13 +63,16 @@ class Row:
     code: str
     found: tuple[str, ...]
     sentence: str
+    minutes: int  # that resolvers may keep what was found
 
 
 def mark(row: Domain | EgressSource) -> str:
     """Changes when what a page shows changes; equal marks spare an open page a swap, which would
     take the reader's focus and selection away.
     """
-    shown = json.dumps([row.state, row.checked_at is None, row.findings], sort_keys=True)
+    # The time that caches keep an answer runs down by itself
+    found = [{k: v for k, v in finding.items() if k != "ttl"} for finding in row.findings]
+    shown = json.dumps([row.state, row.checked_at is None, found], sort_keys=True)
     return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
 
@@ -104,5 +107,6 @@ def _row(purpose: str, host: str, finding: dict[str, Any], record: Record | None
         pill=pill,
         code=finding.get("code", ""),
         found=tuple(finding.get("found", ())),
-        sentence=finding.get("sentence", ""),
+        sentence=sentence_of(finding),
+        minutes=0 if status in ("", OK) else -(-finding.get("ttl", 0) // 60),
     )

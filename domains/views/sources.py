@@ -1,16 +1,13 @@
 """The pages of dedicated IPs: connect one, see its checks, pause and resume it."""
 
-from datetime import timedelta
-
-from django.db import IntegrityError
-from django.db.models import Q
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from domains import pools
+from config.errors import PostinoError
+from domains import connect, pools
+from domains.connect import take_turn
 from domains.models import EgressSource, SourceState
 from domains.source_checks import check_source
 from domains.views.domains import POLL, PRESSED
@@ -26,8 +23,8 @@ def create(request: AccountRequest) -> HttpResponseBase:
     form = SourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            source = EgressSource.objects.create(account=request.account, **form.cleaned_data)
-        except IntegrityError:  # between the form's look and now
+            source = connect.source(request.account, **form.cleaned_data)
+        except PostinoError:  # between the form's look and now
             form.add_error("address", _("This IP is connected already."))
         else:
             return redirect("source", request.account.pk, source.pk)
@@ -47,7 +44,7 @@ def detail(request: AccountRequest, source_id: int) -> HttpResponseBase:
 def state(request: AccountRequest, source_id: int) -> HttpResponseBase:
     """The part of the page that changes; asked for every few seconds while the IP waits."""
     source = _find(request, source_id)
-    if source.state == SourceState.PENDING and _take_turn(source, POLL):
+    if source.state == SourceState.PENDING and take_turn(source, POLL):
         check_source(source)
     context = _context(request, source)
     if not context["waiting"]:
@@ -62,7 +59,7 @@ def state(request: AccountRequest, source_id: int) -> HttpResponseBase:
 def check(request: AccountRequest, source_id: int) -> HttpResponseBase:
     """Ask DNS now."""
     source = _find(request, source_id)
-    if _take_turn(source, PRESSED):
+    if take_turn(source, PRESSED):
         check_source(source)
     return redirect("source", request.account.pk, source.pk)
 
@@ -86,14 +83,6 @@ def pause(request: AccountRequest, source_id: int) -> HttpResponseBase:
 def _find(request: AccountRequest, source_id: int) -> EgressSource:
     source: EgressSource = get_object_or_404(EgressSource.objects.of(request.account), pk=source_id)
     return source
-
-
-def _take_turn(source: EgressSource, every: timedelta) -> bool:
-    """Whether this request is the one to check now: one in `every`, whoever looks."""
-    now = timezone.now()
-    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
-    rows = EgressSource.objects.of(source.account_id).filter(due, pk=source.pk)  # type: ignore[arg-type]
-    return bool(rows.update(checked_at=now))
 
 
 def _context(request: AccountRequest, source: EgressSource) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import domains, probe, sources
+from domains.views import domains, probe, shared, sources
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{DOMAIN}state/", domains.state, name="domain_state"),
     path(f"{DOMAIN}check/", domains.check, name="domain_check"),
     path(f"{DOMAIN}delete/", domains.delete, name="domain_delete"),
+    path(f"{DOMAIN}zone-file/", shared.download, name="domain_zone_file"),
+    path("dns/<str:token>/", shared.page, name="domain_shared"),
+    path("dns/<str:token>/state/", shared.state, name="domain_shared_state"),
     path(f"{ACCOUNT}ips/new/", sources.create, name="source_create"),
     path(SOURCE, sources.detail, name="source"),
     path(f"{SOURCE}state/", sources.state, name="source_state"),

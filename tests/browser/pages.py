@@ -3,16 +3,37 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils import timezone
+
+from domains import share
 from domains.models import Domain, EgressSource
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
 from tests.transactional.mail import delivered_mail
 from tokens import credentials
 from tokens.auth import Principal
-from tokens.models import SmtpCredential
-from transactional import signing
+from tokens.models import Scope, SmtpCredential
+from transactional import (
+    contact_changes,
+    contact_import,
+    contacts,
+    signing,
+    suppression_list,
+    suppressions,
+)
 from transactional.compose import drafts, versions
-from transactional.models import Campaign, Email, Kind, Recipient, Source
+from transactional.models import (
+    Campaign,
+    Contact,
+    ContactChanged,
+    ContactImport,
+    Email,
+    Kind,
+    Recipient,
+    Source,
+    Suppression,
+    SuppressionReason,
+)
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
@@ -38,6 +59,8 @@ class World:
     token: SmtpCredential
     mail: str
     log: Mail
+    anna: Contact
+    files: tuple[ContactImport, ContactImport]
 
     @property
     def a(self) -> str:
@@ -46,6 +69,17 @@ class World:
     @property
     def domain(self) -> int:
         return int(Domain.objects.of(self.cast.account).get().pk)
+
+    @property
+    def suppression(self) -> int:
+        """An address that was put on the list by hand; another bounced."""
+        return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
+    def shared(self) -> str:
+        """The token of the link that shows the domain's records."""
+        domain = Domain.objects.of(self.cast.account).get()
+        return share.token(domain, ends=share.ending(timezone.now()))
 
     @property
     def source(self) -> int:
@@ -70,8 +104,20 @@ def make_world(cast: Cast) -> World:
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
+    _suppressed(cast, delivered)
+    queued = _queued(cast, live)
     return World(
-        cast, live, broken, _composed(cast), _queued(cast, live), delivered, token, mail, log
+        cast,
+        live,
+        broken,
+        _composed(cast),
+        queued,
+        delivered,
+        token,
+        mail,
+        log,
+        _contacts(cast),
+        _files(cast),
     )
 
 
@@ -84,6 +130,51 @@ def _composed(cast: Cast) -> Email:
     email = drafts.create(cast.account, fields, by="alice")
     Email.objects.of(cast.account).filter(pk=email.pk).update(subject="")
     return email
+
+
+def _contacts(cast: Cast) -> Contact:
+    """People in every state; mail has been sent to the first."""
+    alice = {"by": "alice@shop.example"}
+    known = {
+        "firstname": "Anna",
+        "city": "Reggio nell’Emilia",
+        "a_long_property_name_" * 4: "x" * 90,
+    }
+    contacts.upsert_many([(cast.account.pk, "anna@cliente.example", known)])
+    anna, _ = contact_changes.create(cast.account.pk, "anna@cliente.example", {}, **alice)
+    for what in (ContactChanged.UNSUBSCRIBED, ContactChanged.PENDING):
+        contact_changes.change(cast.account.pk, anna.pk, what, why="Asked by phone", **alice)
+    for number, changes in enumerate(([], [ContactChanged.QUARANTINED])):
+        one, _ = contact_changes.create(cast.account.pk, f"c{number}@cliente.example", {}, **alice)
+        for what in changes:
+            contact_changes.change(cast.account.pk, one.pk, what, why="Spam trap", **alice)
+    return anna
+
+
+def _files(cast: Cast) -> tuple[ContactImport, ContactImport]:
+    """A file of contacts that waits for its columns, and one that was read."""
+    content = b"E-mail;First name;City\nfay@cliente.example;Fay;Rome\nnobody;x;y\nz;1;2;3\n"
+    made = [
+        contact_import.receive(cast.account.pk, name="people.csv", content=content, by="alice")
+        for _n in range(2)
+    ]
+    contact_import.start(cast.account.pk, made[1].pk, ["@", "firstname", ""])
+    contact_import.run(cast.account.pk, made[1].pk)
+    return made[0], made[1]
+
+
+def _suppressed(cast: Cast, cause: Recipient) -> None:
+    said = "550 5.1.1 <reader@far.example>: Recipient address rejected: User unknown"
+    suppressions.add(
+        cast.account.pk,
+        cause.address,
+        reason=SuppressionReason.HARD_BOUNCE,
+        evidence=said,
+        recipient_id=cause.pk,
+    )
+    suppression_list.add(
+        cast.account.pk, "x@far.example", scope=Scope.ALL, why="asked by phone", by="alice"
+    )
 
 
 def _queued(cast: Cast, email: Email) -> object:
@@ -126,6 +217,20 @@ PAGES: dict[str, Address] = {
     "messages": lambda w: f"{w.a}/messages/",
     "message": lambda w: f"{w.a}/messages/{w.message}/",
     "message, delivered": lambda w: f"{w.a}/messages/{w.delivered.message_id}/",
+    "contacts": lambda w: f"{w.a}/contacts/",
+    "contacts, nothing found": lambda w: f"{w.a}/contacts/?q=nobody&state=pending",
+    "new contact": lambda w: f"{w.a}/contacts/new/",
+    "contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/",
+    "edit a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/edit/",
+    "erase a contact": lambda w: f"{w.a}/contacts/{w.anna.pk}/erase/",
+    "import contacts": lambda w: f"{w.a}/contacts/import/",
+    "import contacts, columns": lambda w: f"{w.a}/contacts/import/{w.files[0].pk}/",
+    "import contacts, report": lambda w: f"{w.a}/contacts/import/{w.files[1].pk}/",
+    "suppressions": lambda w: f"{w.a}/suppressions/",
+    "suppressions, nothing found": lambda w: f"{w.a}/suppressions/?q=nobody*",
+    "suppressions, add": lambda w: f"{w.a}/suppressions/new/",
+    "suppressions, import": lambda w: f"{w.a}/suppressions/import/",
+    "suppressions, take off": lambda w: f"{w.a}/suppressions/{w.suppression}/remove/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",
@@ -144,5 +249,6 @@ PAGES: dict[str, Address] = {
 PUBLIC: dict[str, Address] = {
     "sign in": lambda w: "/login/",
     "unsubscribe": lambda w: f"/u/{signing.unsubscribe_token(w.delivered.pk)}",
+    "DNS records, shared": lambda w: f"/dns/{w.shared}/",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }

@@ -155,12 +155,44 @@ def _sent(page: Page, world: World) -> None:
     page.wait_for_selector("table.rows")
 
 
+def _contact_refused(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/contacts/{world.anna.pk}/erase/")
+    page.fill("#typed", "somebody@else.example")
+    page.click("button.danger")
+    page.wait_for_selector("#typed-error")
+
+
+def _import_refused(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/contacts/import/")
+    page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a@b.c,x"})
+    page.click("main form .btn")
+    page.wait_for_selector("#file-error")
+
+
+def _row_refused(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/contacts/new/")
+    page.fill("#id_email", "new@cliente.example")
+    page.fill("#value-0", "a value without a name")
+    page.click("main form .btn")
+    page.wait_for_selector("#error-0")
+
+
 def _no_permission(page: Page, world: World) -> None:
     world.cast.account.memberships.filter(user=world.cast.alice).update(role="viewer")
     page.goto(f"{world.a}/emails/{world.live.pk}/edit/")
 
 
-STATES = (_menus, _stale, _refused, _confirm, _sent, _no_permission)
+STATES = (
+    _menus,
+    _stale,
+    _refused,
+    _confirm,
+    _sent,
+    _contact_refused,
+    _import_refused,
+    _row_refused,
+    _no_permission,
+)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])

@@ -51,7 +51,32 @@ def port() -> Iterator[int]:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "fd00::1", "fe80::1", "fe80::1%eth0", "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::", "ff02::1", "2001:db8::1"],
+    [
+        "127.0.0.1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "224.0.0.1",
+        "255.255.255.255",
+        "192.0.2.1",
+        "198.18.0.1",
+        "::1",
+        "::",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "fd00::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "ff02::1",
+        "2001:db8::1",
+    ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
@@ -66,7 +91,35 @@ def test_public_addresses(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1/", "http://0.0.0.0/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.1/", "http://localhost./", "http://localhost/", "file:///etc/passwd", "gopher://example.com/", "ftp://example.com/", "http://example.com:5432/", "http://example.com:6379/", "http://example.com:25/", "http://user:pw@example.com/", "http://user@example.com/", "http://example.com:99999/", "http://[::1/", "http:///x", "http://exa_mple.com/", "//example.com/", "http://[fe80::1%25eth0]/"],
+    [
+        "http://127.0.0.1/",
+        "http://0.0.0.0/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://localhost./",
+        "http://localhost/",
+        "file:///etc/passwd",
+        "gopher://example.com/",
+        "ftp://example.com/",
+        "http://example.com:5432/",
+        "http://example.com:6379/",
+        "http://example.com:25/",
+        "http://user:pw@example.com/",
+        "http://user@example.com/",
+        "http://example.com:99999/",
+        "http://[::1/",
+        "http:///x",
+        "http://exa_mple.com/",
+        "//example.com/",
+        "http://[fe80::1%25eth0]/",
+    ],
 )
 def test_urls_that_are_refused(url: str) -> None:
     with pytest.raises(FetchRefused):

@@ -13,6 +13,13 @@ def presented(kind: str, value: str) -> str:
     return f"{value}."
 
 
+def quoted(value: str, *, piece: int = 200) -> str:
+    """A TXT value in zone-file form, in strings of so many characters."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    text = "".join(c if c.isascii() else "".join(f"\\{o:03d}" for o in c.encode()) for c in escaped)
+    return " ".join(f'"{text[i : i + piece]}"' for i in range(0, len(text), piece)) or '""'
+
+
 def publish_domain(server: DnsServer, domain: Domain) -> dict[str, Record]:
     """All records right; by purpose, with the RSA key's under `dkim`."""
     wanted = required(domain)

@@ -39,7 +39,7 @@ def test_right_names_make_it_ready_and_used(dns_server: DnsServer, source: Egres
 
 def test_nothing_in_dns(dns_server: DnsServer, source: EgressSource) -> None:
     found = codes(check_source(source))
-    assert found["ptr"] == found["forward"] == "no_ptr"
+    assert (found["ptr"], found["forward"]) == ("no_ptr", "awaits_ptr")
     assert found["ehlo"] == "ehlo_unresolved"
     source.refresh_from_db()
     assert source.state == SourceState.PENDING

@@ -48,7 +48,7 @@ def test_what_was_signed_is_read_back(recipient: uuid.UUID, index: int, rest: st
     assert signing.read_unsubscribe(signing.unsubscribe_token(recipient)) == recipient
 
 
-@pytest.mark.parametrize(("token", "read"), TOKENS)
+@pytest.mark.parametrize(("token", "read"), TOKENS, ids=lambda one: getattr(one, "__name__", ""))
 def test_every_change_of_a_character_is_refused(token, read) -> None:  # type: ignore[no-untyped-def]
     assert read(token) is not None
     for place, was in enumerate(token):
@@ -57,7 +57,7 @@ def test_every_change_of_a_character_is_refused(token, read) -> None:  # type: i
                 assert read(token[:place] + other + token[place + 1 :]) is None
 
 
-@pytest.mark.parametrize(("token", "read"), TOKENS)
+@pytest.mark.parametrize(("token", "read"), TOKENS, ids=lambda one: getattr(one, "__name__", ""))
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_insertions_and_cuts_are_refused(token, read, data) -> None:  # type: ignore[no-untyped-def]
@@ -67,7 +67,7 @@ def test_insertions_and_cuts_are_refused(token, read, data) -> None:  # type: ig
     assert read(token[: min(place, len(token) - 1)]) is None
 
 
-@pytest.mark.parametrize(("token", "read"), TOKENS)
+@pytest.mark.parametrize(("token", "read"), TOKENS, ids=lambda one: getattr(one, "__name__", ""))
 def test_aliases_of_a_token_are_refused(token, read) -> None:  # type: ignore[no-untyped-def]
     aliases = {
         token + "=", token + "==", token + "\n", " " + token, token + "A", token + ".",

@@ -12,7 +12,7 @@ from tokens.auth import Principal
 from tokens.web import caller
 from transactional.api import send_view
 from transactional.models import Source
-from transactional.submission.accept import accept_many
+from transactional.submission import together
 from transactional.submission.request import Refused, TemplateSubmission
 
 MAX_ID = 2**63 - 1
@@ -32,7 +32,7 @@ class SingleSend(Call):
     def post(self, request: Request) -> Response:
         """200 with the send's status, whatever the outcome; 400 for a body that is no request."""
         submission = Reader(request.data).submission(caller(request))
-        (answer,) = accept_many([submission])
+        answer = together.accept(submission)
         if isinstance(answer, Refused):
             return Response(send_view.refused(answer))
         return Response(send_view.accepted(answer))

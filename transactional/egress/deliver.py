@@ -14,6 +14,9 @@ from config.errors import PostinoError
 from config.ids import uuid7
 from domains import pools
 from transactional import retry
+from transactional.classify import Category, Reason, Verdict
+from transactional.classify import reply as verdict_on
+from transactional.classify import report as verdict_on_text
 from transactional.compose.build import Built, Material, build
 from transactional.egress.flusher import Flusher
 from transactional.egress.lookups import Lookups, StreamPolicy
@@ -34,6 +37,7 @@ logger = logging.getLogger(__name__)
 TARGETS = 4  # addresses tried per attempt, over at least two hosts where there are two
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
 HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
+UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 SITE_SHARE = (
     2  # a site gets at most this part (1/n) of the sessions, so that a slow one starves none
 )
@@ -65,6 +69,7 @@ class Courier:
                 self._begun.add(job.id)
                 outcome = await self._try(job)
                 if outcome is not None:
+                    # Inside the slot: what a kill could send twice is no more than the sessions
                     await self._flusher.finish(outcome)
         except asyncio.CancelledError:
             raise
@@ -170,11 +175,13 @@ class Courier:
         kind = classify(last.reply, stage=last.stage)
         if last.stage in HOST_STAGES or last.reply.is_temporary:
             return self._defer(job, str(kind), reply, tries, source.id)
-        return self._bounce(job, reply, tries, source.id, kind)
+        verdict = verdict_on(last.reply, stage=last.stage)
+        return self._bounce(job, reply, tries, source.id, kind, verdict)
 
     def _without_route(self, job: Job, route: Route) -> Outcome:
         if route.permanent:
-            return self._bounce(job, route.refusal, (), None, ReplyClass.DNS)
+            verdict = verdict_on_text(diagnostic=route.refusal)
+            return self._bounce(job, route.refusal, (), None, ReplyClass.DNS, verdict)
         return self._defer(job, "dns", route.refusal, ())
 
     def _final(
@@ -197,9 +204,11 @@ class Courier:
         tries: tuple[Attempt, ...],
         source: int | None,
         kind: ReplyClass = ReplyClass.PERMANENT,
+        verdict: Verdict = UNSENDABLE,
     ) -> Outcome:
         bounced = self._final(job, Status.BOUNCED, reply, tries, source)
-        return replace(bounced, data={"category": _CATEGORY.get(kind, "block"), "class": str(kind)})
+        why = {"category": str(verdict.category), "reason": str(verdict.reason)}
+        return replace(bounced, data={**why, "class": str(kind)})
 
     def _uncertain(
         self, job: Job, policy: str, reply: str, tries: tuple[Attempt, ...], source: int | None
@@ -236,14 +245,6 @@ class Courier:
             tries=tries,
             data={"class": kind},
         )
-
-
-# A bounce's category by its reply's class; only a hard one says that the address is no good
-_CATEGORY = {
-    ReplyClass.BAD_RECIPIENT: "hard",
-    ReplyClass.DNS: "hard",
-    ReplyClass.MAILBOX_FULL: "soft",
-}
 
 
 def _attempt(

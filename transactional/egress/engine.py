@@ -25,6 +25,8 @@ from transactional.queue import Job
 logger = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between looks at the table without a wake-up: what a lost one costs
+BUSY_LOOK = 0.05  # the same while mail flows: cheaper than a wake-up for every few messages
+SPACING = 0.02  # seconds between two claims while mail flows: rows are taken in batches
 RECONNECT = 1.0  # seconds before a database that is away is tried again
 GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
 BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
@@ -56,6 +58,7 @@ class Engine:
         self._event: asyncio.Event | None = None
         self._stopping = False
         self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._more = False  # the last claim left rows behind for want of room
 
     def start(self) -> None:
         """Run in a thread of its own."""
@@ -111,10 +114,10 @@ class Engine:
             while not self._stopping:
                 self._event.clear()
                 room = self._slots - len(self._jobs)
-                if room > 0:
-                    jobs = await queue.claim(connection, lanes=self._lanes, limit=room)
-                    for job in jobs:
-                        self._start(courier, job)
+                jobs = await queue.claim(connection, lanes=self._lanes, limit=room) if room else []
+                for job in jobs:
+                    self._start(courier, job)
+                self._more = len(jobs) == room
                 await self._wait()
 
     def _start(self, courier: Courier, job: Job) -> None:
@@ -124,20 +127,20 @@ class Engine:
 
     def _done(self, job: Job) -> None:
         self._jobs.pop(job, None)
-        if self._event is not None and len(self._jobs) <= self._slots // 2:
+        if self._more and self._event is not None and len(self._jobs) <= self._slots // 2:
             self._event.set()
 
     async def _wait(self) -> None:
-        """Until woken, half of the slots are free, or a second has passed."""
+        """Until woken, or half of the slots are free, or it is time to look without either."""
         assert self._event is not None  # noqa: S101 — set before this runs
+        busy = bool(self._jobs)
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(BUSY_LOOK if busy else LOOK):
                 await self._event.wait()
         except TimeoutError:
             return
-        if len(self._jobs) > self._slots // 2:
-            # Woken while busy: refill when there is room for a batch, not row by row
-            await asyncio.sleep(0.02)
+        if busy:
+            await asyncio.sleep(SPACING)
 
     async def _heartbeat(self, pool: SessionPool) -> None:
         """Renew the leases of jobs under way; close sessions that have been idle."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -49,6 +49,7 @@ class Lookups:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookups")
         self._kept: dict[Hashable, tuple[float, object]] = {}
+        self._asked: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def material(self, job: Job) -> Material:
         """What is needed to build a job's copy."""
@@ -75,6 +76,16 @@ class Lookups:
         hit = self._kept.get(key)
         if hit is not None and time.monotonic() - hit[0] < fresh:
             return hit[1]  # type: ignore[return-value]  # stored under the same key
+        asked = self._asked.get(key)
+        if asked is None:
+            # All that wait for the same fact share one query: what expires, expires for every session
+            asked = asyncio.ensure_future(self._load(key, load))
+            self._asked[key] = asked
+            asked.add_done_callback(lambda _: self._asked.pop(key, None))
+        found: T = await asyncio.shield(asked)  # one who gives up must not stop the others
+        return found
+
+    async def _load(self, key: Hashable, load: Callable[[], object]) -> object:
         loop = asyncio.get_running_loop()
         value = await loop.run_in_executor(self._thread, _guarded, load)
         if len(self._kept) > KEPT:

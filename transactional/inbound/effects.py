@@ -15,20 +15,25 @@ from transactional import classify, contacts, events, lifecycle, suppressions
 from transactional.events import NewEvent
 from transactional.models import EventType, Recipient, Status, SuppressionReason
 
+NO_REASON = "The report gives no reason."
 _UUID7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 
 
-def bounced(recipient_id: uuid.UUID, *, status: str, diagnostic: str) -> bool:
-    """A receiver gave the message up. False where that was known, or nobody is meant."""
-    verdict = classify.bounce(status=status, diagnostic=diagnostic)
+def bounced(recipient_id: uuid.UUID, *, status: str, diagnostic: str, text: str = "") -> bool:
+    """A receiver gave the message up. False where that was known, or nobody is meant.
+
+    `text` are the report's words for people, read where the server's own say little.
+    """
+    verdict = classify.report(status=status, diagnostic=diagnostic, text=text)
+    evidence = diagnostic or status or " ".join(text.split())[:500] or NO_REASON
     report = lifecycle.Report(
         recipient_id=recipient_id,
         status=Status.BOUNCED,
-        reply=diagnostic or status,
+        reply=evidence,
         data={
-            "category": verdict.category,
-            "class": str(verdict.reply_class),
+            "category": str(verdict.category),
+            "reason": str(verdict.reason),
             "status": status,
             "reported": True,
         },
@@ -36,8 +41,8 @@ def bounced(recipient_id: uuid.UUID, *, status: str, diagnostic: str) -> bool:
     with transaction.atomic():
         if not lifecycle.apply_report(report):
             return False
-        if verdict.category == "hard":
-            _suppress(recipient_id, SuppressionReason.HARD_BOUNCE, diagnostic or status)
+        if verdict.category is classify.Category.HARD:
+            _suppress(recipient_id, SuppressionReason.HARD_BOUNCE, evidence)
     return True
 
 

@@ -13,18 +13,19 @@ from datetime import timedelta
 from django.utils import timezone
 
 from config.ids import uuid7_time
-from transactional import signing
+from transactional import contacts, signing
 from transactional.inbound import effects
 from transactional.wire.arf import Feedback, parse_arf
-from transactional.wire.dsn import DsnRecipient, parse_dsn
 from transactional.wire.header import RawHeader, split_headers, unfold
 from transactional.wire.mime import MimeError
+from transactional.wire.notice import Notice, read_notice
 from transactional.wire.parts import normalise_eol, scan
 from transactional.wire.report import REPORT_MAX
 
 logger = logging.getLogger(__name__)
 
 STALE = timedelta(days=30)  # a report this late is a replay, or of no use any more
+OPT_OUT = frozenset({"opt-out", "opt-out-list"})  # its reader wants no more: no complaint
 TOKENS_TRIED = 200  # stops a report full of false tokens from costing much
 _VERP = re.compile(rb"\b[bB][A-Za-z2-7]{48}(?=@)")
 _LINK = re.compile(rb"/(o|c|u)/([A-Za-z0-9_\-]{20,8000})")
@@ -41,21 +42,22 @@ def take(data: bytes, recipient_id: uuid.UUID | None) -> str:
         return _complaint(data, feedback, recipient_id)
     if recipient_id is None:
         return "no report"
-    reports = parse_dsn(data)
-    if not reports:
-        return "auto-reply" if _is_automatic(data) else "no report"
+    notice = read_notice(data)
+    if not notice.recipients:
+        return "auto-reply" if notice.automatic else "no report"
     if _is_stale(recipient_id):
         return "stale"
-    return _bounce(data, reports, recipient_id)
+    return _bounce(data, notice, recipient_id)
 
 
-def _bounce(data: bytes, reports: list[DsnRecipient], recipient_id: uuid.UUID) -> str:
+def _bounce(data: bytes, notice: Notice, recipient_id: uuid.UUID) -> str:
     """Our mail has one recipient each, so the worst of what a report says is about it."""
-    failed = next((one for one in reports if one.action == "failed"), None)
-    late = next((one for one in reports if one.action == "delayed"), None)
+    failed = next((one for one in notice.recipients if one.action == "failed"), None)
+    late = next((one for one in notice.recipients if one.action == "delayed"), None)
     if failed is not None:
-        diagnostic = failed.diagnostic or failed.status or "The report gives no reason."
-        new = effects.bounced(recipient_id, status=failed.status, diagnostic=diagnostic)
+        new = effects.bounced(
+            recipient_id, status=failed.status, diagnostic=failed.diagnostic, text=notice.text
+        )
         return "bounce" if new else "bounce again"
     if late is not None:
         new = effects.delayed(
@@ -69,13 +71,16 @@ def _bounce(data: bytes, reports: list[DsnRecipient], recipient_id: uuid.UUID) -
 
 
 def _complaint(data: bytes, feedback: Feedback, recipient_id: uuid.UUID | None) -> str:
-    if feedback.feedback_type != "abuse":
+    leaves = feedback.feedback_type in OPT_OUT
+    if feedback.feedback_type != "abuse" and not leaves:
         return f"feedback {feedback.feedback_type[:20]!r}"
     who = recipient_id or _whose(data, feedback)
     if who is None:
         return "complaint without our token"
     if _is_stale(who):
         return "stale"
+    if leaves:
+        return "opt-out" if contacts.unsubscribe(who, data={"how": "feedback"}) else "again"
     told = {"user_agent": feedback.user_agent[:200], "feedback_type": feedback.feedback_type}
     evidence = f"Feedback report by {feedback.user_agent[:200] or 'an unnamed reporter'}"
     return "complaint" if effects.complained(who, evidence=evidence, data=told) else "again"
@@ -121,15 +126,6 @@ def _texts(data: bytes) -> Iterator[bytes]:
 
 def _is_stale(recipient_id: uuid.UUID) -> bool:
     return timezone.now() - uuid7_time(recipient_id) > STALE
-
-
-def _is_automatic(data: bytes) -> bool:
-    """RFC 3834 §5, and what vacation programs wrote before it."""
-    headers = _headers(data)
-    submitted = _first(headers, "auto-submitted").lower()
-    return bool(submitted and submitted != "no") or any(
-        _first(headers, name) for name in ("x-autoreply", "x-autorespond")
-    )
 
 
 def _headers(data: bytes) -> list[RawHeader]:

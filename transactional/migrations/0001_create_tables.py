@@ -216,7 +216,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('address', models.CharField(help_text='Lower case.', max_length=254)),
-                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
+                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Repeated soft bounces'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
                 ('scope', models.CharField(choices=[('all', 'All mail'), ('marketing', 'Marketing mail only')], max_length=10)),
                 ('evidence', models.TextField(blank=True, help_text='The reply or report behind it, cut.')),
                 ('recipient_id', models.UUIDField(blank=True, help_text='The mail that caused it.', null=True)),
@@ -238,8 +238,58 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='tokens.account')),
             ],
             options={
+                'indexes': [models.Index(fields=['account', '-id'], name='contact_list')],
                 'constraints': [models.UniqueConstraint(fields=('account', 'email'), name='one_contact_per_address')],
             },
+        ),
+        migrations.CreateModel(
+            name='SuppressionChange',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('what', models.CharField(choices=[('added', 'Added'), ('removed', 'Removed'), ('imported', 'Imported')], max_length=8)),
+                ('address', models.CharField(blank=True, help_text='Empty: a whole file.', max_length=254)),
+                ('reason', models.CharField(blank=True, choices=[('hard_bounce', 'Hard bounce'), ('soft_bounce', 'Repeated soft bounces'), ('complaint', 'Spam complaint'), ('manual', 'Added by hand')], max_length=11)),
+                ('by', models.CharField(help_text="The member's address.", max_length=254)),
+                ('why', models.CharField(blank=True, max_length=500)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tokens.account')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['account', '-id'], name='suppression_changes'), models.Index(fields=['account', 'address', '-id'], name='suppression_change_address')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ContactChange',
+            fields=[
+                ('id', models.UUIDField(default=config.ids.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('what', models.CharField(choices=[('created', 'Added by hand'), ('edited', 'Properties changed'), ('unsubscribed', 'Unsubscribed by hand'), ('resubscribed', 'Subscribed again by hand'), ('quarantined', 'Put in quarantine'), ('released', 'Taken out of quarantine'), ('not_asked', 'Double opt-in: not asked'), ('pending', 'Double opt-in: waiting for confirmation'), ('confirmed', 'Double opt-in: confirmed')], max_length=12)),
+                ('by', models.CharField(help_text="The member's address.", max_length=254)),
+                ('why', models.CharField(blank=True, max_length=500)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tokens.account')),
+                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='transactional.contact')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['contact', '-id'], name='contact_timeline')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ContactImport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text="The file's.", max_length=200)),
+                ('content', models.BinaryField(help_text='The file; null: all of it was read.', null=True)),
+                ('columns', models.JSONField(default=list, help_text='What each becomes; empty: not chosen yet.')),
+                ('rows', models.PositiveIntegerField(default=0)),
+                ('done', models.PositiveIntegerField(default=0, help_text='Rows read: where to go on.')),
+                ('created', models.PositiveIntegerField(default=0)),
+                ('changed', models.PositiveIntegerField(default=0)),
+                ('duplicates', models.PositiveIntegerField(default=0)),
+                ('problems', models.JSONField(default=list)),
+                ('by', models.CharField(max_length=254)),
+                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tokens.account')),
+            ],
         ),
         migrations.AddConstraint(
             model_name='emailversion',
@@ -280,6 +330,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='message',
             index=models.Index(fields=['account', '-id'], name='message_list'),
+        ),
+        migrations.AddIndex(
+            model_name='suppression',
+            index=models.Index(fields=['account', '-id'], name='suppression_list'),
         ),
         migrations.AddConstraint(
             model_name='suppression',

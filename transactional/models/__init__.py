@@ -1,8 +1,9 @@
 """Tables of floor 3."""
 
-from transactional.models.contact import Contact, Suppression
+from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.email import Campaign, Email, EmailVersion
 from transactional.models.enums import (
+    ContactChanged,
     EventType,
     Kind,
     Lane,
@@ -10,6 +11,7 @@ from transactional.models.enums import (
     RecipientKind,
     Source,
     Status,
+    SuppressionChanged,
     SuppressionReason,
 )
 from transactional.models.message import (
@@ -22,11 +24,15 @@ from transactional.models.message import (
     SendIdentity,
 )
 from transactional.models.stream import Stream
+from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
     "Body",
     "Campaign",
     "Contact",
+    "ContactChange",
+    "ContactChanged",
+    "ContactImport",
     "DeliveryAttempt",
     "Email",
     "EmailVersion",
@@ -44,5 +50,7 @@ __all__ = [
     "Status",
     "Stream",
     "Suppression",
+    "SuppressionChange",
+    "SuppressionChanged",
     "SuppressionReason",
 ]

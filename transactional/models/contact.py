@@ -3,9 +3,10 @@
 from django.db import models
 from django.utils import timezone
 
+from config.ids import uuid7
 from tokens.models import Account, Scope
 from tokens.models.account import OfAccount
-from transactional.models.enums import OptIn, SuppressionReason
+from transactional.models.enums import ContactChanged, OptIn, SuppressionReason
 
 
 class Contact(models.Model):
@@ -26,9 +27,66 @@ class Contact(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "email"], name="one_contact_per_address")
         ]
+        indexes = [
+            # The list of people, newest first, keyset paged
+            models.Index(fields=["account", "-id"], name="contact_list")
+        ]
 
     def __str__(self) -> str:
         return self.email
+
+
+class ContactChange(models.Model):
+    """What a member of the account did to a contact by hand: who, when and why; append-only.
+
+    Its id is a UUIDv7 although nobody else sees it: so it sorts among messages by time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, db_index=False, related_name="+")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, db_index=False, related_name="changes"
+    )
+    what = models.CharField(max_length=12, choices=ContactChanged.choices)
+    by = models.CharField(max_length=254, help_text="The member's address.")
+    why = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    objects = OfAccount.as_manager()
+
+    class Meta:
+        indexes = [
+            # The timeline of a contact
+            models.Index(fields=["contact", "-id"], name="contact_timeline")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} by {self.by}"
+
+
+class ContactImport(models.Model):
+    """A CSV file of people on its way into contacts; `content` is kept until it has been read.
+
+    `problems` names lines and what is wrong with them, never what they say.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=200, help_text="The file's.")
+    content = models.BinaryField(null=True, help_text="The file; null: all of it was read.")
+    columns = models.JSONField(default=list, help_text="What each becomes; empty: not chosen yet.")
+    rows = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0, help_text="Rows read: where to go on.")
+    created = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    duplicates = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list)
+    by = models.CharField(max_length=254)
+    at = models.DateTimeField(default=timezone.now)
+
+    objects = OfAccount.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Suppression(models.Model):
@@ -49,6 +107,10 @@ class Suppression(models.Model):
             models.UniqueConstraint(
                 fields=["account", "address", "reason"], name="one_suppression_per_reason"
             )
+        ]
+        indexes = [
+            # The list, newest first, keyset paged
+            models.Index(fields=["account", "-id"], name="suppression_list")
         ]
 
     def __str__(self) -> str:

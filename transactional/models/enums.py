@@ -76,9 +76,32 @@ class OptIn(models.TextChoices):
     CONFIRMED = "confirmed", _("Confirmed")
 
 
+class ContactChanged(models.TextChoices):
+    """What a member can do to a contact by hand."""
+
+    CREATED = "created", _("Added by hand")
+    EDITED = "edited", _("Properties changed")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed by hand")
+    RESUBSCRIBED = "resubscribed", _("Subscribed again by hand")
+    QUARANTINED = "quarantined", _("Put in quarantine")
+    RELEASED = "released", _("Taken out of quarantine")
+    NOT_ASKED = "not_asked", _("Double opt-in: not asked")
+    PENDING = "pending", _("Double opt-in: waiting for confirmation")
+    CONFIRMED = "confirmed", _("Double opt-in: confirmed")
+
+
+class SuppressionChanged(models.TextChoices):
+    """What a member can do to the list of suppressed addresses."""
+
+    ADDED = "added", _("Added")
+    REMOVED = "removed", _("Removed")
+    IMPORTED = "imported", _("Imported")
+
+
 class SuppressionReason(models.TextChoices):
     """Why an address must not be mailed."""
 
     HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    SOFT_BOUNCE = "soft_bounce", _("Repeated soft bounces")
     COMPLAINT = "complaint", _("Spam complaint")
     MANUAL = "manual", _("Added by hand")

@@ -26,6 +26,7 @@ from django.db import close_old_connections
 
 from domains.models import Domain, EgressSource
 from domains.records import platform_host, records
+from domains.zone_file import presented
 
 logger = logging.getLogger(__name__)
 TTL = 2  # seconds: a change in the browser is seen by the next check
@@ -44,11 +45,15 @@ Source = Callable[[], Awaitable["Zone"]]
 class Zone:
     """All records: name (lower case, no final dot) → type → values as in a zone file.
 
-    With `wildcard` every name that is not listed has an MX that leads to the sink.
+    With `wildcard` every name that is not listed has an MX that leads to the sink. `failing` are
+    names and types that are answered by SERVFAIL, `bogus` names only to those that do not ask for
+    DNSSEC to be checked. A name `*.x` stands for those below x (RFC 4592), roughly.
     """
 
     names: dict[str, Types] = field(default_factory=dict)
     wildcard: bool = True
+    failing: frozenset[tuple[str, str]] = frozenset()
+    bogus: frozenset[str] = frozenset()
 
 
 def zone_of_rows() -> Zone:
@@ -71,18 +76,10 @@ def zone_of_rows() -> Zone:
         keys = [key for key in domain.dkim_keys.all() if key.active]
         put(domain.name, "MX", f"10 {SINK_HOST}.")
         for record in records(domain, keys=keys, addresses=addresses.get(domain.account_id, [])):
-            put(record.host, record.type, _presented(record.type, record.value))
+            put(record.host, record.type, presented(record.type, record.value))
     for host in (SINK_HOST, settings.MAIL_HOST, platform_host()):
         put(host, "A", "127.0.0.1")
     return Zone({n: {k: tuple(v) for k, v in types.items() if v} for n, types in listed.items()})
-
-
-def _presented(kind: str, value: str) -> str:
-    """A value in zone-file form: text in quoted strings of at most 255 octets, names absolute."""
-    if kind == "TXT":
-        parts = [value[i : i + 250] for i in range(0, len(value), 250)]
-        return " ".join(f'"{part}"' for part in parts)
-    return f"{value}."
 
 
 def _is_below(name: str, parents: tuple[str, ...]) -> bool:
@@ -106,12 +103,17 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
     response.flags |= dns.flags.AA
     name, kind = question.name, dns.rdatatype.to_text(question.rdtype)
     for _ in range(MAX_ALIASES):
+        text = name.to_text(omit_final_dot=True).lower()
+        unchecked = query.flags & dns.flags.CD
+        if (text, kind) in zone.failing or (text in zone.bogus and not unchecked):
+            response.set_rcode(dns.rcode.SERVFAIL)
+            return response
         types = _types(zone, name)
         if types is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
             return response
         alias = types.get("CNAME")
-        found = alias if alias and kind != "CNAME" else types.get(kind)
+        found = types.get(kind) or alias  # both only where a zone is at fault (RFC 1034 §3.6.2)
         if not found:
             return response
         response.answer.append(
@@ -129,6 +131,8 @@ def _types(zone: Zone, name: dns.name.Name) -> Types | None:
     if _is_below(text, ABSENT):
         return None
     types = zone.names.get(text)
+    if types is None and zone.names.get(f"*.{text.partition('.')[2]}"):
+        types = zone.names[f"*.{text.partition('.')[2]}"]
     if types is not None:
         return types
     if not zone.wildcard or _is_below(text, ("arpa",)) or "_" in text or text in ("", "@"):

@@ -93,6 +93,7 @@ def an_ip_is_ready(asked: Prepared, known: Known) -> Refusal | None:
 
 _SUPPRESSED: Mapping[str, tuple[str, str]] = {
     SuppressionReason.HARD_BOUNCE: ("PREVIOUSLY_BOUNCED", "an earlier message bounced for good"),
+    SuppressionReason.SOFT_BOUNCE: ("PREVIOUSLY_BOUNCED", "earlier messages bounced repeatedly"),
     SuppressionReason.COMPLAINT: ("PREVIOUS_SPAM", "its reader reported an earlier one as spam"),
     SuppressionReason.MANUAL: ("BLOCKED_ADDRESS", "it was added to the list by hand"),
 }

@@ -1,4 +1,6 @@
-"""Periodic chores: give back what silent workers hold, make next months' partitions."""
+"""Periodic chores: give back what silent workers hold, make next months' partitions, suppress
+worn-out addresses.
+"""
 
 import logging
 
@@ -6,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from transactional import lifecycle, queue
+from transactional.inbound import worn
 from transactional.models import Lane
 from transactional.models import partitions as months
 
@@ -26,3 +29,11 @@ def partitions() -> None:
     """Make the partitions of the months to come."""
     for name in months.ensure(timezone.now()):
         logger.info("partition %s made", name)
+
+
+@shared_task(name="transactional.suppress_worn")
+def suppress_worn() -> None:
+    """Suppress addresses that bounced softly again and again."""
+    found = worn.suppress(timezone.now())
+    if found:
+        logger.info("%d addresses were suppressed after repeated soft bounces", found)

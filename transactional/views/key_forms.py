@@ -12,6 +12,7 @@ from tokens.credentials import SCOPES
 SCOPE_CHOICES = [
     (SCOPES[0], _("Send transactional email, manage SMTP tokens")),
     (SCOPES[1], _("Send marketing email")),
+    (SCOPES[2], _("Connect, check and disconnect domains and IPs")),
 ]
 
 

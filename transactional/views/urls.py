@@ -2,11 +2,26 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from transactional.views import email_compose, email_edit, email_send, emails, inbox, keys, messages
+from transactional.views import (
+    contact_files,
+    contact_privacy,
+    contacts,
+    email_compose,
+    email_edit,
+    email_send,
+    emails,
+    inbox,
+    keys,
+    messages,
+    suppressions,
+)
 
 ACCOUNT = "a/<int:account_id>/"
 SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
+CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
+IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
+SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}emails/", emails.email_list, name="emails"),
@@ -24,6 +39,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
     path(f"{ACCOUNT}messages/", messages.message_list, name="messages"),
     path(f"{ACCOUNT}messages/<uuid:message_id>/", messages.message_detail, name="message"),
+    path(f"{ACCOUNT}contacts/", contacts.contact_list, name="contacts"),
+    path(f"{ACCOUNT}contacts/new/", contacts.contact_create, name="contact_create"),
+    path(f"{ACCOUNT}contacts/export/", contact_files.export, name="contacts_export"),
+    path(f"{ACCOUNT}contacts/import/", contact_files.import_start, name="contacts_import"),
+    path(IMPORT, contact_files.import_detail, name="contact_import"),
+    path(f"{IMPORT}problems/", contact_files.import_problems, name="contact_import_problems"),
+    path(CONTACT, contacts.contact_detail, name="contact"),
+    path(f"{CONTACT}data/", contact_privacy.contact_data, name="contact_data"),
+    path(f"{CONTACT}erase/", contact_privacy.contact_erase, name="contact_erase"),
+    path(f"{CONTACT}edit/", contacts.contact_edit, name="contact_edit"),
+    path(f"{CONTACT}consent/", contacts.contact_consent, name="contact_consent"),
+    path(SUPPRESSIONS, suppressions.suppression_list, name="suppressions"),
+    path(f"{SUPPRESSIONS}new/", suppressions.suppression_add, name="suppression_add"),
+    path(f"{SUPPRESSIONS}import/", suppressions.suppression_import, name="suppression_import"),
+    path(f"{SUPPRESSIONS}export/", suppressions.suppression_export, name="suppression_export"),
+    path(
+        f"{SUPPRESSIONS}<int:suppression_id>/remove/",
+        suppressions.suppression_remove,
+        name="suppression_remove",
+    ),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),

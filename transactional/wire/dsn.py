@@ -7,6 +7,7 @@ from datetime import datetime
 
 from transactional.wire.header import RawHeader
 from transactional.wire.mime import format_date
+from transactional.wire.parts import Part
 from transactional.wire.report import (
     Fields,
     build_report,
@@ -18,6 +19,8 @@ from transactional.wire.report import (
 
 _STATUS = re.compile(r"\b([245]\.[0-9]{1,3}\.[0-9]{1,3})\b")
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_WORDS = re.compile(r"[A-Za-z]{3,30}[ \t]{1,9}[A-Za-z]{3}")
+_SPELLINGS = {"failure": "failed", "error": "failed", "fail": "failed", "delay": "delayed"}
 ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 
 
@@ -42,8 +45,13 @@ def parse_dsn(raw: bytes) -> list[DsnRecipient]:
     Lenient, never raises: reports come from everywhere. What they say is a claim of their sender
     and must be matched with the address the report was sent to.
     """
+    return read_dsn(read_parts(raw))
+
+
+def read_dsn(parts: Sequence[Part]) -> list[DsnRecipient]:
+    """As `parse_dsn`, of a message whose parts are known."""
     found: list[DsnRecipient] = []
-    for part in read_parts(raw):
+    for part in parts:
         if part.media_type in _STATUS_TYPES:
             for group in read_groups(part):
                 recipient = _recipient(group)
@@ -59,8 +67,11 @@ def _recipient(group: Fields) -> DsnRecipient | None:
     if not (first("final-recipient") or first("original-recipient") or first("action")):
         return None
     action = first("action").split("(")[0].strip().lower()
-    diagnostic = typed(first("diagnostic-code"))
-    status = _STATUS.search(first("status")) or _STATUS.search(diagnostic)
+    action = _SPELLINGS.get(action, action)
+    # Some write the reason where the status belongs: "553 Message too large"
+    stated = first("status")
+    diagnostic = typed(first("diagnostic-code")) or (stated if _WORDS.search(stated) else "")
+    status = _STATUS.search(stated) or _STATUS.search(diagnostic)
     return DsnRecipient(
         original_recipient=_bare(typed(first("original-recipient"))),
         final_recipient=_bare(typed(first("final-recipient"))),

@@ -88,7 +88,7 @@ class Handler(ABC):
         """Who this is. Called under TLS only."""
         return Refusal()
 
-    async def auth_failed(self, peer: str, username: str) -> None:
+    async def auth_failed(self, peer: str, username: str) -> None:  # noqa: B027 — a hook; most handlers need none
         """Told of each wrong guess, before the delayed answer goes out."""
 
     async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:

@@ -186,8 +186,9 @@ def test_binaries_below_a_private_directory_are_copied(
     private.chmod(0o700)
     shared = tmp_path / "shared"
     shared.mkdir()
-    for directory in (tmp_path, *tmp_path.parents[:2]):
-        directory.chmod(0o755)
+    for directory in (tmp_path, *tmp_path.parents):
+        if not directory.stat().st_mode & 0o001:
+            directory.chmod(0o755)
     (private / package.name / "__init__.py").touch()
     monkeypatch.setattr(postgres_files, "_SHARED", shared)
     monkeypatch.setattr(postgres_files, "_package", lambda: private / package.name)

@@ -156,7 +156,7 @@ def test_check_now_names_the_difference(
     wanted = publish_domain(dns_server, wait(cast))
     dns_server.publish(wanted["spf"].host, "TXT", '"v=spf1 <b>x</b> -all"')
     page = signed_in(cast.alice).post(url(cast, "{domain}/check/"), follow=True).content.decode()
-    assert "does not name 127.0.0.10" in page
+    assert "cannot read the SPF record at “&lt;b&gt;x&lt;/b&gt;”" in page
     assert "v=spf1 &lt;b&gt;x&lt;/b&gt; -all" in page and "<b>x</b>" not in page
 
 

@@ -22,7 +22,7 @@ from transactional.models import Email, Message
 
 CALLS = (
     ("POST", SEND),
-    ("GET", f"{STATUSES}/{uuid.uuid4()}"),
+    ("GET", f"{STATUSES}/cc359044-e71c-4f68-8c0f-393fe79e3185"),
     ("GET", TOKENS),
     ("POST", TOKENS),
     ("DELETE", f"{TOKENS}/x%401.smtp"),
@@ -200,7 +200,7 @@ def test_duplicate_keys_do_not_add_a_recipient(api: Api, email: Email) -> None:
 def test_a_database_that_fails_is_503_and_says_when_to_try_again(
     api: Api, email: Email, error: Exception
 ) -> None:
-    with patch("transactional.api.single_send.accept_many", side_effect=error):
+    with patch("transactional.submission.together.accept_many", side_effect=error):
         answer = api.send(email)
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
@@ -210,7 +210,7 @@ def test_a_database_that_fails_is_503_and_says_when_to_try_again(
 def test_a_fault_of_ours_is_logged_under_the_number_the_caller_has(
     api: Api, email: Email, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with patch("transactional.api.single_send.accept_many", side_effect=ZeroDivisionError):
+    with patch("transactional.submission.together.accept_many", side_effect=ZeroDivisionError):
         body = error_of(api.send(email))
     assert body["category"] == "INTERNAL_ERROR"
     assert str(body["correlationId"]) in caplog.text

@@ -100,7 +100,7 @@ def test_it_raises_its_own_errors(
     def gone(batch: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("transactional.api.single_send.accept_many", gone)
+    monkeypatch.setattr("transactional.submission.together.accept_many", gone)
     with pytest.raises(ServiceException):
         send(official, egg(email.pk))
 

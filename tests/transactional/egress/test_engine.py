@@ -238,6 +238,24 @@ def test_a_refusal_for_good_bounces_and_suppresses(account: Account, settings: A
     assert Event.objects.get(type="bounced").data["category"] == "hard"
 
 
+@pytest.mark.parametrize(
+    ("reply", "category", "reason"),
+    [
+        (Reply(550, "5.7.1", ("Your IP is on our block list",)), "block", "blocked"),
+        (Reply(552, "5.2.2", ("Mailbox full",)), "soft", "mailboxfull"),
+        # a 5.1.1 whose words are about us
+        (Reply(550, "5.1.1", ("Message looks like spam",)), "block", "spamdetected"),
+    ],
+)
+def test_a_refusal_that_is_not_about_the_address_suppresses_nothing(
+    account: Account, settings: Any, reply: Reply, category: str, reason: str
+) -> None:
+    run_with(settings, account, lambda envelope, number: reply, 1)
+    data = Event.objects.get(type="bounced").data
+    assert (data["category"], data["reason"]) == (category, reason)
+    assert not Suppression.objects.exists()
+
+
 def test_a_deferral_without_end_expires_and_names_the_last_reply(
     account: Account, settings: Any
 ) -> None:

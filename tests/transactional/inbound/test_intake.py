@@ -94,6 +94,28 @@ def test_a_soft_or_blocked_bounce_suppresses_nothing(
     assert not Suppression.objects.of(account).exists()
 
 
+@pytest.mark.parametrize(
+    ("said", "category", "suppressed"),
+    [
+        ("550 5.1.1 <reader@far.example>... User unknown", "hard", True),
+        ("The recipient's mailbox is full", "soft", False),
+        ("554 5.7.1 Client host [192.0.2.9] blocked using a list", "block", False),
+    ],
+)
+def test_a_bounce_of_no_standard_form_counts_the_same(
+    account: Account, said: str, category: str, suppressed: bool
+) -> None:
+    one = delivered_mail(account)
+    raw = (
+        "From: MAILER-DAEMON@far.example\r\nSubject: failure notice\r\n\r\n"
+        "I wasn't able to deliver your message.\r\n\r\n<reader@far.example>:\r\n"
+        f"{said}\r\n\r\n--- Below this line is a copy of the message.\r\n"
+    )
+    assert intake.take(raw.encode(), one.pk) == "bounce"
+    assert Event.objects.get(recipient_id=one.pk).data["category"] == category
+    assert Suppression.objects.of(account).exists() is suppressed
+
+
 def test_the_same_bounce_a_thousand_times_is_one_event(account: Account) -> None:
     one = delivered_mail(account)
     words = [intake.take(dsn(), one.pk) for _ in range(20)]
@@ -219,6 +241,19 @@ def test_a_complaint_that_only_names_an_address_is_counted_and_no_more(account: 
         assert intake.take(report, None) == "complaint without our token"
     assert not Contact.objects.exists() and not Suppression.objects.exists()
     assert types(one) == []
+
+
+def test_an_opt_out_unsubscribes_and_is_no_complaint(account: Account) -> None:
+    one = delivered_mail(account)
+    report = arf(reported(one, "return-path"), kind="opt-out")
+    assert [intake.take(report, None) for _ in range(2)] == ["opt-out", "again"]
+    assert types(one) == ["unsubscribed"]
+    assert Contact.objects.of(account).get().unsubscribed_at is not None
+    assert not Suppression.objects.of(account).exists()
+    other = delivered_mail(account, "other@far.example")
+    for kind in ("auth-failure", "fraud", "virus"):
+        assert intake.take(arf(reported(other, "open"), kind=kind), None) == f"feedback {kind!r}"
+    assert types(other) == []
 
 
 def test_only_abuse_is_a_complaint(account: Account) -> None:

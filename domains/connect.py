@@ -1,0 +1,86 @@
+"""The only place that connects domains and IPs to an account, and says who may ask DNS about them."""
+
+import ipaddress
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from config.errors import PostinoError, Refusal
+from domains import dkim, names, pools
+from domains.models import Domain, EgressSource
+from domains.source_checks import in_range, is_connected
+from tokens.models import Account
+
+MOST = 200  # domains of an account: each is asked about for ever, by a worker all share
+
+
+def free_domain_name(account: Account | int, text: str) -> str:
+    """A name that the account may connect, in lower-case A-labels. Raises PostinoError."""
+    name = names.domain_name(text)
+    mine = Domain.objects.of(account)
+    if mine.filter(name=name).exists():
+        raise _connected("DOMAIN_EXISTS", "This domain is connected already.", "name")
+    if mine.count() >= MOST:
+        message = "This account has as many domains as it may have."
+        raise PostinoError(Refusal("TOO_MANY_DOMAINS", message, pointer="name"))
+    return name
+
+
+def domain(account: Account, name: str) -> Domain:
+    """Connect a free name: the domain with its keys. Raises PostinoError where another was first."""
+    try:
+        with transaction.atomic():
+            row = Domain.objects.create(account=account, name=name)
+            dkim.create_keys(row)
+    except IntegrityError as err:
+        raise _connected("DOMAIN_EXISTS", "This domain is connected already.", "name") from err
+    return row
+
+
+def free_address(text: str) -> str:
+    """An IP that mail may leave from and nobody has connected. Raises PostinoError."""
+    try:
+        address = str(ipaddress.ip_address(text))
+    except ValueError as err:
+        message = "This is not an IP address."
+        raise PostinoError(Refusal("INVALID_ADDRESS", message, pointer="address")) from err
+    if "%" in address:
+        message = "An address with a zone is this host's own business."
+        raise PostinoError(Refusal("INVALID_ADDRESS", message, pointer="address"))
+    if not in_range(address):
+        message = "This is a private or local address: no mail leaves from it."
+        raise PostinoError(Refusal("PRIVATE_ADDRESS", message, pointer="address"))
+    if is_connected(address):
+        raise _connected("IP_EXISTS", "This IP is connected already.", "address")
+    return address
+
+
+def source(account: Account, *, address: str, ehlo_name: str) -> EgressSource:
+    """Connect a free IP. Raises PostinoError where another was first."""
+    try:
+        with transaction.atomic():
+            return EgressSource.objects.create(
+                account=account, address=address, ehlo_name=ehlo_name
+            )
+    except IntegrityError as err:
+        raise _connected("IP_EXISTS", "This IP is connected already.", "address") from err
+
+
+def disconnect_source(row: EgressSource) -> None:
+    """No mail leaves from the IP from now on; what left from it stays in the log."""
+    row.delete()
+    pools.forget()
+
+
+def take_turn(row: Domain | EgressSource, every: timedelta) -> bool:
+    """Whether this request is the one to check now: one in `every`, whoever looks."""
+    now = timezone.now()
+    due = Q(checked_at__isnull=True) | Q(checked_at__lt=now - every)
+    rows: QuerySet[Domain] | QuerySet[EgressSource] = type(row)._default_manager.filter(pk=row.pk)
+    return bool(rows.filter(due).update(checked_at=now))
+
+
+def _connected(code: str, message: str, pointer: str) -> PostinoError:
+    return PostinoError(Refusal(code, message, http=409, pointer=pointer))

@@ -1,0 +1,205 @@
+"""The installation under test with its recording sink, and the ledger that both must agree on."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from config.stack.probes import smtp_greets
+from tests.config.stack.process_table import command, tree
+from tests.installation import ROOT, Installation
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One message that came to the sink."""
+
+    to: str
+    id: str
+    resent: bool
+
+
+class Sink:
+    """The recording sink's process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "sink.log"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.sink", str(self._path)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    @contextmanager
+    def slow(self, seconds: float) -> Iterator[None]:
+        """Let each message take this long."""
+        self._say(seconds)
+        yield
+        self._say(0.02)
+
+    def _say(self, seconds: float) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.flush()
+
+    def copies(self, prefix: str = "") -> list[Copy]:
+        """What came, in order."""
+        found = [Copy(**json.loads(line)) for line in self._path.read_text().splitlines()]
+        return [copy for copy in found if copy.to.startswith(prefix)]
+
+    def sessions(self) -> int:
+        """SMTP sessions open to it now, by the kernel's word."""
+        port = f"{self.port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[1].endswith(f":{port}") and row[3] == "01" for row in rows)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a fault case works on."""
+
+    installation: Installation
+    sink: Sink
+
+    def database(self) -> "psycopg.Connection[Any]":
+        """A session of our own; again after each kill of the server."""
+        url = self.installation.joined["DATABASE_URL"]
+        return psycopg.connect(url, autocommit=True, connect_timeout=5)
+
+    def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """One question."""
+        with self.database() as session:
+            return session.execute(sql, values).fetchall()
+
+    def queued(self) -> int:
+        """Recipients whose mail is not done with."""
+        (found,) = self.ask("SELECT count(*) FROM transactional_queuerow")[0]
+        return int(found)
+
+    def children(self, text: str = "") -> list[int]:
+        """Every process below `up` whose command line contains the text."""
+        assert self.installation.process is not None
+        up = self.installation.process.pid
+        found = []
+        for pid in sorted(tree(up) - {up}):
+            try:
+                named = command(pid)
+            except OSError:
+                continue
+            if text in named:
+                found.append(pid)
+        return found
+
+    def kill(self, pids: Iterable[int]) -> int:
+        """SIGKILL to all of these in any order; how many sessions were open to the sink."""
+        doomed = list(pids)
+        random.shuffle(doomed)
+        open_then = self.sink.sessions()
+        for pid in doomed:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        return open_then
+
+    def whole(self) -> bool:
+        """Whether every door answers, and the database behind it."""
+        greets = [
+            smtp_greets("127.0.0.1", int(self.installation.ports[name]))()
+            for name in ("SMTP_PORT", "INBOUND_PORT")
+        ]
+        try:
+            self.queued()
+        except (psycopg.Error, KeyError):
+            return False
+        return all(greets) and self.installation.status() == 200
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether it came true in time; a database that is away is not an answer."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return True
+        except psycopg.Error:
+            pass
+        time.sleep(0.2)
+    return False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the books say of one case."""
+
+    acknowledged: int
+    delivered: int
+    lost: list[str]
+    copies: int
+    unmarked: list[str]
+    wrong: list[str]
+    copied: frozenset[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.acknowledged} acknowledged, {self.delivered} delivered,"
+            f" {len(self.lost)} lost, {self.copies} second copies"
+            f" ({len(self.unmarked)} unmarked), {len(self.wrong)} in a wrong state"
+        )
+
+
+def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
+    """Compare what was acknowledged, what came, and what the database says of it."""
+    wanted = {f"{key}@far.example" for key in acknowledged}
+    came = site.sink.copies(prefix)
+    states = dict(
+        site.ask(
+            "SELECT id::text, status FROM transactional_recipient WHERE address LIKE %s",
+            f"{prefix}%",
+        )
+    )
+    doubted = {
+        found
+        for (found,) in site.ask(
+            "SELECT recipient_id::text FROM transactional_event WHERE type = 'uncertain'"
+        )
+    }
+    by_id: dict[str, list[Copy]] = defaultdict(list)
+    for copy in came:
+        by_id[copy.id].append(copy)
+    unmarked = [
+        one
+        for one, copies in by_id.items()
+        if any(not copy.resent for copy in copies[1:]) and one not in doubted
+    ]
+    delivered = {one for one, status in states.items() if status == "delivered"}
+    other = Counter(status for status in states.values() if status != "delivered")
+    return Verdict(
+        acknowledged=len(wanted),
+        delivered=len(by_id),
+        lost=sorted(wanted - {copy.to for copy in came}),
+        copies=len(came) - len(by_id),
+        unmarked=unmarked,
+        wrong=sorted(delivered ^ by_id.keys()) + [f"{n} {status}" for status, n in other.items()],
+        copied=frozenset(one for one, copies in by_id.items() if len(copies) > 1),
+    )

@@ -1,0 +1,125 @@
+"""What Postino survives, each case with the books balanced: acknowledged, arrived, told.
+
+The cases share one installation; the order is that of the crashes they cause, since a process that
+crashed often is started again more slowly.
+"""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+import redis
+
+from tests.faults.conftest import Scale
+from tests.faults.load import Load
+from tests.faults.site import Site, Verdict, balance, within
+from tests.trips.browser import Browser
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
+DRAINED = 60.0  # seconds after which nothing may be left in the queue
+BOUNDED = 10.0  # seconds in which every door answers, whatever is stopped behind it
+
+
+def settled(site: Site, load: Load, *, copies: int) -> Verdict:
+    """Drain, compare, and assert what every case must hold. `copies`: how many are allowed."""
+    began = time.monotonic()
+    assert within(DRAINED, lambda: site.queued() == 0), f"{site.queued()} stuck"
+    found = balance(site, load.prefix, load.acknowledged)
+    print(
+        f"{load.prefix}: {found}; drained in {time.monotonic() - began:.0f} s;"
+        f" answers {dict(load.answers)}; slowest {load.slowest:.1f} s; copies allowed {copies}"
+    )
+    assert not load.unexpected
+    assert found.lost == []
+    assert found.wrong == []
+    assert found.unmarked == []
+    assert found.copies <= copies
+    return found
+
+
+def test_an_egress_worker_stopped_past_its_lease_sends_no_copies(site: Site, scale: Scale) -> None:
+    with (
+        site.sink.slow(0.5),
+        Load(site.installation.quickstart, "lease", scale.messages // 3) as load,
+    ):
+        load.reached(0.5)
+        stopped = site.children("-Q egress --pool=solo")[0]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            time.sleep(0.3)
+            dots = "SELECT id::text FROM transactional_queuerow WHERE dot_at IS NOT NULL"
+            under_way = {found for (found,) in site.ask(dots)}
+            load.reached(1)
+            time.sleep(scale.lease * 2 + 6)  # the sweeper looks every 5 s
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+    found = settled(site, load, copies=len(under_way))
+    assert found.copied <= under_way
+
+
+def shown(site: Site, owner: Browser) -> bool:
+    """Whether the receipt's page counts every send that the database knows of."""
+    email = site.installation.quickstart["email_id"]
+    ((sent,),) = site.ask(
+        "SELECT count(*) FROM transactional_message m JOIN transactional_email e"
+        " ON e.campaign_id = m.campaign_id WHERE e.id = %s AND m.refusal = ''",
+        email,
+    )
+    return owner.figures(f"{owner.home}emails/{email}/performance/")["sent"] == str(sent)
+
+
+def test_valkey_flushed_and_stopped(site: Site, scale: Scale) -> None:
+    start = site.installation.quickstart
+    (valkey,) = site.children("valkey-server")
+    with Browser(start["url"]) as owner:
+        owner.sign_in(start["username"], start["password"])
+        with Load(start, "valkey", 10**9, pause=0.1) as load:
+            load.count = scale.messages // 3
+            load.reached(0.5)
+            redis.Redis.from_url(site.installation.joined["REDIS_URL"]).flushall()
+            load.reached(1)
+            load.count = 10**9
+            load.forget_times()
+            before = len(load.acknowledged)
+            os.kill(valkey, signal.SIGSTOP)
+            try:
+                time.sleep(scale.stopped)
+                assert site.installation.status() == 200
+                assert owner.get(f"{owner.home}messages/")
+                assert len(load.acknowledged) > before + scale.stopped
+            finally:
+                os.kill(valkey, signal.SIGCONT)
+            time.sleep(2)
+        settled(site, load, copies=0)
+        assert set(load.answers) == {"accepted"}
+        assert load.slowest < BOUNDED
+        # beat and the workers are back too: the numbers are counted again
+        assert within(DRAINED, lambda: shown(site, owner))
+
+
+def test_postgresql_killed(site: Site, scale: Scale) -> None:
+    with Load(site.installation.quickstart, "postgres", scale.messages // 2, pause=0.05) as load:
+        load.reached(0.3)
+        open_then = site.kill(site.children("bin/postgres"))
+        load.reached(1)
+    assert load.slowest < BOUNDED + 5  # it may take a moment until it is back
+    assert set(load.answers) <= {"accepted", "451", "454", "421", "503"}
+    assert within(DRAINED, site.whole)
+    settled(site, load, copies=open_then)
+
+
+def test_every_process_killed_again_and_again(site: Site, scale: Scale) -> None:
+    allowed = 0
+    with Load(site.installation.quickstart, "kill", scale.messages) as load:
+        for number in range(scale.kills):
+            load.reached((number + 0.5) / scale.kills)
+            doomed = site.children()
+            if number % 2:  # all at once, then some while the others go on
+                doomed = random.sample(doomed, len(doomed) // 2)
+            allowed += site.kill(doomed)
+            assert within(120, site.whole)
+        load.reached(1)
+    found = settled(site, load, copies=allowed)
+    assert found.acknowledged >= scale.messages

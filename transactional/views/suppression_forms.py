@@ -1,0 +1,77 @@
+"""The forms of the suppression list, and the words for what is wrong with a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from tokens.models import Scope
+from transactional.wire.address import AddressError, parse_address
+
+WHY_MAX = 500  # characters of a reason
+
+FILE_ERRORS: Mapping[str, Any] = {
+    "size": gettext_lazy("The file is larger than 4 MB."),
+    "text": gettext_lazy("The file is not UTF-8 text."),
+    "header": gettext_lazy("The first line names no columns that are known."),
+    "rows": gettext_lazy("The file has more than 10,000 rows. Split it."),
+    "csv": gettext_lazy("The file is not a CSV file: a quote is not closed."),
+}
+PROBLEMS: Mapping[str, Any] = {
+    "address": gettext_lazy("This is not one email address."),
+    "reason": gettext_lazy("The reason is not known."),
+    "scope": gettext_lazy("The scope is neither all nor marketing."),
+    "cells": gettext_lazy("Columns are missing."),
+    "block": gettext_lazy("The receiver refused the sender, not this address."),
+}
+
+
+class AddForm(forms.Form):
+    """An address, how far its suppression reaches, and why."""
+
+    address = forms.CharField(
+        label=gettext_lazy("Email address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    scope = forms.ChoiceField(
+        label=gettext_lazy("What it stops"), choices=Scope.choices, initial=Scope.ALL
+    )
+    why = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=WHY_MAX,
+        help_text=gettext_lazy("It is shown in the list."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_address(self) -> str:
+        """The address alone, in lower case. Raises ValidationError."""
+        try:
+            return parse_address(self.cleaned_data["address"]).spec.lower()
+        except AddressError as err:
+            raise ValidationError(
+                _("This is not one email address, like ann@example.com.")
+            ) from err
+
+
+class RemoveForm(forms.Form):
+    """Why an address may be mailed again."""
+
+    why = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=WHY_MAX,
+        help_text=gettext_lazy("It is kept in the log with your address."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class ImportForm(forms.Form):
+    """A CSV file."""
+
+    file = forms.FileField(
+        label=gettext_lazy("CSV file"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,text/csv"}),
+    )
