@@ -1,6 +1,7 @@
 """Every phrase that the block editor's scripts say, in the language of the page."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 
 def words() -> dict[str, str]:
@@ -33,9 +34,9 @@ def _blocks() -> dict[str, str]:
         "new.total": _("Total"),
         "new.footer": _("Your company, street, town"),
         "network.website": _("Website"),
-        "align.left": _("Left"),
-        "align.center": _("Centre"),
-        "align.right": _("Right"),
+        "align.left": pgettext("alignment", "Left"),
+        "align.center": pgettext("alignment", "Centre"),
+        "align.right": pgettext("alignment", "Right"),
         "level.1": _("Title"),
         "level.2": _("Subtitle"),
         "layout.1": _("1"),

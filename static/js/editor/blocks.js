@@ -69,6 +69,10 @@ export function plain(html) {
 }
 
 export function gist(block) {
+  return gistOf(block).replace(/\{\{\s*([\w.]+)[^}]*\}\}/g, "{$1}");
+}
+
+function gistOf(block) {
   const props = block.props;
   switch (block.type) {
     case "items": return props.path;
