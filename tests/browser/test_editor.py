@@ -1,5 +1,6 @@
 """The block editor in a real browser: with the mouse, with the keyboard alone, and by two people."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -110,7 +111,7 @@ def _compose(page: Page, hands: Hands) -> None:
     insert = page.get_by_role("button", name="Insert a variable into Subject")
     _variable(page, hands, insert, "Order number", sample="A-7")
     _add(page, hands, "Heading")
-    hands.write(page.locator("#settings [contenteditable]"), "Thank you, ")
+    hands.write(page.locator("#settings [contenteditable]").first, "Thank you, ")
     insert = page.get_by_role("button", name="Insert variable")
     _variable(page, hands, insert, "contact.firstname", fallback="friend")
     _add(page, hands, "Item table")
@@ -213,6 +214,24 @@ def test_text_is_written_on_the_email_itself(visitor: Visitor, cast: Cast) -> No
         expect(heading).to_contain_text("Really")
         saved(page)
     assert of(email)[0]["props"]["html"].endswith("Really")
+
+
+def test_a_variable_goes_to_the_end_of_a_text_nobody_touched(visitor: Visitor, cast: Cast) -> None:
+    email = made(cast)
+    with editor(visitor, cast, email) as page:
+        page.locator("#structure .block .name").first.click()
+        page.get_by_role("button", name="Insert variable").click()
+        page.keyboard.type("Nick name")
+        page.locator("#variable-sample").fill("Anni")
+        page.keyboard.press("Enter")
+        expect(page.locator("#settings .ProseMirror")).to_have_text(
+            re.compile(r".custom\.nick_name$")
+        )
+        saved(page)
+    assert of(email)[0]["props"]["html"].endswith(
+        '<span data-var="custom.nick_name">custom.nick_name</span>'
+    )
+    assert email.sample["custom"]["nick_name"] == "Anni"
 
 
 def test_undo_and_redo_go_through_every_kind_of_change(visitor: Visitor, cast: Cast) -> None:

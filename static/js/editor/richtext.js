@@ -73,6 +73,11 @@ export class RichText {
       },
       onTransaction: () => this.#reflect(),
     });
+    // Until somebody puts the caret elsewhere, what is inserted goes to the end
+    open.editor.commands.command(({ tr }) => {
+      tr.setSelection(tr.selection.constructor.atEnd(tr.doc));
+      return true;
+    });
     return open;
   }
 
