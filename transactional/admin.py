@@ -153,7 +153,7 @@ class EmailAdmin(ModelAdmin[Any]):
     list_display = ("id", "account", "name", "kind", "archived_at", "updated_at")
     list_select_related = ("account",)
     search_fields = ("name", "=account__id")
-    readonly_fields = ("account", "campaign", "published", "revision")
+    readonly_fields = ("account", "campaign", "published", "revision", "document")
 
 
 @admin.register(Stream)

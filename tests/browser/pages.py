@@ -21,13 +21,14 @@ from transactional import (
     suppression_list,
     suppressions,
 )
-from transactional.compose import versions
+from transactional.compose import drafts, versions
 from transactional.models import (
     Campaign,
     Contact,
     ContactChanged,
     ContactImport,
     Email,
+    Kind,
     Recipient,
     Source,
     Suppression,
@@ -36,6 +37,7 @@ from transactional.models import (
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
+from transactional.views import starter
 
 MAIL = (
     "Return-Path: <b@b.shop.example>\r\nDelivered-To: anna@a.sandbox.test\r\nX-Postino-Id: {id}\r\n"
@@ -51,6 +53,7 @@ class World:
     cast: Cast
     live: Email
     broken: Email
+    composed: Email
     message: object
     delivered: Recipient
     token: SmtpCredential
@@ -104,8 +107,29 @@ def make_world(cast: Cast) -> World:
     _suppressed(cast, delivered)
     queued = _queued(cast, live)
     return World(
-        cast, live, broken, queued, delivered, token, mail, log, _contacts(cast), _files(cast)
+        cast,
+        live,
+        broken,
+        _composed(cast),
+        queued,
+        delivered,
+        token,
+        mail,
+        log,
+        _contacts(cast),
+        _files(cast),
     )
+
+
+def _composed(cast: Cast) -> Email:
+    """An email of blocks, with something wrong in it."""
+    fields = starter.from_template(
+        cast.account, "receipt", name="Receipt in blocks", kind=Kind.TRANSACTIONAL, language="en",
+        domains=["shop.example"],
+    )  # fmt: skip
+    email = drafts.create(cast.account, fields, by="alice")
+    Email.objects.of(cast.account).filter(pk=email.pk).update(subject="")
+    return email
 
 
 def _contacts(cast: Cast) -> Contact:
@@ -178,6 +202,8 @@ PAGES: dict[str, Address] = {
     "email, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/",
     "email editor": lambda w: f"{w.a}/emails/{w.live.pk}/edit/",
     "email editor, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/edit/",
+    "email composer": lambda w: f"{w.a}/emails/{w.composed.pk}/compose/",
+    "email composer, settings": lambda w: f"{w.a}/emails/{w.composed.pk}/edit/",
     "email preview": lambda w: f"{w.a}/emails/{w.live.pk}/preview/",
     "email preview, phone": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=phone",
     "email preview, text": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=text",

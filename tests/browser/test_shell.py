@@ -33,6 +33,7 @@ def test_an_email_is_written_and_sent(visitor: Visitor, cast: Cast, scripts: boo
         sign_in(page, cast)
         page.get_by_role("main").get_by_role("link", name="New email").first.click()
         page.get_by_label("Name").fill("Password reset")
+        page.get_by_role("radio", name="HTML").check()
         page.get_by_role("button", name="Create and write it").click()
         page.get_by_label("Subject").fill("Your code is {{ custom.code }}")
         page.get_by_label("HTML", exact=True).fill("<p>Code: <b>{{ custom.code }}</b></p>")

@@ -32,7 +32,9 @@ def entries(text: str) -> Iterator[Entry]:
             parts[last] = parts.get(last, "") + ast.literal_eval(match[2])
         if parts.get("msgid"):
             strs = [value for key, value in parts.items() if key.startswith("msgstr")]
-            yield comments, parts["msgid"], strs
+            # As the compiled catalogue keeps a text that is told apart by where it stands
+            place = f"{parts['msgctxt']}\x04" if "msgctxt" in parts else ""
+            yield comments, place + parts["msgid"], strs
 
 
 def in_python(source: str) -> Iterator[str]:
@@ -41,6 +43,9 @@ def in_python(source: str) -> Iterator[str]:
             continue
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         first = node.args[0]
+        if name == "pgettext" and len(node.args) > 1:
+            place, text = (ast.literal_eval(one) for one in node.args[:2])
+            yield f"{place}\x04{text}"
         if name in CALLS and isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value
 

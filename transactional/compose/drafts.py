@@ -6,9 +6,12 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from config.errors import PostinoError, Refusal
 from tokens.models import Account
+from transactional.compose.document import mjml, schema
+from transactional.compose.document.model import Block, Document
 from transactional.compose.template import TemplateProblem, problems
 from transactional.models import Campaign, Email, Kind, Lane
 
@@ -32,35 +35,103 @@ class DraftFields:
     track_opens: bool = True
     track_clicks: bool = True
     sample: Mapping[str, Any]
+    document: dict[str, Any] | None = None
 
 
 def create(account: Account, fields: DraftFields, *, by: str) -> Email:
-    """A new draft, with the campaign its numbers will be kept under."""
+    """A new draft, with the campaign its numbers will be kept under.
+
+    Raises DocumentRefused for a document that cannot be kept.
+    """
+    values = asdict(fields)
+    if fields.document is not None:
+        document = schema.parse(fields.document)
+        values |= {"document": document.json, "html": mjml.to_html(document, title=fields.subject)}
     with transaction.atomic():
         campaign = Campaign.objects.create(account=account, name=fields.name)
-        return Email.objects.create(
-            account=account, campaign=campaign, updated_by=by, **asdict(fields)
-        )
+        return Email.objects.create(account=account, campaign=campaign, updated_by=by, **values)
 
 
 def save_draft(email: Email, fields: DraftFields, *, revision: int, by: str) -> Email:
-    """Save over revision `revision`. Raises PostinoError DRAFT_CHANGED if somebody saved since."""
+    """Save over revision `revision`; a document stays, and its HTML is made anew.
+
+    Raises PostinoError DRAFT_CHANGED if somebody saved since.
+    """
+    values = {name: value for name, value in asdict(fields).items() if name != "document"}
     with transaction.atomic():
-        current: Email = Email.objects.of(email.account_id).select_for_update().get(pk=email.pk)
-        if current.revision != revision:
-            message = f"{current.updated_by} has changed this email since you opened it."
-            raise PostinoError(Refusal("DRAFT_CHANGED", message, http=409, pointer="revision"))
-        if current.name != fields.name:
-            Campaign.objects.of(email.account_id).filter(pk=current.campaign_id).update(
-                name=fields.name
-            )
-        for name, value in asdict(fields).items():
-            setattr(current, name, value)
-        current.revision += 1
-        current.updated_at = timezone.now()
-        current.updated_by = by
-        current.save()
+        current = _locked(email, revision=revision)
+        if current.document is not None:
+            document = schema.parse(current.document)
+            values |= {"html": mjml.to_html(document, title=fields.subject), "text": ""}
+        return _written(current, values, by=by)
+
+
+def save_document(
+    email: Email,
+    document: Document,
+    fields: Mapping[str, Any],
+    *,
+    revision: int,
+    by: str,
+    may_html: bool,
+) -> Email:
+    """Save a block document, and the draft's other `fields` that are given, over `revision`.
+
+    `may_html`: whether the member may change the HTML that developers write. Raises PostinoError
+    DRAFT_CHANGED if somebody saved since, DocumentRefused for changed HTML.
+    """
+    with transaction.atomic():
+        current = _locked(email, revision=revision)
+        if not may_html:
+            _check_html_blocks(document, current.document)
+        title = fields.get("subject", current.subject)
+        html = mjml.to_html(document, title=title)
+        values = {**fields, "document": document.json, "html": html, "text": ""}
+        return _written(current, values, by=by)
+
+
+def stored_document(email: Email) -> Document:
+    """The checked document of an email that has one."""
+    return schema.parse(email.document)
+
+
+def _locked(email: Email, *, revision: int) -> Email:
+    current: Email = Email.objects.of(email.account_id).select_for_update().get(pk=email.pk)
+    if current.revision != revision:
+        message = f"{current.updated_by} has changed this email since you opened it."
+        raise PostinoError(Refusal("DRAFT_CHANGED", message, http=409, pointer="revision"))
     return current
+
+
+def _written(current: Email, values: Mapping[str, Any], *, by: str) -> Email:
+    name = values.get("name", current.name)
+    if current.name != name:
+        Campaign.objects.of(current.account_id).filter(pk=current.campaign_id).update(name=name)
+    for field, value in values.items():
+        setattr(current, field, value)
+    current.revision += 1
+    current.updated_at = timezone.now()
+    current.updated_by = by
+    current.save()
+    return current
+
+
+def _check_html_blocks(document: Document, before: dict[str, Any] | None) -> None:
+    """Members who may not write HTML keep what is there, move it, or take it out."""
+    known = set()
+    if before is not None:
+        known = {block.props["code"] for block in schema.parse(before).blocks() if _is_html(block)}
+    faults = [
+        schema.Fault(f"{block.pointer}/props/code", _("Only developers may write HTML."))
+        for block in document.blocks()
+        if _is_html(block) and block.props["code"] not in known
+    ]
+    if faults:
+        raise schema.DocumentRefused(faults)
+
+
+def _is_html(block: Block) -> bool:
+    return block.type == "html"
 
 
 def set_archived(email: Email, archived: bool, *, by: str) -> None:

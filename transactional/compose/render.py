@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Protocol
 
 import minijinja
@@ -44,7 +45,7 @@ def compiled(content: Content) -> Compiled:
     """The content's templates, compiled. Raises PostinoError TEMPLATE_RENDER_EXCEPTION."""
     parts = (
         ("subject", content.subject),
-        ("preview.html", content.preview_text),
+        ("preview", content.preview_text),
         ("body.html", content.html),
         ("text", content.text),
     )
@@ -69,7 +70,7 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
     try:
         subject = " ".join(templates.render("subject", data).split())
         html = templates.render("body.html", data) if content.html else ""
-        preview = templates.render("preview.html", data) if content.preview_text else ""
+        preview = templates.render("preview", data) if content.preview_text else ""
         plain = templates.render("text", data) if content.text else ""
     except minijinja.TemplateError as err:
         raise PostinoError(_refusal(err, data, templates.paths)) from err
@@ -80,7 +81,7 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
             Refusal("HUBL_LIMIT_EXCEEDED", "The rendered email is too long.", smtp="552 5.3.4")
         )
     if html and preview:
-        html = with_preview(html, preview)
+        html = with_preview(html, escape(preview))
     if text and not plain:
         plain = html_to_text(html)
     return Rendered(subject, html, plain)
@@ -113,7 +114,7 @@ def _plain(value: Any) -> Any:
 
 
 def with_preview(html: str, preview: str) -> str:
-    """The inbox line as hidden text right after `<body …>`, padded so that no body text follows."""
+    """The inbox line, as HTML, hidden right after `<body …>`, padded so that no body text follows."""
     block = (
         '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">'
         f"{preview}{'&#8199;&#65279;' * 30}</div>"

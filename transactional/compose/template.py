@@ -4,6 +4,7 @@ minijinja's parser crashes the process on long operator chains, so every express
 before it is compiled; fuel bounds what a template may do when it runs.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,11 +17,15 @@ OPERATORS = 512  # per expression; the parser survives some 4,500 on a server's 
 SOURCE_LIMIT = 1_000_000  # characters of one template
 OUTPUT_LIMIT = 5_000_000  # characters of one rendered part
 DEPTH_LIMIT = 100  # nested blocks
+LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 
 _OPEN = re.compile(r"\{[{%#]")
 # What stands between delimiters: strings whole, words whole, anything else character by character
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\w++|\s++|\*\*|//|[=!<>]=|.", re.S)
 _ENDS = {"{{": re.compile(r"[-+]?\}\}"), "{%": re.compile(r"[-+]?%\}")}
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*+):")
+# What browsers drop from a URL before they read its scheme (WHATWG URL §4.4)
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
 _WORDS = frozenset({"not", "and", "or", "in", "is", "if", "else"})
 _OPENING = re.compile(r"\{%-?\s*(for|if|macro|call|filter|set|with|block|autoescape|raw)\b")
 _CLOSING = re.compile(r"\{%-?\s*end(for|if|macro|call|filter|set|with|block|autoescape|raw)\b")
@@ -99,6 +104,29 @@ def _only_data(value: object) -> object:
     return NotImplemented  # as the engine would
 
 
+def scheme_of(url: str) -> str:
+    """The scheme a browser would read, in lower case; empty if there is none."""
+    found = _SCHEME.match(_UNSEEN.sub("", url))
+    return found[1].lower() if found else ""
+
+
+def _link(value: object) -> str:
+    """A value as a whole link: one that would run something, or holds its content, leads nowhere."""
+    url = str(value).strip()
+    return url if scheme_of(url) in LINK_SCHEMES | {""} else "#"
+
+
+def _number(value: object) -> float | int | str:
+    """A value to compare as a number: itself, or empty text where it is none."""
+    if isinstance(value, int | float):
+        return value
+    try:
+        found = float(str(value))
+    except ValueError:
+        return ""
+    return found if math.isfinite(found) else ""
+
+
 def environment() -> minijinja.Environment:
     """A fresh environment: strict, fuelled, without a loader, escaping what is HTML."""
     env = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, debug=False)
@@ -106,6 +134,8 @@ def environment() -> minijinja.Environment:
     env.finalizer = _only_data
     env.keep_trailing_newline = True
     env.add_global("debug", _no_debug)
+    env.add_filter("link", _link)
+    env.add_filter("number", _number)
     return env
 
 

@@ -9,10 +9,12 @@ from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
 from transactional.compose import render
+from transactional.compose.document import checks
 from transactional.models import Email, EmailVersion, Kind
 from transactional.models.email import CONTENT_FIELDS
 
 UNSUBSCRIBE = "unsubscribe_link"
+PROBLEMS_TOLD = 3  # in one sentence
 
 
 def digest(email: Email) -> bytes:
@@ -43,19 +45,28 @@ def snapshot(email: Email, *, by: str) -> EmailVersion:
 
 
 def publish(email: Email, *, by: str) -> EmailVersion:
-    """Make the draft live. Raises PostinoError: MISSING_CONTENT, MISSING_UNSUBSCRIBE_LINK, …"""
+    """Make the draft live. Raises PostinoError: MISSING_CONTENT, CHECKS_FAILED, …"""
     if not (email.html.strip() or email.text.strip()) or not email.subject.strip():
         message = "Write a subject and a body before publishing."
         raise PostinoError(Refusal("MISSING_CONTENT", message))
     if not email.from_address:
         message = "Choose the address this email comes from."
         raise PostinoError(Refusal("INVALID_FROM_ADDRESS", message, pointer="from_address"))
+    _check_document(email)
     version = snapshot(email, by=by)
     email.published = version
     email.updated_at = timezone.now()
     email.updated_by = by
     email.save(update_fields=["published", "updated_at", "updated_by"])
     return version
+
+
+def _check_document(email: Email) -> None:
+    """A block email is published only without problems that stop it."""
+    problems = checks.stopping(email)
+    if problems:
+        message = " ".join(one.message for one in problems[:PROBLEMS_TOLD])
+        raise PostinoError(Refusal("CHECKS_FAILED", message, pointer=problems[0].block or ""))
 
 
 def _check_kind(email: Email) -> None:

@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('track_opens', models.BooleanField(default=True)),
                 ('track_clicks', models.BooleanField(default=True)),
                 ('name', models.CharField(max_length=200)),
+                ('document', models.JSONField(blank=True, help_text='The block document the HTML is made from. Null: written as HTML.', null=True)),
                 ('sample', models.JSONField(blank=True, default=dict, help_text='Sample data for the preview.')),
                 ('revision', models.PositiveIntegerField(default=1, help_text='Counts saves; a save that names an older one is refused.')),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),

@@ -72,6 +72,11 @@ class Email(EmailContent):
     published = models.ForeignKey(
         "EmailVersion", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    document = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="The block document the HTML is made from. Null: written as HTML.",
+    )
     sample = models.JSONField(default=dict, blank=True, help_text="Sample data for the preview.")
     revision = models.PositiveIntegerField(
         default=1, help_text="Counts saves; a save that names an older one is refused."

@@ -1,4 +1,4 @@
-"""Writing an email as HTML in the browser, and seeing it with the sample data."""
+"""An email's settings, its HTML where it is written as such, and how it looks with sample data."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def email_edit(request: AccountRequest, email_id: int) -> HttpResponseBase:
     email = find_email(request, email_id)
     if request.method != "POST":
         return _editor(request, email, EmailForm.of(email))
-    form = EmailForm(request.POST, account=request.account)
+    form = EmailForm(request.POST, account=request.account, blocks=email.document is not None)
     if not form.is_valid():
         return _editor(request, email, form, status=422)
     revision = _overwritten(request) or form.cleaned_data["revision"]

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from domains.models import Domain
 from tokens.models import Account
+from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.compose.template import SOURCE_LIMIT
 from transactional.models import Email, Kind, Lane
@@ -93,6 +94,40 @@ class NewEmailForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Type"), choices=Kind.choices, initial=Kind.TRANSACTIONAL, widget=forms.RadioSelect
     )
+    start = forms.ChoiceField(label=_("Start from"), required=False, widget=forms.RadioSelect)
+    language = forms.ChoiceField(
+        label=_("Language of the template"), required=False,
+        choices=[("en", "English"), ("it", "Italiano")],
+    )  # fmt: skip
+
+    HTML = "html"
+    STARTS = (
+        ("receipt", _("Receipt"), _("What was bought, as a table, and the total.")),
+        ("reset", _("Password reset"), _("A link that works once.")),
+        ("code", _("One-time code"), _("A code in large figures.")),
+        ("invite", _("Invitation"), _("Who invites, to what, and a button.")),
+        ("shipping", _("Shipping notice"), _("Carrier, tracking number, what is in the parcel.")),
+        ("invoice", _("Invoice"), _("Amounts, tax, and when it is due.")),
+        ("terms", _("Change of terms"), _("What changes, as a list, and from when.")),
+        (starters.BLANK, _("Blank"), _("Nothing but a footer.")),
+    )
+
+    def __init__(self, *args: Any, may_html: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.may_html = may_html
+        start, language = self.fields["start"], self.fields["language"]
+        assert isinstance(start, forms.ChoiceField)  # noqa: S101 — for the type checker
+        start.choices = [(key, name) for key, name, _help in self.STARTS]
+        if may_html:
+            start.choices = [*start.choices, (self.HTML, gettext("HTML"))]
+        start.initial = self.STARTS[0][0]
+        language.initial = (get_language() or "en")[:2]
+
+    @property
+    def starting_point(self) -> str:
+        """The template chosen; programs and old pages that name none get what they always got."""
+        chosen: str = self.cleaned_data["start"]
+        return chosen or (self.HTML if self.may_html else self.STARTS[0][0])
 
 
 class EmailForm(forms.Form):
@@ -150,9 +185,11 @@ class EmailForm(forms.Form):
     )  # fmt: skip
     revision = forms.IntegerField(min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, account: Account, blocks: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.domains = verified_domains(account)
+        if blocks:
+            del self.fields["html"], self.fields["text"]
         self.fields["from_address"].help_text = (
             gettext("On %(domains)s") % {"domains": ", ".join(self.domains)}
             if self.domains
@@ -164,7 +201,7 @@ class EmailForm(forms.Form):
         """The form of a stored draft."""
         values = {name: getattr(email, name) for name in cls.base_fields if name != "sample"}
         values["sample"] = sample_text(email.sample)
-        return cls(initial=values, account=email.account)
+        return cls(initial=values, account=email.account, blocks=email.document is not None)
 
     def clean_from_address(self) -> str:
         """An address on a verified domain, or nothing yet."""
@@ -194,7 +231,7 @@ class EmailForm(forms.Form):
         """The valid form as the core's data."""
         values = {key: value for key, value in self.cleaned_data.items() if key != "revision"}
         for name in ("html", "text"):
-            values[name] = values[name].replace("\r\n", "\n")
+            values[name] = values.get(name, "").replace("\r\n", "\n")
         return DraftFields(**values)
 
 

@@ -74,7 +74,9 @@ def email_list(request: AccountRequest) -> HttpResponse:
     if cursor:
         rows = rows.filter(Q(updated_at__lt=cursor.at) | Q(updated_at=cursor.at, pk__lt=cursor.pk))
     listed = _with_changed(rows).select_related("published").order_by("-updated_at", "-pk")
-    listed = listed.defer("html", "text", "sample", "published__html", "published__text")
+    listed = listed.defer(
+        "html", "text", "sample", "document", "published__html", "published__text"
+    )
     found = list(listed[: PAGE + 1])
     more = len(found) > PAGE
     last = found[PAGE - 1] if more else None
@@ -91,15 +93,29 @@ def email_list(request: AccountRequest) -> HttpResponse:
 
 @account_page(Role.MARKETER)
 def email_create(request: AccountRequest) -> HttpResponseBase:
-    """Name a new email and choose its type; it starts with a plain layout to write over."""
-    form = NewEmailForm(request.POST or None)
+    """Name a new email, choose its type and what it starts from."""
+    form = NewEmailForm(request.POST or None, may_html=request.may(Role.DEVELOPER))
     if request.method == "POST" and form.is_valid():
-        kind = Kind(form.cleaned_data["kind"])
-        domains = verified_domains(request.account)
-        fields = starter.draft(form.cleaned_data["name"], kind, domains=domains)
+        fields = _first_draft(request, form)
         email = drafts.create(request.account, fields, by=request.user.email)
-        return redirect("email_edit", request.account.pk, email.pk)
+        page = "email_edit" if email.document is None else "email_compose"
+        return redirect(page, request.account.pk, email.pk)
     return render(request, "transactional/email_create.html", {"form": form})
+
+
+def _first_draft(request: AccountRequest, form: NewEmailForm) -> drafts.DraftFields:
+    name, kind = form.cleaned_data["name"], Kind(form.cleaned_data["kind"])
+    domains = verified_domains(request.account)
+    if form.starting_point == NewEmailForm.HTML:
+        return starter.draft(name, kind, domains=domains)
+    return starter.from_template(
+        request.account,
+        form.starting_point,
+        name=name,
+        kind=kind,
+        language=form.cleaned_data["language"],
+        domains=domains,
+    )
 
 
 @account_page(Role.VIEWER)

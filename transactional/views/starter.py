@@ -1,10 +1,12 @@
-"""What a new email holds before anything is typed: a plain, readable layout to write over."""
+"""What a new email holds before anything is typed: a template of blocks, or a plain HTML layout."""
 
 from collections.abc import Sequence
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from tokens.models import Account
+from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.models import Kind
 
@@ -60,4 +62,23 @@ def draft(name: str, kind: Kind, *, domains: Sequence[str]) -> DraftFields:
         html=html,
         from_address=f"hello@{domains[0]}" if domains else "",
         sample={"contact": {"firstname": "Anna"}, "custom": {}},
+    )
+
+
+def from_template(
+    account: Account, key: str, *, name: str, kind: Kind, language: str, domains: Sequence[str]
+) -> DraftFields:
+    """The first draft of an email made of blocks."""
+    found = starters.starter(key, language, kind=kind, company=account.name)
+    return DraftFields(
+        name=name,
+        kind=kind,
+        subject=found.subject,
+        preview_text=found.preview_text,
+        document=found.document,
+        sample=found.sample,
+        lane=found.lane,
+        track_opens=found.tracked,
+        track_clicks=found.tracked,
+        from_address=f"hello@{domains[0]}" if domains else "",
     )

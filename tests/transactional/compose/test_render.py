@@ -51,3 +51,9 @@ def test_a_method_is_neither_shown_nor_a_crash(html: str) -> None:
     said = refusal(html, list=[1], rows=[{"a": 1}])
     assert said.startswith("TEMPLATE_RENDER_EXCEPTION"), said
     assert "0x" not in said
+
+
+def test_the_preview_text_is_text() -> None:
+    words = Words("<body>x", preview_text="Tom & {{ custom.a }} <3")
+    found = render(words, {"contact": {}, "custom": {"a": "<b>"}})
+    assert ">Tom &amp; &lt;b&gt; &lt;3&#8199;" in found.html

@@ -1,0 +1,302 @@
+// The real email in a frame where no script runs: clicks find blocks, blocks are dropped, text is
+// typed in place. New output replaces the old inside the same document, so nothing flashes.
+import { KINDS, title } from "./blocks.js";
+import { byId, data, t } from "./page.js";
+
+const NEAR = 12; // px: so close to a block is on it
+
+// Styles of the frame only; the email itself never holds them
+const LOOK = `
+  [class*="b-"]{cursor:default}
+  .postino-over{outline:1px dashed #2f5bd8;outline-offset:-1px}
+  .postino-on{outline:2px solid #2f5bd8!important;outline-offset:-2px}
+  [data-var]{padding:1px 6px;border-radius:5px;background:#e8eefc;color:#2449b3;font-weight:500;white-space:nowrap;font-size:.92em}
+  .ProseMirror>*{margin:0 0 12px}.ProseMirror>:last-child{margin-bottom:0}.ProseMirror li p{margin:0}
+  .ProseMirror{outline:none;white-space:pre-wrap;overflow-wrap:break-word;cursor:text}
+  .ProseMirror-selectednode{box-shadow:0 0 0 2px #2f5bd8}
+  #postino-drop{position:absolute;height:4px;border-radius:2px;background:#2f5bd8;pointer-events:none;z-index:9}
+  @media (prefers-color-scheme:dark){[data-var]{background:#1e2a4a;color:#a7beff}}`;
+
+export class Canvas {
+  #store;
+  #frame = byId("canvas-frame");
+  #latest = 0;
+  #dragged = null;
+  #target = null;
+  #waiting = false;
+
+  // `text`: edits rich text in place; `keys`: what keys do to blocks; `paste`, `copy`: clipboard
+  constructor(store, { text, listeners }) {
+    this.#store = store;
+    this.text = text;
+    this.listeners = listeners;
+    this.sample = false;
+    this.shape = "desktop";
+    this.revision = data.revision;
+    store.subscribe((what) => {
+      if (what.selected) {
+        this.#leaveText();
+        this.#mark();
+        if (what.origin !== "canvas") this.#reveal();
+      }
+      if (what.changed && what.origin === "history") this.#leaveText();
+    });
+  }
+
+  get #document() {
+    return this.#frame.contentDocument;
+  }
+
+  // The first showing is an ordinary navigation: it brings the frame its policy
+  start() {
+    return new Promise((resolve) => {
+      this.#frame.addEventListener("load", () => {
+        this.#wire(this.#document);
+        this.#dress();
+        resolve();
+      }, { once: true });
+      this.#frame.src = this.#address();
+    });
+  }
+
+  #address(extra = "") {
+    return `${data.urls.canvas}?r=${this.revision}${this.sample ? "&sample=1" : ""}${extra}`;
+  }
+
+  async refresh(revision = this.revision) {
+    this.revision = revision;
+    if (this.shape === "text") return this.#showText();
+    if (this.text.inPlace) {
+      this.#waiting = true; // the caret stays where it is; shown as soon as the typing ends
+      return undefined;
+    }
+    this.#waiting = false;
+    const number = ++this.#latest;
+    let html;
+    try {
+      const response = await fetch(this.#address(), { credentials: "same-origin" });
+      if (!response.ok) return undefined;
+      html = await response.text();
+    } catch {
+      return undefined;
+    }
+    if (number !== this.#latest || this.text.inPlace) return undefined;
+    const frame = this.#frame.contentWindow;
+    // A parser of the frame's own window: what it makes is under the frame's policy, not the page's
+    const parsed = new frame.DOMParser().parseFromString(html, "text/html");
+    const { scrollX, scrollY } = frame;
+    this.#document.documentElement.replaceWith(this.#document.adoptNode(parsed.documentElement));
+    this.#dress();
+    frame.scrollTo(scrollX, scrollY);
+    document.dispatchEvent(new CustomEvent("canvas-shown", { detail: revision }));
+    return undefined;
+  }
+
+  async #showText() {
+    const response = await fetch(this.#address("&as=text"), { credentials: "same-origin" });
+    byId("canvas-text").textContent = await response.text();
+  }
+
+  async show(shape) {
+    this.shape = shape;
+    byId("canvas").dataset.shape = shape;
+    this.#frame.hidden = shape === "text";
+    byId("canvas-text").hidden = shape !== "text";
+    this.#leaveText(false);
+    await this.refresh();
+  }
+
+  async showSample(on) {
+    this.sample = on;
+    this.#leaveText(false);
+    await this.refresh();
+  }
+
+  // ——— what is where ———
+
+  element(id) {
+    return this.#document?.querySelector(`.b-${CSS.escape(id)}`) ?? null;
+  }
+
+  #blockAt(node) {
+    const element = node?.nodeType === 1 ? node : node?.parentElement;
+    for (let one = element; one; one = one.parentElement) {
+      const id = [...one.classList].find((name) => name.startsWith("b-"))?.slice(2);
+      if (id && this.#store.block(id)) return id;
+    }
+    return null;
+  }
+
+  #dress() {
+    const doc = this.#document;
+    if (!doc?.head) return;
+    doc.head.append(Object.assign(doc.createElement("style"), { textContent: LOOK }));
+    // Links lead nowhere here, and are no stops on the way through the page
+    for (const link of doc.querySelectorAll("a, area")) link.tabIndex = -1;
+    for (const chip of doc.querySelectorAll("[data-var]")) {
+      [chip.textContent, chip.title] = [chip.dataset.var.split("|")[0], chip.dataset.var];
+    }
+    for (const block of this.#store.blocks()) {
+      const element = this.element(block.id);
+      if (element) element.draggable = true;
+    }
+    this.#mark();
+  }
+
+  #mark() {
+    for (const old of this.#document?.querySelectorAll(".postino-on") ?? []) {
+      old.classList.remove("postino-on");
+    }
+    const { kind, id } = this.#store.selection;
+    if (kind === "block") this.element(id)?.classList.add("postino-on");
+  }
+
+  #reveal() {
+    const { kind, id } = this.#store.selection;
+    if (kind === "block") this.element(id)?.scrollIntoView({ block: "nearest" });
+  }
+
+  // ——— events of the frame's document; they outlive what is shown in it ———
+
+  #wire(doc) {
+    doc.addEventListener("click", (event) => {
+      event.preventDefault();
+      if (this.text.inPlace?.contains(event.target)) return;
+      const id = this.#blockAt(event.target);
+      const again = id && this.#store.selection.id === id;
+      if (!again) this.#store.selectBlock(id ?? "", "canvas");
+      else if (KINDS[this.#store.block(id).type].rich) this.editText(id, event);
+    });
+    doc.addEventListener("dblclick", (event) => {
+      const id = this.#blockAt(event.target);
+      if (id && !this.text.inPlace && KINDS[this.#store.block(id).type].rich) this.editText(id, event);
+    });
+    doc.addEventListener("mouseover", (event) => {
+      for (const old of doc.querySelectorAll(".postino-over")) old.classList.remove("postino-over");
+      const id = this.#blockAt(event.target);
+      if (id) this.element(id).classList.add("postino-over");
+    });
+    doc.addEventListener("dragstart", (event) => {
+      const id = this.#blockAt(event.target);
+      if (!id || this.text.inPlace) return;
+      event.dataTransfer.setData("text/plain", title(this.#store.block(id)));
+      this.drag({ id });
+    });
+    doc.addEventListener("dragend", () => this.drag(null));
+    doc.addEventListener("dragover", (event) => this.#over(event));
+    doc.addEventListener("dragleave", (event) => { if (!event.relatedTarget) this.#line(null); });
+    doc.addEventListener("drop", (event) => this.#drop(event));
+    for (const [name, listener] of Object.entries(this.listeners)) doc.addEventListener(name, listener);
+  }
+
+  // ——— text in place ———
+
+  editText(id, event = null) {
+    const block = this.#store.block(id);
+    const element = this.element(id);
+    const holder = element?.querySelector("h1, h2, h3, h4") ?? element?.querySelector("div") ?? element;
+    if (!block || !holder) return;
+    element.draggable = false;
+    this.text.openInPlace(block, holder, event && { left: event.clientX, top: event.clientY });
+  }
+
+  #leaveText(refresh = true) {
+    if (!this.text.inPlace) return;
+    this.text.closeInPlace();
+    if (refresh) this.refresh();
+  }
+
+  leaveText() {
+    this.#leaveText();
+  }
+
+  // ——— dragging: {type} from the palette, {id} of a block, or null when it ends ———
+
+  drag(what) {
+    this.#dragged = what;
+    if (!what) this.#line(null);
+  }
+
+  #over(event) {
+    if (!this.#dragged) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = this.#dragged.id ? "move" : "copy";
+    this.#target = this.#placeAt(event.clientX, event.clientY);
+    this.#line(this.#target);
+  }
+
+  #drop(event) {
+    if (!this.#dragged) return;
+    event.preventDefault();
+    const dragged = this.#dragged;
+    this.drag(null);
+    this.onDrop(dragged, this.#target?.place ?? null);
+  }
+
+  onDrop() {}
+
+  // The gap between blocks that is nearest: {place, rect, y}. Beside all blocks: the end.
+  #placeAt(x, y) {
+    let best = null;
+    for (const { section, column, blocks } of this.#store.columns()) {
+      blocks.forEach((block, index) => {
+        const rect = this.element(block.id)?.getBoundingClientRect();
+        if (!rect) return;
+        const aside = x < rect.left ? rect.left - x : Math.max(0, x - rect.right);
+        for (const [edge, at] of [[rect.top, index], [rect.bottom, index + 1]]) {
+          const far = Math.abs(y - edge) + aside * 2;
+          if (best === null || far < best.far) {
+            best = { far, rect, y: edge, place: { section: section.id, column, index: at } };
+          }
+        }
+      });
+    }
+    const over = this.#store.blocks().some(({ id }) => {
+      const rect = this.element(id)?.getBoundingClientRect();
+      return rect && y > rect.top - NEAR && y < rect.bottom + NEAR;
+    });
+    return over ? best : this.#end();
+  }
+
+  #end() {
+    const place = this.#store.end();
+    const column = this.#store.section(place?.section)?.blocks[place.column] ?? [];
+    const above = column[place?.index - 1];
+    const shown = above ?? this.#store.blocks()[0];
+    const rect = shown && this.element(shown.id)?.getBoundingClientRect();
+    return { place, rect, y: rect && (above ? rect.bottom : rect.top) };
+  }
+
+  #line(target) {
+    const doc = this.#document;
+    doc?.getElementById("postino-drop")?.remove();
+    if (!target?.rect) return;
+    const line = Object.assign(doc.createElement("div"), { id: "postino-drop" });
+    const { scrollX, scrollY } = this.#frame.contentWindow;
+    line.style.cssText = `left:${target.rect.left + scrollX}px;width:${target.rect.width}px;top:${target.y + scrollY - 2}px`;
+    doc.body.append(line);
+  }
+}
+
+// Desktop, phone, plain text; sample data on or off
+export function switches(canvas) {
+  for (const button of document.querySelectorAll("[data-shape-of]")) {
+    button.addEventListener("click", () => {
+      for (const one of document.querySelectorAll("[data-shape-of]")) {
+        one.setAttribute("aria-pressed", String(one === button));
+      }
+      canvas.show(button.dataset.shapeOf);
+    });
+  }
+  const sample = byId("sample-on");
+  sample.addEventListener("click", () => {
+    const on = sample.getAttribute("aria-pressed") !== "true";
+    sample.setAttribute("aria-pressed", String(on));
+    canvas.showSample(on);
+  });
+}
+
+export function sizeText(bytes) {
+  return t("size", { size: (bytes / 1024).toFixed(1) });
+}
+

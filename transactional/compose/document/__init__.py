@@ -1,0 +1,1 @@
+"""Block documents: what the editor saves, checked, compiled to the HTML that is sent."""
