@@ -18,7 +18,8 @@ XSS = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
 
 def sign_in(page: Page, cast: Cast) -> None:
     page.goto("/login/")
-    page.keyboard.type(cast.alice.email)  # the field has the focus
+    expect(page.locator("#id_username")).to_be_focused()
+    page.keyboard.type(cast.alice.email)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
