@@ -102,7 +102,8 @@ PROCESSES: tuple[Process, ...] = (
         argv=(
             *(sys.executable, "-m", "granian", "--interface", "wsgi"),
             *("config.stack.web:application", "--host", "{BIND}", "--port", "{PORT}"),
-            *("--workers", "{WEB_WORKERS}", "--blocking-threads", "8", "--no-ws"),
+            # Each thread keeps a database connection; sends that meet share a batch at the door
+            *("--workers", "{WEB_WORKERS}", "--blocking-threads", "16", "--no-ws"),
             *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
         ),
         probe=lambda s, env: http_answers(s.BIND, s.PORT, s.LOGIN_URL),
