@@ -101,6 +101,7 @@ ATTEMPTS = Table(
         ("code", "int2"),
         ("reply", "varchar"),
         ("transcript", "text"),
+        ("decisions", "jsonb"),
     ),
 )
 
@@ -126,7 +127,8 @@ class Attempt:
 class Outcome:
     """How a try ended: the status it leads to and, if it is not final, when the next one is due.
 
-    `resent` marks the next copy as one that the receiver may have already.
+    `resent` marks the next copy as one that the receiver may have already. `decisions` are stored
+    with the last of the tries; where nothing was tried, with the event.
     """
 
     job: queue.Job
@@ -139,6 +141,7 @@ class Outcome:
     tries: tuple[Attempt, ...] = ()
     resent: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
+    decisions: Sequence[Mapping[str, Any]] = ()
 
     @property
     def final(self) -> bool:
@@ -228,6 +231,8 @@ def _event(outcome: Outcome) -> NewEvent:
     data = {**outcome.data, "attempt": outcome.attempts}
     if outcome.reply:
         data["response"] = outcome.reply[:1000]
+    if outcome.decisions and not outcome.tries:
+        data["decisions"] = outcome.decisions
     return NewEvent(
         account_id=outcome.job.account_id,
         message_id=outcome.job.message_id,
@@ -257,6 +262,7 @@ def _attempt(outcome: Outcome, one: Attempt) -> tuple[Any, ...]:
         one.code,
         one.reply[:REPLY_LIMIT],
         one.transcript,
+        outcome.decisions if outcome.decisions and one is outcome.tries[-1] else None,
     )
 
 

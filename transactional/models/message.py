@@ -119,6 +119,9 @@ class DeliveryAttempt(models.Model):
     code = models.PositiveSmallIntegerField(default=0, help_text="0: no reply.")
     reply = models.CharField(max_length=REPLY_LIMIT, blank=True)
     transcript = models.TextField(blank=True)
+    decisions = models.JSONField(
+        null=True, blank=True, help_text="Why it was done so: step, code, data, in order."
+    )
 
     objects = OfAccount.as_manager()
 

@@ -229,6 +229,9 @@ def test_a_greylisted_message_comes_back_with_the_same_envelope(
     assert froms[0] == froms[1]  # the same return-path and the same bytes
     types = list(Event.objects.order_by("id").values_list("type", flat=True))
     assert types == ["accepted", "deferred", "delivered"]
+    first, last = DeliveryAttempt.objects.order_by("id")
+    assert [(one["step"], one["code"]) for one in first.decisions] == [("retry", "greylisted")]
+    assert last.decisions is None
 
 
 def test_a_refusal_for_good_bounces_and_suppresses(account: Account, settings: Any) -> None:
@@ -273,6 +276,8 @@ def test_without_a_ready_ip_mail_waits(account: Account, sink: Sink) -> None:
     with engine():
         eventually(lambda: Recipient.objects.get().status == "deferred")
     assert sink.seen == 0
+    (told,) = Event.objects.get(type="deferred").data["decisions"]
+    assert (told["step"], told["code"], told["data"]["tries"]) == ("retry", "temporary", 1)
 
 
 def test_an_engine_that_stops_gives_back_what_it_has_not_begun(

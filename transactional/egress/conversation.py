@@ -1,0 +1,76 @@
+"""One conversation with one host: a session under the right TLS policy, the bytes, the final dot."""
+
+import asyncio
+from dataclasses import dataclass
+
+from domains import pools
+from transactional.compose.build import Built, Material, build
+from transactional.egress.flusher import Flusher
+from transactional.egress.lookups import StreamPolicy
+from transactional.egress.route import Target
+from transactional.egress.sessions import Peer, SessionPool
+from transactional.queue import Job
+from transactional.wire import outcome as wire
+from transactional.wire.outcome import SessionRefused, TlsPolicy
+from transactional.wire.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What is to be said to whom, from where and under which policy."""
+
+    job: Job
+    material: Material
+    stream: StreamPolicy
+    target: Target
+    source: pools.UsableSource
+
+    def peer(self) -> Peer:
+        """The far end of the session, with the TLS that the stream asks for."""
+        required = self.stream.tls == "required"
+        return Peer(
+            source=self.source.address,
+            ehlo=self.source.ehlo_name,
+            host=self.target.host,
+            address=self.target.address,
+            port=self.target.port,
+            tls=TlsPolicy.REQUIRED if required else TlsPolicy.OPPORTUNISTIC,
+        )
+
+
+class Conversations:
+    """Holds them; one per engine."""
+
+    def __init__(self, pool: SessionPool, flusher: Flusher) -> None:
+        self._pool = pool
+        self._flusher = flusher
+
+    async def hold(self, talk: Talk) -> wire.Outcome:
+        """One conversation with one host; a kept session that had died is replaced once."""
+        peer = talk.peer()
+        for fresh in (False, True):
+            try:
+                session = await self._pool.take(peer, fresh=fresh)
+            except SessionRefused as err:
+                return err.outcome
+            result = await self._hand_over(talk, session)
+            self._pool.give_back(peer, session)
+            if not result.reusable_failure:
+                break
+        return result
+
+    async def _hand_over(self, talk: Talk, session: Session) -> wire.Outcome:
+        eight_bit = session.capabilities.eight_bit_mime
+        built: Built = build(talk.job, talk.material, eight_bit=eight_bit)
+        try:
+            return await session.deliver(
+                mail_from=built.mail_from,
+                rcpt=built.rcpt,
+                data=built.data,
+                before_dot=lambda: self._flusher.mark(talk.job),
+                smtputf8=built.smtputf8,
+                eight_bit=built.eight_bit,
+            )
+        except asyncio.CancelledError:
+            session.close()
+            raise

@@ -1,0 +1,114 @@
+"""What a try's conversation means for its recipient: delivered, later, bounced, unknown, expired."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from transactional import retry
+from transactional.classify import Category, Reason, Verdict
+from transactional.classify import reply as verdict_on
+from transactional.classify import report as verdict_on_text
+from transactional.egress.decisions import Trail
+from transactional.egress.route import Route
+from transactional.lifecycle import Attempt, Outcome
+from transactional.models import Status
+from transactional.queue import Job
+from transactional.wire import outcome as wire
+from transactional.wire.reply import ReplyClass, Stage, classify
+
+# A reply at these stages is about the host, not the recipient: the next host may take the mail
+HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
+UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
+
+
+@dataclass(slots=True)
+class Tried:
+    """One try as far as it has come: what was spoken with whom, from which IP, and why so."""
+
+    job: Job
+    trail: Trail = field(default_factory=Trail)
+    tries: list[Attempt] = field(default_factory=list)
+    source_id: int | None = None
+
+
+def judge(tried: Tried, last: wire.Outcome, policy: str) -> Outcome:
+    """What the last conversation means for the recipient; `policy` is the stream's for unknowns."""
+    reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
+    if last.accepted:
+        return _ended(tried, Status.DELIVERED, reply)
+    if last.uncertain:
+        return _uncertain(tried, policy, reply)
+    if last.reply is None:
+        return defer(tried, "connection", reply)
+    kind = classify(last.reply, stage=last.stage)
+    if last.stage in HOST_STAGES or last.reply.is_temporary:
+        return defer(tried, kind, reply)
+    return bounce(tried, reply, kind, verdict_on(last.reply, stage=last.stage))
+
+
+def without_route(tried: Tried, route: Route) -> Outcome:
+    """The domain takes no mail, or DNS does not say where."""
+    if route.permanent:
+        verdict = verdict_on_text(diagnostic=route.refusal)
+        return bounce(tried, route.refusal, ReplyClass.DNS, verdict)
+    return defer(tried, ReplyClass.DNS, route.refusal)
+
+
+def bounce(
+    tried: Tried,
+    reply: str,
+    kind: ReplyClass = ReplyClass.PERMANENT,
+    verdict: Verdict = UNSENDABLE,
+) -> Outcome:
+    """Refused for good."""
+    why = {"category": str(verdict.category), "reason": str(verdict.reason), "class": str(kind)}
+    return _ended(tried, Status.BOUNCED, reply, data=why)
+
+
+def defer(tried: Tried, kind: str, reply: str) -> Outcome:
+    """Try again later, or give up once the message's lifetime is over."""
+    now = timezone.now()
+    attempts = tried.job.attempt + 1
+    wait = retry.delay(kind, attempts, jitter=random.random, scale=settings.RETRY_SCALE)
+    due = retry.next_due(now, tried.job.deliver_by, wait)
+    status = Status.DEFERRED if due else Status.EXPIRED
+    tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
+    return _ended(tried, status, reply, due_at=due, data={"class": str(kind)})
+
+
+def _uncertain(tried: Tried, policy: str, reply: str) -> Outcome:
+    """The final dot was sent and no reply came: hold, or send again, marked."""
+    if policy == "hold":
+        return _ended(tried, Status.HELD, reply)
+    wait = retry.delay("connection", 1, jitter=random.random, scale=settings.RETRY_SCALE)
+    due = timezone.now() + timedelta(seconds=wait)
+    return _ended(tried, Status.UNCERTAIN, reply, due_at=due, resent=True)
+
+
+def _ended(
+    tried: Tried,
+    status: Status,
+    reply: str,
+    *,
+    due_at: datetime | None = None,
+    resent: bool = False,
+    data: Mapping[str, Any] | None = None,
+) -> Outcome:
+    return Outcome(
+        job=tried.job,
+        status=status,
+        at=timezone.now(),
+        attempts=tried.job.attempt + 1,
+        reply=reply,
+        source_id=tried.source_id,
+        due_at=due_at,
+        tries=tuple(tried.tries),
+        resent=resent,
+        data=data or {},
+        decisions=tried.trail.rows(),
+    )
