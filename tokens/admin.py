@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tokens.models import Account, ApiKey, Membership, SmtpCredential, User
+from tokens.models import Account, ApiKey, AuditEntry, Membership, SmtpCredential, User
 
 
 class MembersInline(admin.TabularInline[Membership, Account]):
@@ -125,3 +125,25 @@ class SmtpCredentialAdmin(CredentialAdmin):
 
     list_display = ("username", "campaign_name", "account", "created_by", "last_used_at", "expires_at", "deleted_at")  # fmt: skip
     search_fields = ("username", "campaign_name", "account__name")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(admin.ModelAdmin[AuditEntry]):
+    """Who did what; to be read alone. Entries go with their account."""
+
+    show_full_result_count = False
+    list_display = ("id", "account_id", "at", "by", "what", "target", "name")
+    search_fields = ("=account__id", "by", "what", "target")
+    ordering = ("-pk",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only together with the account: the database refuses anything else."""
+        return bool(request.user.has_perm("tokens.delete_account"))

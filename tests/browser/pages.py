@@ -10,7 +10,7 @@ from domains.models import Domain, EgressSource
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
 from tests.transactional.mail import delivered_mail
-from tokens import credentials
+from tokens import audit, credentials
 from tokens.auth import Principal
 from tokens.models import Scope, SmtpCredential
 from transactional import (
@@ -92,6 +92,7 @@ def make_world(cast: Cast) -> World:
     sample = {"contact": {"firstname": "Anna"}, "custom": {"order_id": "A-1042"}}
     live = make_email(account, name="Order receipt", sample=sample, updated_by="alice")
     versions.publish(live, by="alice@shop.example")
+    audit.record(account, "email.published", by="alice", name=live.name, data={"version": 1})
     live.subject = "Your order {{ custom.order_id }}"
     live.save()
     make_email(account, name="Spring news", kind="marketing", updated_by="alice")
@@ -234,6 +235,8 @@ PAGES: dict[str, Address] = {
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",
+    "audit log": lambda w: f"{w.a}/audit/",
+    "audit log, nothing found": lambda w: f"{w.a}/audit/?what=rollout.&by=nobody",
     "domains": lambda w: f"{w.a}/domains/",
     "new domain": lambda w: f"{w.a}/domains/new/",
     "domain": lambda w: f"{w.a}/domains/{w.domain}/",

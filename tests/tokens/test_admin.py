@@ -9,10 +9,10 @@ from django.urls import reverse
 
 from tests.cast import Cast
 from tokens import credentials
-from tokens.models import Account, ApiKey, Membership, SmtpCredential, User
+from tokens.models import Account, ApiKey, AuditEntry, Membership, SmtpCredential, User
 
 SignedIn = Callable[[User], Client]
-MODELS = (Account, User, Membership, ApiKey, SmtpCredential)
+MODELS = (Account, User, Membership, ApiKey, AuditEntry, SmtpCredential)
 
 
 @pytest.fixture

@@ -31,6 +31,10 @@ class Account(models.Model):
         help_text="What a spam complaint stops: marketing mail only, or all mail.",
     )  # fmt: skip
     time_zone = models.CharField(max_length=64, default="UTC")
+    approvers = models.CharField(
+        max_length=10, blank=True, default="",
+        help_text="The least role that approves what is published; empty: nobody has to.",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:

@@ -1,0 +1,41 @@
+"""What the codes of the audit log mean: one line per act, in the words of its page.
+
+`%(name)s` is the target's name; the entry's data may be named too. A code that is not listed is
+shown as it is.
+"""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# Groups of acts, by what their codes begin with: the filter of the page
+GROUPS: Mapping[str, str | Promise] = {
+    "": _("Everything"),
+    "email.": _("Emails"),
+    "approval.": _("Approvals"),
+    "rollout.": _("Roll-outs"),
+    "settings.": _("Settings"),
+}
+
+SENTENCES: Mapping[str, str | Promise] = {
+    "email.published": _("Published version %(version)s of “%(name)s”"),
+    "email.created": _("Made the email “%(name)s”"),
+    "email.cloned": _("Copied an email to “%(name)s”"),
+    "email.restored": _("Restored version %(version)s of “%(name)s” to its draft"),
+    "email.archived": _("Archived “%(name)s”"),
+    "email.brought_back": _("Brought “%(name)s” back from the archive"),
+    "email.moved": _("Moved “%(name)s” to the folder “%(folder)s”"),
+    "approval.requested": _("Asked to publish version %(version)s of “%(name)s”"),
+    "approval.approved": _("Approved version %(version)s of “%(name)s”"),
+    "approval.declined": _("Declined version %(version)s of “%(name)s”"),
+    "approval.recalled": _("Recalled the request to publish version %(version)s of “%(name)s”"),
+    "approval.voided": _("The request for version %(version)s of “%(name)s” ended: it was edited"),
+    "rollout.started": _("Began to roll out version %(version)s of “%(name)s” at %(share)s %%"),
+    "rollout.advanced": _("Rolled version %(version)s of “%(name)s” out to %(share)s %%"),
+    "rollout.held": _("Held the roll-out of version %(version)s of “%(name)s”"),
+    "rollout.resumed": _("Resumed the roll-out of version %(version)s of “%(name)s”"),
+    "rollout.finished": _("Finished the roll-out of version %(version)s of “%(name)s”"),
+    "rollout.rolled_back": _("Rolled version %(version)s of “%(name)s” back"),
+    "settings.changed": _("Changed the account's settings: %(changed)s"),
+}
