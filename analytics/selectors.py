@@ -43,3 +43,18 @@ def days(account_id: int, campaign_id: int, *, since: date, until: date) -> list
         .values("day", *COUNTERS)
     )
     return [Day(row["day"], Numbers(**{name: row[name] for name in COUNTERS})) for row in rows]
+
+
+def account_days(account_id: int, *, since: date, until: date) -> list[Day]:
+    """The days of a whole account that have numbers, oldest first; both ends included."""
+    rows = (
+        CampaignDay.objects.of(account_id)
+        .filter(day__gte=since, day__lte=until)
+        .values("day")
+        .annotate(**{f"sum_{name}": Sum(name) for name in COUNTERS})
+        .order_by("day")
+    )
+    return [
+        Day(row["day"], Numbers(**{name: int(row[f"sum_{name}"]) for name in COUNTERS}))
+        for row in rows
+    ]

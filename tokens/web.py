@@ -6,10 +6,12 @@ Also who a page or an API call acts as.
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 
 from tokens.auth import Principal
 from tokens.models import Account, Membership, Role, User
@@ -72,11 +74,20 @@ def account_page(role: Role) -> Callable[[View[P]], Callable[..., HttpResponseBa
             request.may = lambda wanted: wanted in INCLUDES[membership.role]  # type: ignore[attr-defined]
             if role not in INCLUDES[membership.role]:
                 return forbidden(request, needed=role)
-            return view(request, **kwargs)  # type: ignore[arg-type, call-arg]
+            with timezone.override(_zone(membership.account)):
+                return view(request, **kwargs)  # type: ignore[arg-type, call-arg]
 
         return page
 
     return decorate
+
+
+def _zone(account: Account) -> ZoneInfo:
+    """The zone in which the account's pages show times; UTC if the system does not know it."""
+    try:
+        return ZoneInfo(account.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def forbidden(request: HttpRequest, *, needed: Role) -> HttpResponse:

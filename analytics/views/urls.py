@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from analytics.views import performance, tracking
+from analytics.views import attention, dashboard, performance, tracking
 
 ACCOUNT = "a/<int:account_id>/"
 
+__all__ = ["attention"]  # imported for what it registers
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(ACCOUNT, dashboard.dashboard, name="dashboard"),
     path("o/<path:name>", tracking.pixel, name="pixel"),
     path("c/<path:token>", tracking.click, name="click"),
     path("u/<str:token>", tracking.unsubscribe, name="unsubscribe"),

@@ -3,11 +3,13 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import domains, probe, shared, sources
+from domains.views import attention, domains, probe, shared, sources
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
 SOURCE = f"{ACCOUNT}ips/<int:source_id>/"
+
+__all__ = ["attention"]  # imported for what it registers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(ACCOUNT, domains.overview, name="domains"),

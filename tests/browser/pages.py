@@ -195,6 +195,9 @@ Address = Callable[[World], str]
 
 # Name of the page → its address. Signed in as Alice, who owns the account.
 PAGES: dict[str, Address] = {
+    "dashboard": lambda w: f"{w.a}/",
+    "dashboard, a day": lambda w: f"{w.a}/?period=1d",
+    "account settings": lambda w: f"{w.a}/settings/",
     "emails": lambda w: f"{w.a}/emails/",
     "emails, archived": lambda w: f"{w.a}/emails/?archived=1",
     "emails, nothing found": lambda w: f"{w.a}/emails/?q=nothing-like-this",

@@ -23,7 +23,7 @@ def sign_in(page: Page, cast: Cast) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Emails")
+    expect(page.get_by_role("heading", level=1)).to_have_text(cast.account.name)
 
 
 @pytest.mark.parametrize("scripts", [True, False])

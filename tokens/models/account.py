@@ -35,10 +35,32 @@ class Account(models.Model):
         max_length=10, blank=True, default="",
         help_text="The least role that approves what is published; empty: nobody has to.",
     )  # fmt: skip
+    language = models.CharField(max_length=5, default="en", help_text="New emails start in it.")
+    company_name = models.CharField(max_length=200, blank=True, help_text="Empty: the name.")
+    street = models.CharField(max_length=200, blank=True)
+    street_2 = models.CharField(max_length=200, blank=True)
+    postcode = models.CharField(max_length=20, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    region = models.CharField(max_length=100, blank=True, help_text="State or province.")
+    country = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pk})"
+
+    @property
+    def company(self) -> str:
+        """Who the mail is from, as a reader should see it."""
+        return self.company_name or self.name
+
+    @property
+    def postal_address(self) -> str:
+        """The address in one line; empty while street or city are missing: half of one is none."""
+        if not (self.street and self.city):
+            return ""
+        place = " ".join(part for part in (self.postcode, self.city) if part)
+        parts = (self.street, self.street_2, place, self.region, self.country)
+        return ", ".join(part for part in parts if part)
 
 
 class UserManager(BaseUserManager["User"]):

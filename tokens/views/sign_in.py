@@ -55,13 +55,13 @@ class SignIn(LoginView):
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The emails of the member's first account; without one, a page that says what to do."""
+    """The dashboard of the member's first account; without one, a page that says what to do."""
     user = request.user
     assert isinstance(user, User)  # noqa: S101 — login_required; for the type checker
     first = user.memberships.order_by("account__name", "account_id").first()
     if first is None:
         return render(request, "tokens/no_account.html")
-    return redirect("emails", first.account_id)
+    return redirect("dashboard", first.account_id)
 
 
 def _back(request: HttpRequest) -> str:

@@ -112,7 +112,9 @@ class NewEmailForm(forms.Form):
         (starters.BLANK, _("Blank"), _("Nothing but a footer.")),
     )
 
-    def __init__(self, *args: Any, may_html: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, may_html: bool, account_language: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.may_html = may_html
         start, language = self.fields["start"], self.fields["language"]
@@ -121,7 +123,7 @@ class NewEmailForm(forms.Form):
         if may_html:
             start.choices = [*start.choices, (self.HTML, gettext("HTML"))]
         start.initial = self.STARTS[0][0]
-        language.initial = (get_language() or "en")[:2]
+        language.initial = account_language or (get_language() or "en")[:2]
 
     @property
     def starting_point(self) -> str:

@@ -94,7 +94,11 @@ def email_list(request: AccountRequest) -> HttpResponse:
 @account_page(Role.MARKETER)
 def email_create(request: AccountRequest) -> HttpResponseBase:
     """Name a new email, choose its type and what it starts from."""
-    form = NewEmailForm(request.POST or None, may_html=request.may(Role.DEVELOPER))
+    form = NewEmailForm(
+        request.POST or None,
+        may_html=request.may(Role.DEVELOPER),
+        account_language=request.account.language,
+    )
     if request.method == "POST" and form.is_valid():
         fields = _first_draft(request, form)
         email = drafts.create(request.account, fields, by=request.user.email)

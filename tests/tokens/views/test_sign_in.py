@@ -20,10 +20,10 @@ def browser() -> Client:
     return Client(REMOTE_ADDR=f"10.{octets[0]}.{octets[1]}.{octets[2]}")
 
 
-def test_a_member_signs_in_and_lands_on_the_emails(cast: Cast, browser: Client) -> None:
+def test_a_member_signs_in_and_lands_on_the_dashboard(cast: Cast, browser: Client) -> None:
     form = {"username": "ALICE@shop.example", "password": PASSWORD}
     response = browser.post("/login/", form, follow=True)
-    assert response.redirect_chain[-1][0] == f"/a/{cast.account.pk}/emails/"
+    assert response.redirect_chain[-1][0] == f"/a/{cast.account.pk}/"
     assert response.status_code == 200
 
 
