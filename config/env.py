@@ -86,6 +86,13 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
     _v("DNS", "DNS_SERVERS", [str], [], "Resolvers to ask; empty: the system's."),
     _v("DNS", "DNS_PORT", int, 53, "Port of those resolvers."),
+    _v(
+        "DNS",
+        "DNS_VALIDATES",
+        bool,
+        False,
+        "They check DNSSEC and the way to them is safe (best: on this host): turns DANE on.",
+    ),
     _v("Sandbox", "SANDBOX", bool, False, "`up` runs the sandbox: sink, DNS and inbox."),
     _v("Sandbox", "SANDBOX_SMTP_PORT", int, 2526, "Where the sandbox's sink listens."),
     _v("Sandbox", "SANDBOX_DNS_PORT", int, 2553, "Where the sandbox answers DNS (UDP and TCP)."),

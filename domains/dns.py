@@ -8,7 +8,7 @@ import ipaddress
 import random
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ MAX_ADDRESSES = 10  # addresses of one host
 SOA = dns.rdatatype.SOA
 DIRECT = 0
 RECURSE = int(dns.flags.RD)
+VALIDATED = int(dns.flags.RD | dns.flags.AD)  # RFC 6840 §5.7: tell whether DNSSEC held
 UNCHECKED = int(dns.flags.RD | dns.flags.CD)
 KEPT = 20_000  # answers kept before the oldest half goes
 
@@ -50,28 +51,36 @@ class Answer:
 
     `status` is ok, nxdomain, nodata, servfail or timeout; `ttl` in seconds, of an absence too
     (RFC 2308 §5). `owner` is the name that has the records: another one behind an alias.
+    `secure`: DNSSEC vouches for it, by the word of a resolver that is trusted (DNS_VALIDATES).
     """
 
     status: str
     records: tuple[str, ...] = ()
     ttl: int = 0
     owner: str = ""
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MailHost:
-    """One mail exchanger with its addresses, IPv4 first."""
+    """One mail exchanger with its addresses, IPv4 first; `secure` as of its addresses' answers."""
 
     name: str
     addresses: tuple[str, ...]
+    preference: int = field(default=0, compare=False)
+    secure: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class MailHosts:
-    """Where a domain takes mail, in the order to try; `status` may also be null_mx."""
+    """Where a domain takes mail, in the order to try; `status` may also be null_mx.
+
+    `secure`: DNSSEC vouches for the exchangers' names.
+    """
 
     status: str
     hosts: tuple[MailHost, ...] = ()
+    secure: bool = False
 
 
 _kept: dict[tuple[str, str, tuple[str, ...], int], tuple[float, Answer]] = {}
@@ -105,7 +114,8 @@ async def query(
         if servers:
             resolver = _resolver(servers, port or settings.DNS_PORT, flags)
         else:
-            resolver = _configured(flags)
+            validates = settings.DNS_VALIDATES and flags == RECURSE
+            resolver = _configured(VALIDATED if validates else flags)
         found = await resolver.resolve(asked, rdtype, raise_on_no_answer=False, search=False)
     except dns.resolver.NXDOMAIN as err:
         replies = err.kwargs.get("responses", {}).values()
@@ -122,7 +132,9 @@ async def query(
         return Answer(NODATA, ttl=_absence_ttl(found.response))
     texts = tuple(_text(rdata) for rdata in found.rrset)
     owner = found.canonical_name.to_text(omit_final_dot=True).lower()
-    return Answer(OK, texts, found.rrset.ttl, owner)
+    trusted = settings.DNS_VALIDATES and not servers
+    secure = trusted and bool(found.response.flags & dns.flags.AD)
+    return Answer(OK, texts, found.rrset.ttl, owner, secure)
 
 
 def _absence_ttl(reply: dns.message.Message) -> int:
@@ -183,7 +195,7 @@ async def mail_hosts(
     found = await _kept_query(domain, "MX", servers, port)
     if found.status == NODATA:
         own = await _host(domain, servers, port)
-        return MailHosts(own.status, _hosts([domain], [own]))
+        return MailHosts(own.status, _hosts([(0, domain)], [own]), found.secure or own.secure)
     if found.status != OK:
         return MailHosts(found.status)
     ranked = []
@@ -192,19 +204,37 @@ async def mail_hosts(
         ranked.append((int(preference), random.random(), host))  # noqa: S311 — spreads load only
     if all(host in ("", ".") for _, _, host in ranked):
         return MailHosts(NULL_MX)
-    names = [host for _, _, host in sorted(ranked) if host not in ("", ".")][:MAX_HOSTS]
-    answers = await asyncio.gather(*(_host(name, servers, port) for name in names))
+    order = [(rank, host) for rank, _, host in sorted(ranked) if host not in ("", ".")][:MAX_HOSTS]
+    answers = await asyncio.gather(*(_host(name, servers, port) for _, name in order))
     failed = [found.status for found in answers if found.status in (SERVFAIL, TIMEOUT)]
     if failed and not any(found.records for found in answers):
         return MailHosts(failed[0])
-    return MailHosts(OK, _hosts(names, answers))
+    return MailHosts(OK, _hosts(order, answers), found.secure)
 
 
-def _hosts(names: list[str], answers: list[Answer]) -> tuple[MailHost, ...]:
-    pairs = zip(names, answers, strict=True)
-    return tuple(MailHost(name, found.records) for name, found in pairs if found.status == OK) or (
-        tuple(MailHost(name, ()) for name in names)
-    )
+async def tlsa(host: str, port: int) -> Answer:
+    """The TLSA records of a server's port (RFC 6698 §3), kept for their TTL."""
+    return await _kept_query(f"_{port}._tcp.{host}", "TLSA", (), None)
+
+
+async def kept_txt(name: str) -> Answer:
+    """TXT records, the strings of each joined, kept for their TTL."""
+    return await _kept_query(name, "TXT", (), None)
+
+
+def _hosts(order: list[tuple[int, str]], answers: list[Answer]) -> tuple[MailHost, ...]:
+    pairs = [(*one, found) for one, found in zip(order, answers, strict=True)]
+    return tuple(
+        MailHost(name, _shuffled(found.records), rank, found.secure)
+        for rank, name, found in pairs
+        if found.status == OK
+    ) or tuple(MailHost(name, (), rank) for rank, name, _ in pairs)
+
+
+def _shuffled(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """IPv4 first, in random order within each family: what is kept would not change its order."""
+    mixed = random.sample(addresses, len(addresses))
+    return tuple(sorted(mixed, key=lambda address: ":" in address))
 
 
 async def _host(host: str, servers: tuple[str, ...], port: int | None) -> Answer:
@@ -218,9 +248,11 @@ async def _host(host: str, servers: tuple[str, ...], port: int | None) -> Answer
 
 def _both(four: Answer, six: Answer) -> Answer:
     """One answer from A and AAAA: found where either is, failed only where nothing was found."""
-    records = (*four.records, *six.records)[:MAX_ADDRESSES]
+    records = (*four.records[: MAX_ADDRESSES // 2], *six.records)[:MAX_ADDRESSES]
     if records:
-        return Answer(OK, records, min(x.ttl for x in (four, six) if x.records))
+        there = [x for x in (four, six) if x.records]
+        ttl, secure = min(x.ttl for x in there), all(x.secure for x in there)
+        return Answer(OK, records, ttl, secure=secure)
     for status in (TIMEOUT, SERVFAIL, NODATA):
         if status in (four.status, six.status):
             return Answer(status)

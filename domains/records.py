@@ -9,10 +9,13 @@ from django.conf import settings
 
 from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
 
+# Local parts on a domain's return-path host that take reports
+DMARC_BOX, TLS_BOX = "dmarc", "tlsrpt"
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record to publish. `purpose` is dkim, return_path, spf, dmarc or tracking.
+    """One record to publish. `purpose` is dkim, return_path, spf, dmarc, tracking or tls_reports.
 
     `short_host` is the host as most DNS forms want it: without the domain. `later` are IPs that
     the value names and that break nothing while they are missing, for they do not send yet.
@@ -55,9 +58,30 @@ def records(
         ),
         record("return_path", "MX", domain.return_path_host, f"10 {settings.MAIL_HOST}"),
         replace(record("spf", "TXT", domain.return_path_host, spf(addresses)), later=tuple(later)),
-        record("dmarc", "TXT", f"_dmarc.{domain.name}", "v=DMARC1; p=none;"),
+        record("dmarc", "TXT", f"_dmarc.{domain.name}", dmarc(domain)),
         record("tracking", "CNAME", domain.tracking_host, platform_host(), required=False),
+        record(
+            "tls_reports", "TXT", f"_smtp._tls.{domain.name}", tls_reports(domain), required=False
+        ),
     )
+
+
+def dmarc(domain: Domain, policy: str = "none") -> str:
+    """A DMARC policy (RFC 7489 §6.3) whose reports come to us.
+
+    They come to a host below the domain itself, so no other domain has to agree (§7.1).
+    """
+    return f"v=DMARC1; p={policy}; rua=mailto:{dmarc_address(domain)};"
+
+
+def dmarc_address(domain: Domain) -> str:
+    """Where receivers send aggregate reports about a domain."""
+    return f"{DMARC_BOX}@{domain.return_path_host}"
+
+
+def tls_reports(domain: Domain) -> str:
+    """A policy (RFC 8460 §3) that asks for reports about TLS on the way to the domain."""
+    return f"v=TLSRPTv1; rua=mailto:{TLS_BOX}@{domain.return_path_host}"
 
 
 def key_record(key: DkimKey) -> str:

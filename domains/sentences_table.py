@@ -176,6 +176,14 @@ SENTENCES: dict[str, Promise] = {
     "dmarc_policy": _("The DMARC policy must be p=none, p=quarantine or p=reject."),
     "not_dmarc": _("The record does not start with v=DMARC1. Replace it by the value shown here."),
     "inherited": _("The policy of %(above)s covers this domain."),
+    # Reports about TLS
+    "two_tls_reports": _(
+        "There are several TLS reporting records, so senders ignore all of them. Keep one."
+    ),
+    "not_tls_reports": _(
+        "The record does not start with v=TLSRPTv1 and name an address behind rua=. Replace it by "
+        "the value shown here."
+    ),
     # Return path
     "wrong_mx": _("Mail for %(host)s goes to %(hosts)s; it must go to %(wanted)s."),
     "more_mx": _(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from domains import dns
-from domains.diagnose import dkim, dmarc, hosts, pasting, spf
+from domains.diagnose import dkim, dmarc, hosts, pasting, spf, tls_reports
 from domains.findings import MISSING, UNKNOWN, WRONG, Finding, Seen, of
 from domains.records import Record
 
@@ -13,6 +13,7 @@ _JUDGES: dict[str, Callable[[Record, Seen], Finding]] = {
     "spf": spf.judge,
     "dmarc": dmarc.judge,
     "tracking": hosts.judge_alias,
+    "tls_reports": tls_reports.judge,
 }
 
 

@@ -21,6 +21,7 @@ PURPOSES: dict[str, Promise] = {
     "spf": _("SPF: your IPs may send"),
     "dmarc": _("DMARC: what to do with forgeries"),
     "tracking": _("Tracking host: links in your name"),
+    "tls_reports": _("TLS reports: who could not encrypt mail to you"),
     "range": _("Public address"),
     "ptr": _("Reverse record (PTR)"),
     "forward": _("Reverse record leads back"),

@@ -196,6 +196,17 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
     "unknown subdomain policy": ("dmarc", "dmarc_sp", one("dmarc", "v=DMARC1; p=none; sp=off")),
     "version in small letters": ("dmarc", "dmarc_version", one("dmarc", "v=dmarc1; p=none")),
     "no DMARC at all": ("dmarc", "not_dmarc", one("dmarc", "verification=1")),
+    # Reports about TLS
+    "two TLS reporting records": (
+        "tls_reports",
+        "two_tls_reports",
+        txt("tls_reports", lambda v: (v, "v=TLSRPTv1; rua=mailto:a@b.test")),
+    ),
+    "no address for TLS reports": (
+        "tls_reports",
+        "not_tls_reports",
+        one("tls_reports", "v=TLSRPTv1"),
+    ),
     # Return path
     "MX missing": ("return_path", "mx_missing", gone("return_path")),
     "nothing at the return path": ("return_path", "missing", gone("return_path", "spf")),

@@ -19,8 +19,6 @@ from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
 from transactional.wire.reply import Reply
 
-TARGETS = 4  # addresses tried per attempt, over at least two hosts where there are two
-
 
 class Attempts:
     """Makes tries; one per engine."""
@@ -36,11 +34,14 @@ class Attempts:
         sources = await self._lookups.sources(stream.pool_id)
         if not sources:
             return verdict.defer(tried, "temporary", "451 4.7.1 No IP of this stream is ready.")
-        route = await find(job.domain, stream.transport)
+        route = await find(job.domain, stream.transport, await self._lookups.own())
+        tried.trail.add(route.decision())
         if route.refusal:
             return verdict.without_route(tried, route)
         try:
-            last = await self._over(route.targets[:TARGETS], tried, stream, sources)
+            families = {":" in one.address for one in sources}
+            targets = route.reachable(ipv4=False in families, ipv6=True in families)
+            last = await self._over(targets, tried, stream, sources)
         except (PostinoError, MimeError, HeaderError) as err:
             return verdict.bounce(tried, f"554 5.6.0 {err}")
         if last is None:

@@ -14,12 +14,14 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from domains import dkim, pools
-from domains.models import Domain
+from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
+from transactional.egress.route import Own
 from transactional.models import EmailVersion, Stream
 from transactional.queue import Job
 
 FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream may still count
+OWN_FRESH = 30.0  # seconds: which IPs are ours changes seldom
 KEPT = 5000  # entries, so that a process does not grow for ever
 T = TypeVar("T")
 
@@ -72,6 +74,10 @@ class Lookups:
         """The pool's ready sources."""
         return await self._get(("pool", pool_id), FRESH / 2, lambda: pools.usable(pool_id))
 
+    async def own(self) -> Own:
+        """What is ourselves, where mail must not be routed to."""
+        return await self._get(("own",), OWN_FRESH, _own)
+
     async def _get(self, key: Hashable, fresh: float, load: Callable[[], T]) -> T:
         hit = self._kept.get(key)
         if hit is not None and time.monotonic() - hit[0] < fresh:
@@ -105,6 +111,12 @@ def _guarded(load: Callable[[], T]) -> T:
         return load()
     finally:
         close_old_connections()
+
+
+def _own() -> Own:
+    """Our inbound host by name, our IPs by address. (Their EHLO names may have other servers.)"""
+    addresses = EgressSource.objects.values_list("address", flat=True)
+    return Own(frozenset({settings.MAIL_HOST.lower()}), frozenset(addresses))
 
 
 def _version(version_id: int) -> VersionContent:

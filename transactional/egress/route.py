@@ -1,15 +1,26 @@
-"""Where a recipient's domain takes its mail (RFC 5321 §5), and where we never deliver to."""
+"""Where a recipient's domain takes its mail (RFC 5321 §5), and where we never deliver to.
+
+Every address is judged after it was resolved, and the connection is made to a judged address: what
+DNS says a moment later changes nothing.
+"""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from domains import dns
+from domains.sites import NOWHERE, Site
+from domains.sites import site as site_of
+from transactional.egress.decisions import Decision
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+MOST = 5  # addresses tried in one attempt: a domain with a hundred of them stops there
+PER_HOST = 2  # of them on one host, while other hosts are left: a dead host does not use up the try
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,77 +33,178 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """Ourselves: host names under which our servers take mail, and addresses of our IPs."""
+
+    names: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+
+NOBODY = Own()
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """Targets in the order to try them; or a refusal, a whole reply, `permanent` or not."""
+    """Targets in the order to try them; or a refusal, a whole reply, `permanent` or not.
+
+    `code` and `data` say why the route is what it is, for whoever reads the message's story.
+    `secure`: DNSSEC vouches for the exchangers' names (RFC 7672 §2.2.1).
+    """
 
     targets: tuple[Target, ...] = ()
     refusal: str = ""
     permanent: bool = False
+    site: Site = NOWHERE
+    code: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    secure: bool = False
+
+    def decision(self) -> Decision:
+        """The route as a step of the message's story."""
+        return Decision("route", self.code, {"site": self.site.key, **self.data})
+
+    def reachable(self, *, ipv4: bool, ipv6: bool) -> tuple[Target, ...]:
+        """What is tried in one attempt from IPs of these families: at most five addresses, of at
+        least two hosts and two addresses where there are so many.
+        """
+        fit = [t for t in self.targets if (ipv6 if ":" in t.address else ipv4)]
+        return _spread(fit)
 
 
-async def find(domain: str, transport: str) -> Route:
+async def find(domain: str, transport: str, own: Own = NOBODY) -> Route:
     """The route of a domain over a transport: `mx`, `sandbox` or `relay://host:port`."""
     if transport == "sandbox":
         asked = await dns.mail_hosts(domain, servers=("127.0.0.1",), port=settings.SANDBOX_DNS_PORT)
-        return _route(asked, settings.SANDBOX_SMTP_PORT, LOOPBACK)
+        return _route(domain, asked, settings.SANDBOX_SMTP_PORT, LOOPBACK, NOBODY)
     if transport.startswith("relay://"):
         return await _relay(transport)
-    return _route(await dns.mail_hosts(domain), settings.EGRESS_PORT, _private_nets())
+    asked = await dns.mail_hosts(domain)
+    nets = _networks(tuple(settings.EGRESS_PRIVATE_NETS))
+    return _route(domain, asked, settings.EGRESS_PORT, nets, own)
 
 
 async def _relay(transport: str) -> Route:
     """The operator's own relay: the one place where a private address is meant."""
     parsed = urlsplit(transport)
     host, port = parsed.hostname or "", parsed.port or 25
+    site = Site(f"relay {host}:{port}")
     try:
-        return Route((Target(host, str(ipaddress.ip_address(host)), port),))
+        addresses: tuple[str, ...] = (str(ipaddress.ip_address(host)),)
     except ValueError:
         addresses = await dns.host_addresses(host)
     if not addresses:
-        return Route(refusal=f"451 4.4.3 The relay {host} has no address.")
-    return Route(tuple(Target(host, address, port) for address in addresses))
+        refusal = f"451 4.4.3 The relay {host} has no address."
+        return Route(refusal=refusal, site=site, code="relay_without_address", data={"host": host})
+    targets = tuple(Target(host, address, port) for address in addresses)
+    return Route(targets, site=site, code="relay", data={"host": host, "port": port})
+
+
+# What DNS says of the domain itself: status → (code, permanent, reply)
+_UNROUTABLE: Mapping[str, tuple[str, bool, str]] = {
+    dns.NULL_MX: ("null_mx", True, "556 5.1.10 The domain accepts no mail (null MX)."),
+    dns.NXDOMAIN: ("no_domain", True, "550 5.1.2 The domain does not exist."),
+    dns.NODATA: ("no_mail_server", True, "550 5.1.2 The domain has no mail server."),
+    dns.SERVFAIL: ("dns", False, "451 4.4.3 DNS does not answer for this domain (servfail)."),
+    dns.TIMEOUT: ("dns", False, "451 4.4.3 DNS does not answer for this domain (timeout)."),
+}
 
 
 def _route(
-    asked: dns.MailHosts,
-    port: int,
-    allowed: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+    domain: str, asked: dns.MailHosts, port: int, allowed: Sequence[Network], own: Own
 ) -> Route:
-    if asked.status == "null_mx":
-        return Route(refusal="556 5.1.10 The domain accepts no mail (null MX).", permanent=True)
-    if asked.status == "nxdomain":
-        return Route(refusal="550 5.1.2 The domain does not exist.", permanent=True)
-    if asked.status == "nodata":
-        return Route(refusal="550 5.1.2 The domain has no mail server.", permanent=True)
-    if asked.status != "ok":
-        return Route(refusal=f"451 4.4.3 DNS does not answer for this domain ({asked.status}).")
+    """Judge every exchanger and address; what is left over is the route."""
+    names = [host.name for host in asked.hosts]
+    site = site_of(names or [domain])
+    if asked.status != dns.OK:
+        code, permanent, reply = _UNROUTABLE[asked.status]
+        return Route((), reply, permanent, site, code, {"status": asked.status})
+    told: dict[str, object] = {"hosts": names}
+    hosts = [host for host in asked.hosts if not _is_literal(host.name)]
+    if not hosts:
+        reply = "550 5.4.4 The domain's MX records name IP addresses instead of hosts."
+        return Route((), reply, True, site, "mx_literal", told)
+    ours = next((at for at, host in enumerate(hosts) if _is_own(host, own, allowed)), None)
+    if ours is not None:
+        # RFC 5321 §5.1: only exchangers better than ourselves, or mail would go round in circles
+        told["own"] = hosts[ours].name
+        limit = hosts[ours].preference
+        hosts = [host for host in hosts[:ours] if host.preference < limit]
+        if not hosts:
+            reply = f"550 5.4.6 The domain's mail server {told['own']} is ourselves: mail loops."
+            return Route((), reply, True, site, "own_host", told)
     targets = tuple(
         Target(host.name, address, port)
-        for host in asked.hosts
+        for host in hosts
         for address in host.addresses
         if may_deliver_to(address, allowed)
     )
     if targets:
-        return Route(targets)
-    if any(host.addresses for host in asked.hosts):
-        return Route(
-            refusal="550 5.4.6 The domain's mail servers have private or local addresses.",
-            permanent=True,
-        )
-    return Route(refusal="451 4.4.4 The domain's mail servers have no addresses.")
+        code = "mx" if names != [domain] else "address"
+        return Route(targets, site=site, code=code, data=told, secure=asked.secure)
+    if any(host.addresses for host in hosts):
+        reply = "550 5.4.6 The domain's mail servers have private or local addresses."
+        return Route((), reply, True, site, "private_address", told)
+    reply = "451 4.4.4 The domain's mail servers have no addresses."
+    return Route((), reply, False, site, "no_address", told)
 
 
-def may_deliver_to(
-    address: str, allowed: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-) -> bool:
+def _is_own(host: dns.MailHost, own: Own, allowed: Sequence[Network]) -> bool:
+    """Whether an exchanger is ourselves: by name, or by an IP of ours that the operator has not
+    opened to deliveries (another mail server may share the machine).
+    """
+    if host.name in own.names:
+        return True
+    mine = own.addresses.intersection(host.addresses)
+    return any(not _in_nets(address, allowed) for address in mine)
+
+
+def _spread(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """In order, at most PER_HOST of each host, MOST in all; then what else there is room for."""
+    taken: dict[str, int] = {}
+    first = []
+    for target in targets:
+        taken[target.host] = taken.get(target.host, 0) + 1
+        if taken[target.host] <= PER_HOST:
+            first.append(target)
+    rest = [target for target in targets if target not in first]
+    chosen = {*first[:MOST], *rest[: max(0, MOST - len(first))]}
+    return tuple(target for target in targets if target in chosen)[:MOST]
+
+
+def may_deliver_to(address: str, allowed: Sequence[Network]) -> bool:
     """Whether mail may go to this address: a public one, or one that the operator has named."""
-    found = ipaddress.ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if mapped is not None:
-        found = mapped
-    return found.is_global or any(found in net for net in allowed if net.version == found.version)
+    found = _unwrapped(ipaddress.ip_address(address))
+    return (found.is_global and not found.is_multicast) or _in_nets(address, allowed)
 
 
-@lru_cache(maxsize=1)
-def _private_nets() -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS)
+def _in_nets(address: str, nets: Sequence[Network]) -> bool:
+    found = _unwrapped(ipaddress.ip_address(address))
+    return any(found in net for net in nets if net.version == found.version)
+
+
+def _unwrapped(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address inside an IPv6 one that is only its wrapping, NAT64's too (RFC 6052)."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return inner or address
+    return address
+
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=4)
+def _networks(nets: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(net) for net in nets)

@@ -61,7 +61,7 @@ def test_a_domain_is_connected_checked_and_disconnected(
         None,
     )
     assert {r["purpose"] for r in body["records"]} == {
-        "dkim", "return_path", "spf", "dmarc", "tracking"
+        "dkim", "return_path", "spf", "dmarc", "tracking", "tls_reports"
     }  # fmt: skip
     assert {r["status"] for r in body["records"]} == {"unchecked"}
     path = f"{DOMAINS}/{body['id']}"

@@ -88,7 +88,8 @@ def test_adding_a_domain_shows_its_records(cast: Cast, signed_in: SignedIn) -> N
         f"b{number}.news.example",
         "v=spf1 ip4:127.0.0.10 -all",
         "_dmarc.news.example",
-        "v=DMARC1; p=none;",
+        f"v=DMARC1; p=none; rua=mailto:dmarc@b{number}.news.example;",
+        f"v=TLSRPTv1; rua=mailto:tlsrpt@b{number}.news.example",
         f"t{number}.news.example",
     ):
         assert f'data-copy="{shown}"' in page, shown

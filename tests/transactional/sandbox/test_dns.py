@@ -120,7 +120,8 @@ def test_rows_are_published(cast: Cast, settings: object) -> None:
     assert texts(ask("mail.shop.example", "A", zone)) == ["127.0.0.10"]
     key = ask(f"p{number}r1._domainkey.shop.example", "TXT", zone)
     assert "v=DKIM1; k=rsa; p=" in texts(key)[0]
-    assert texts(ask("_dmarc.shop.example", "TXT", zone)) == ['"v=DMARC1; p=none;"']
+    policy = f'"v=DMARC1; p=none; rua=mailto:dmarc@b{number}.shop.example;"'
+    assert texts(ask("_dmarc.shop.example", "TXT", zone)) == [policy]
     assert ask(f"t{number}.shop.example", "A", zone).rcode() == dns.rcode.NOERROR
 
 
