@@ -56,6 +56,22 @@ VARIABLES: tuple[Variable, ...] = (
     _v("Web", "TRUSTED_PROXIES", [str], [], "Proxies whose X-Forwarded-For is believed."),
     _v("Web", "WEB_WORKERS", int, 2, "Web processes."),
     _v("Web", "RATE_LIMIT_10S", int, 0, "API calls per account in 10 seconds; 0: no limit."),
+    _v(
+        "Web",
+        "IMAGE_STORE",
+        str,
+        "database",
+        "Where uploaded images are kept: database, or folder (DATA_DIR/images, which several web "
+        "hosts must share).",
+    ),
+    _v(
+        "Web",
+        "IMAGE_URL",
+        str,
+        "",
+        "Address of images in mail, best on a host of its own; empty: PUBLIC_URL.",
+    ),
+    _v("Web", "IMAGE_QUOTA_MB", int, 500, "Megabytes of images an account may keep."),
     _v("SMTP in", "SMTP_PORT", int, 2587, "Submission with STARTTLS."),
     _v("SMTP in", "SMTPS_PORT", int, 2465, "Submission with implicit TLS."),
     _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),
@@ -139,6 +155,10 @@ def _check(values: dict[str, Any]) -> None:
             ipaddress.ip_address(host)
         except ValueError as err:
             raise ImproperlyConfigured(f"DNS_SERVERS: {host!r} is not an address") from err
+    if values["IMAGE_STORE"] not in ("database", "folder"):
+        raise ImproperlyConfigured("IMAGE_STORE: use database or folder")
+    if values["IMAGE_QUOTA_MB"] < 1:
+        raise ImproperlyConfigured("IMAGE_QUOTA_MB: at least 1")
     if values["LOG_LEVEL"] not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ImproperlyConfigured("LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
 

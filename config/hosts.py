@@ -1,7 +1,7 @@
-"""Which host may ask for what: tracking hosts reach /o/, /c/, /u/ and the probe, and nothing else.
+"""Which host may ask for what: tracking hosts reach /o/, /c/, /u/, /i/ and the probe, nothing else.
 
-First of all middleware. Pixels and links are answered from here, so that no session, user or
-database is asked for on their way, whatever cookies a browser sends along.
+First of all middleware. Pixels, links and images are answered from here, so that no session or
+user is asked for on their way, whatever cookies a browser sends along, and no cookie goes back.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-STATELESS = ("/o/", "/c/", "/.well-known/postino/")
+STATELESS = ("/o/", "/c/", "/i/", "/.well-known/postino/")
 UNSUBSCRIBE = "/u/"
 
 
@@ -23,7 +23,7 @@ class TrackingHosts:
         self.own_host = urlsplit(settings.PUBLIC_URL).netloc or "localhost"
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer pixels and links at once; let the unsubscribe page pass the check of hosts."""
+        """Answer pixels, links and images at once; let the unsubscribe page pass the check of hosts."""
         path = request.path_info
         if path.startswith(STATELESS):
             try:

@@ -23,6 +23,11 @@ def word(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
+def mint_id() -> str:
+    """A name for something public that nobody may guess: 128 random bits, safe in a URL."""
+    return secrets.token_hex(16)
+
+
 def mint_api_key() -> tuple[str, str]:
     """(public prefix, whole key) of a new API key: 192 random bits behind the prefix."""
     prefix = f"pk_{word(12)}"

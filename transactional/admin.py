@@ -15,17 +15,24 @@ from django.utils.functional import cached_property
 
 from transactional.models import (
     Body,
+    BrandKit,
     Campaign,
     Contact,
     ContactChange,
     ContactImport,
     DeliveryAttempt,
+    DismissedProblem,
     Email,
     EmailVersion,
     Event,
+    Image,
+    ImageContent,
+    LinkProbe,
     Message,
     QueueRow,
     Recipient,
+    SampleSet,
+    SavedBlock,
     SendIdentity,
     Stream,
     Suppression,
@@ -224,3 +231,73 @@ class SuppressionChangeAdmin(Log):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """With the account it goes, so whoever may delete that may delete this."""
         return bool(request.user.has_perm("tokens.delete_account"))
+
+
+@admin.register(Image)
+class ImageAdmin(ModelAdmin[Any]):
+    """Uploaded images. Deleting one leaves a gap in the mail that shows it."""
+
+    list_display = ("id", "account_id", "name", "format", "width", "height", "size", "created_at")
+    search_fields = ("=account__id", "name", "=token")
+    readonly_fields = ("account", "token", "format", "width", "height", "size", "created_by")
+    exclude = ("digest",)
+
+
+@admin.register(ImageContent)
+class ImageContentAdmin(Log):
+    """That an image's octets are in the database, not what they show."""
+
+    list_display = ("image_id",)
+    fields = ("image",)
+
+
+@admin.register(SavedBlock)
+class SavedBlockAdmin(ModelAdmin[Any]):
+    """Blocks that accounts keep under a name."""
+
+    list_display = ("id", "account_id", "name", "section", "has_html", "created_by")
+    search_fields = ("=account__id", "name")
+    readonly_fields = ("account", "content", "section", "has_html")
+
+
+@admin.register(BrandKit)
+class BrandKitAdmin(ModelAdmin[Any]):
+    """Looks and footers of accounts."""
+
+    list_display = ("account_id", "company", "accent", "updated_at", "updated_by")
+    search_fields = ("=account__id", "company")
+    readonly_fields = ("account", "logo")
+
+
+@admin.register(SampleSet)
+class SampleSetAdmin(ModelAdmin[Any]):
+    """Named sample data of emails."""
+
+    list_display = ("id", "account_id", "email_id", "name", "updated_at")
+    search_fields = ("=account__id", "=email__id", "name")
+    readonly_fields = ("account", "email")
+
+
+@admin.register(DismissedProblem)
+class DismissedProblemAdmin(Log):
+    """Warnings that members let pass, and why."""
+
+    list_display = ("id", "account_id", "email_id", "code", "why", "by", "at", "withdrawn_at")
+    search_fields = ("=account__id", "=email__id", "=code")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """With the email they go, so whoever may delete it may delete them."""
+        return bool(request.user.has_perm("transactional.delete_email"))
+
+
+@admin.register(LinkProbe)
+class LinkProbeAdmin(Log):
+    """What links answered."""
+
+    list_display = ("id", "account_id", "url", "status", "trouble", "asked_at")
+    search_fields = ("=account__id",)
+    exclude = ("digest",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are asked again."""
+        return True

@@ -9,6 +9,7 @@ from domains import share
 from domains.models import Domain, EgressSource
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
+from tests.transactional.library.pictures_made import photo, png
 from tests.transactional.mail import delivered_mail
 from tokens import audit, credentials
 from tokens.auth import Principal
@@ -22,12 +23,14 @@ from transactional import (
     suppressions,
 )
 from transactional.compose import drafts, versions
+from transactional.library import images
 from transactional.models import (
     Campaign,
     Contact,
     ContactChanged,
     ContactImport,
     Email,
+    Image,
     Kind,
     Recipient,
     Source,
@@ -76,6 +79,11 @@ class World:
         return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
 
     @property
+    def image(self) -> int:
+        """A heavy image of the library, used by nothing."""
+        return int(Image.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
     def shared(self) -> str:
         """The token of the link that shows the domain's records."""
         domain = Domain.objects.of(self.cast.account).get()
@@ -101,6 +109,9 @@ def make_world(cast: Cast) -> World:
     Campaign.objects.create(account=account, name="Shop", smtp_credential=token)
     credentials.create_api_key(account, name="CI", scopes=["transactional-email"], by="alice")
     delivered = delivered_mail(account)
+    for number, data in enumerate((png(320, 200), photo(900, 600, quality=95))):
+        how = {"name": f"tea-{number}.png", "alt": "A cup of tea", "decorative": False}
+        images.add(account, data, **how, by="alice@shop.example")
     store = sink.maildir()
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
@@ -235,6 +246,10 @@ PAGES: dict[str, Address] = {
     "suppressions, add": lambda w: f"{w.a}/suppressions/new/",
     "suppressions, import": lambda w: f"{w.a}/suppressions/import/",
     "suppressions, take off": lambda w: f"{w.a}/suppressions/{w.suppression}/remove/",
+    "images": lambda w: f"{w.a}/images/",
+    "images, nothing found": lambda w: f"{w.a}/images/?q=nothing-like-this",
+    "image": lambda w: f"{w.a}/images/{w.image}/",
+    "delete an image": lambda w: f"{w.a}/images/{w.image}/delete/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",

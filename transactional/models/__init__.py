@@ -1,5 +1,6 @@
 """Tables of floor 3."""
 
+from transactional.models.checking import DismissedProblem, LinkProbe, SampleSet
 from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.email import Campaign, Email, EmailVersion
 from transactional.models.enums import (
@@ -14,6 +15,7 @@ from transactional.models.enums import (
     SuppressionChanged,
     SuppressionReason,
 )
+from transactional.models.library import BrandKit, Image, ImageContent, SavedBlock
 from transactional.models.message import (
     Body,
     DeliveryAttempt,
@@ -28,23 +30,30 @@ from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
     "Body",
+    "BrandKit",
     "Campaign",
     "Contact",
     "ContactChange",
     "ContactChanged",
     "ContactImport",
     "DeliveryAttempt",
+    "DismissedProblem",
     "Email",
     "EmailVersion",
     "Event",
     "EventType",
+    "Image",
+    "ImageContent",
     "Kind",
     "Lane",
+    "LinkProbe",
     "Message",
     "OptIn",
     "QueueRow",
     "Recipient",
     "RecipientKind",
+    "SampleSet",
+    "SavedBlock",
     "SendIdentity",
     "Source",
     "Status",

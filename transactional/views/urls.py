@@ -10,6 +10,8 @@ from transactional.views import (
     email_edit,
     email_send,
     emails,
+    image_file,
+    images,
     inbox,
     keys,
     messages,
@@ -21,6 +23,7 @@ SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
 CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
 IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
+IMAGE = f"{ACCOUNT}images/<int:image_id>/"
 SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -59,6 +62,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
         suppressions.suppression_remove,
         name="suppression_remove",
     ),
+    path("i/<str:name>", image_file.image_file, name="image_file"),
+    path(f"{ACCOUNT}images/", images.image_list, name="images"),
+    path(f"{ACCOUNT}images/choices/", images.image_choices, name="image_choices"),
+    path(f"{ACCOUNT}images/upload/", images.image_upload, name="image_upload"),
+    path(IMAGE, images.image_detail, name="image"),
+    path(f"{IMAGE}smaller/", images.image_smaller, name="image_smaller"),
+    path(f"{IMAGE}delete/", images.image_delete, name="image_delete"),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),
