@@ -34,6 +34,15 @@ _RAW = {
     for tag in ("style", "script", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
 }
 _RAW["plaintext"] = re.compile(r"(?!)")  # never ends
+# Text and whole tags that mean nothing here, stepped over in one match: most of a document
+# (letters by hand: a look at each name's first one is quick, the flag for case is not)
+_STOPS = "|".join(
+    "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in name)
+    for name in sorted([*_LINKS, *_ENDS, *_RAW])
+)
+_DULL = re.compile(
+    rf"(?:[^<]++|<(?!(?:{_STOPS})[ \t\n\r\f/>])/?[a-zA-Z][^ \t\n\r\f/>]*+{_ATTRIBUTES}>|<(?![a-zA-Z/!?]))*+"
+)
 _REFERENCE = re.compile(r"&(?:#([0-9]++);?|#[xX]([0-9a-fA-F]++);?|([a-zA-Z][a-zA-Z0-9]*+)(;?)(=?))")
 _TRIM = "".join(map(chr, range(0x21)))
 _BREAKS = str.maketrans("", "", "\t\r\n")
@@ -61,8 +70,8 @@ class _Scan:
     def links(self) -> Iterator[_Link]:
         """Every followable link in order, to the end of the text."""
         html, at = self._html, 0
-        search = _MARKUP.search
-        while tag := search(html, at):
+        dull, search = _DULL.match, _MARKUP.search
+        while (skipped := dull(html, at)) and (tag := search(html, skipped.end())):
             at = tag.end()
             name = tag[1]
             if name is None:
