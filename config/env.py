@@ -96,7 +96,7 @@ VARIABLES: tuple[Variable, ...] = (
         1,
         "Delivery processes `up` starts, the urgent one besides.",
     ),
-    _v("SMTP out", "EGRESS_SESSIONS", int, 40, "Open SMTP sessions per delivery process."),
+    _v("SMTP out", "EGRESS_SESSIONS", int, 100, "Open SMTP sessions per delivery process."),
     _v("SMTP out", "LEASE_SECONDS", int, 30, "How long a worker holds a message without a sign."),
     _v("SMTP out", "RETRY_SCALE", float, 1.0, "Factor on every wait between two tries."),
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),

@@ -196,11 +196,12 @@ def row(
 class Waker:
     """Sends wake-ups from one background thread: many calls, one task; never blocks or raises.
 
-    A lost wake-up costs a second, since idle workers look at the table themselves; busy ones look
-    so often that a wake-up tells them little.
+    A lost wake-up costs a second, since idle workers look at the table themselves; while mail
+    flows they look so often that a wake-up tells them little, and each costs a task.
     """
 
     PAUSE = 0.1  # seconds in which further wake-ups of a lane are one
+    LONGEST_PAUSE = 0.8  # the same while they keep coming; a worker that had mail looks longer
     BROKEN_PAUSE = 1.0  # seconds before a broker that failed is tried again
 
     def __init__(self) -> None:
@@ -223,12 +224,14 @@ class Waker:
             self._condition.notify()
 
     def _run(self) -> None:
+        pause = self.PAUSE
         while True:
             with self._condition:
+                flowing = bool(self._pending)
                 while not self._pending:
                     self._condition.wait()
                 names, self._pending = self._pending, set()
-            pause = self.PAUSE
+            pause = min(2 * pause, self.LONGEST_PAUSE) if flowing else self.PAUSE
             for name in names:
                 try:
                     current_app.send_task(name, retry=False, expires=5)

@@ -7,6 +7,7 @@ looks at the table every second even when no wake-up comes.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between looks at the table without a wake-up: what a lost one costs
 BUSY_LOOK = 0.05  # the same while mail flows: cheaper than a wake-up for every few messages
+LINGER = (
+    1.0  # seconds after the last job that still count as flowing: wake-ups come more seldom then
+)
 SPACING = 0.02  # seconds between two claims while mail flows: rows are taken in batches
 RECONNECT = 1.0  # seconds before a database that is away is tried again
 GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
@@ -58,6 +62,7 @@ class Engine:
         self._event: asyncio.Event | None = None
         self._stopping = False
         self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._busy_at = 0.0
         self._more = False  # the last claim left rows behind for want of room
 
     def start(self) -> None:
@@ -134,8 +139,10 @@ class Engine:
         """Until woken, or half of the slots are free, or it is time to look without either."""
         assert self._event is not None  # noqa: S101 — set before this runs
         busy = bool(self._jobs)
+        now = time.monotonic()
+        self._busy_at = now if busy else self._busy_at
         try:
-            async with asyncio.timeout(BUSY_LOOK if busy else LOOK):
+            async with asyncio.timeout(BUSY_LOOK if now - self._busy_at < LINGER else LOOK):
                 await self._event.wait()
         except TimeoutError:
             return
