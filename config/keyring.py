@@ -13,7 +13,19 @@ from pathlib import Path
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-PURPOSES = frozenset({"open", "click", "unsubscribe", "verp", "credential", "dkim", "confirm"})
+PURPOSES = frozenset(
+    {
+        "open",
+        "click",
+        "unsubscribe",
+        "verp",
+        "credential",
+        "dkim",
+        "confirm",
+        "preferences",
+        "opt_in",
+    }
+)
 
 
 @lru_cache(maxsize=1)

@@ -1,21 +1,15 @@
-"""The only writer of contacts: properties merged, consent withdrawn, addresses put in quarantine.
+"""The writer of contacts for mail and files: properties merged, addresses put in quarantine.
 
 Everything is per batch: one statement, its rows sorted by key so that two batches never deadlock.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import psycopg
-from django.db import connection, transaction
-from django.utils import timezone
-
-from transactional import events
-from transactional.events import NewEvent
-from transactional.models import Contact, EventType, Recipient
+from django.db import connection
 
 # What stands in the log where a person was erased; nobody's (RFC 6761 §6.4)
 ERASED_ADDRESS = "erased@erased.invalid"
@@ -61,17 +55,15 @@ ON CONFLICT (account_id, email) DO UPDATE
 SET properties = c.properties || excluded.properties, updated_at = now()
 """
 
-# `column` is one of ours; a row comes back only where something changed
-_MARK = """
+# A row comes back only where something changed
+QUARANTINE = """
 INSERT INTO transactional_contact AS c
-    (account_id, email, properties, opt_in, created_at, updated_at, {column})
-VALUES (%s, %s, '{{}}', 'none', now(), now(), now())
-ON CONFLICT (account_id, email) DO UPDATE SET {column} = now(), updated_at = now()
-WHERE c.{column} IS NULL
+    (account_id, email, properties, opt_in, created_at, updated_at, quarantined_at)
+VALUES (%s, %s, '{}', 'none', now(), now(), now())
+ON CONFLICT (account_id, email) DO UPDATE SET quarantined_at = now(), updated_at = now()
+WHERE c.quarantined_at IS NULL
 RETURNING c.id
 """
-UNSUBSCRIBE = _MARK.format(column="unsubscribed_at")
-QUARANTINE = _MARK.format(column="quarantined_at")
 
 
 def facts(keys: Sequence[Key]) -> dict[Key, ContactFacts]:
@@ -120,54 +112,8 @@ def _storable(properties: Mapping[str, str]) -> str:
     return orjson.dumps(clean).decode()
 
 
-def unsubscribe(recipient_id: uuid.UUID, *, data: Mapping[str, Any]) -> bool:
-    """Withdraw the consent of a recipient's contact and log it; False where nothing changed.
-
-    `data` says how (a link, a complaint) and goes into the event. Idempotent: one event, also for
-    parallel calls. Transactional mail goes on (see `submission/policy.py`).
-    """
-    found = (
-        Recipient.objects.filter(pk=recipient_id)
-        .values_list("account_id", "address", "message_id", "message__campaign_id")
-        .first()
-    )
-    if found is None:
-        return False
-    account_id, address, message_id, campaign_id = found
-    if address == ERASED_ADDRESS:
-        return False
-    with transaction.atomic():
-        if not _mark(UNSUBSCRIBE, account_id, address):
-            return False
-        event = NewEvent(
-            account_id=account_id,
-            message_id=message_id,
-            recipient_id=recipient_id,
-            campaign_id=campaign_id,
-            type=EventType.UNSUBSCRIBED,
-            at=timezone.now(),
-            data=data,
-        )
-        events.append([event])
-    return True
-
-
-def unsubscribed(recipient_id: uuid.UUID) -> tuple[str, bool] | None:
-    """The address of a recipient and whether its contact has unsubscribed; None: no such one."""
-    found = Recipient.objects.filter(pk=recipient_id).values_list("account_id", "address").first()
-    if found is None:
-        return None
-    account_id, address = found
-    contacts = Contact.objects.of(account_id).filter(email=address.lower())
-    return address, contacts.filter(unsubscribed_at__isnull=False).exists()
-
-
 def quarantine(account_id: int, email: str) -> bool:
     """Put a contact in quarantine: marketing mail stops. False where it already was."""
-    return _mark(QUARANTINE, account_id, email)
-
-
-def _mark(statement: str, account_id: int, email: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [account_id, email.lower()])
+        cursor.execute(QUARANTINE, [account_id, email.lower()])
         return cursor.fetchone() is not None

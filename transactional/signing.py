@@ -116,6 +116,26 @@ def unsubscribe_url(base: str, recipient_id: uuid.UUID) -> str:
     return f"{base}/u/{unsubscribe_token(recipient_id)}"
 
 
+def preferences_token(contact_id: int) -> str:
+    """The token of a contact's preference page, for links that no message carries."""
+    return _number_token("preferences", contact_id)
+
+
+def read_preferences(token: str) -> int | None:
+    """The contact whose preference page this is; None unless it is exactly ours."""
+    return _read_number("preferences", token)
+
+
+def opt_in_token(request_id: int) -> str:
+    """The token by which a person confirms a double opt-in."""
+    return _number_token("opt_in", request_id)
+
+
+def read_opt_in(token: str) -> int | None:
+    """The request that is confirmed; None unless it is exactly ours."""
+    return _read_number("opt_in", token)
+
+
 def verp(recipient_id: uuid.UUID, host: str) -> str:
     """The return-path of a recipient's copy, the same at every try; 49 octets before the @."""
     head = b"%c%b" % (keyring.current_id(), recipient_id.bytes)
@@ -147,6 +167,18 @@ def _read_recipient(purpose: str, token: str) -> uuid.UUID | None:
     if data is None or len(data) != 17 + MAC_SIZE:
         return None
     return uuid.UUID(bytes=data[1:17]) if _ours(purpose, data[:17], data[17:]) else None
+
+
+def _number_token(purpose: str, number: int) -> str:
+    head = b"%c%b" % (keyring.current_id(), number.to_bytes(8, "big"))
+    return _encode(head + _mac(keyring.current(purpose), head))
+
+
+def _read_number(purpose: str, token: str) -> int | None:
+    data = _decode(token)
+    if data is None or len(data) != 9 + MAC_SIZE:
+        return None
+    return int.from_bytes(data[1:9], "big") if _ours(purpose, data[:9], data[9:]) else None
 
 
 def _mac(key: bytes, data: bytes, *, size: int = MAC_SIZE) -> bytes:

@@ -10,12 +10,14 @@ from urllib.parse import quote, urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from analytics import spool
 from config.client import client_address
-from transactional import contacts, signing
+from transactional import signing, subscriptions
+from transactional.models import SubscriptionSource
 
 # 1 × 1, transparent
 PIXEL = bytes.fromhex(
@@ -100,22 +102,34 @@ def location(url: str) -> str:
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """`/u/<token>`: GET asks, so that scanners change nothing; POST unsubscribes, at once."""
     recipient_id = signing.read_unsubscribe(token)
-    found = None if recipient_id is None else contacts.unsubscribed(recipient_id)
-    if recipient_id is None or found is None:
+    mail = None if recipient_id is None else subscriptions.through(recipient_id)
+    if recipient_id is None or mail is None:
         return _page(request, "lost", status=404)
-    address, done = found
-    if request.method != "POST":
-        return _page(request, "done" if done else "ask", address=address)
-    if request.POST.get("List-Unsubscribe") != "One-Click":
-        return _page(request, "done" if done else "ask", address=address, status=400)
-    contacts.unsubscribe(recipient_id, data={"source": "link"})
-    return _page(request, "done", address=address)
+    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    if request.method != "POST" or not one_click:
+        state = "done" if subscriptions.has_left(mail) else "ask"
+        status = 400 if request.method == "POST" else 200
+        return _page(request, state, mail=mail, token=token, status=status)
+    source = SubscriptionSource.LINK
+    subscriptions.leave(recipient_id, mail, source=source, data={"source": "link"})
+    return _page(request, "done", mail=mail, token=token)
 
 
 def _page(
-    request: HttpRequest, state: str, *, address: str = "", status: int = 200
+    request: HttpRequest,
+    state: str,
+    *,
+    mail: subscriptions.Through | None = None,
+    token: str = "",
+    status: int = 200,
 ) -> HttpResponse:
-    context = {"state": state, "address": address}
+    type_ = mail.type if mail else None
+    context = {
+        "state": state,
+        "address": mail.address if mail else "",
+        "type": type_.named(get_language() or "en") if type_ else "",
+        "token": token,
+    }
     response = render(request, "analytics/unsubscribe.html", context, status=status)
     add_never_cache_headers(response)
     response.headers["Referrer-Policy"] = "no-referrer"

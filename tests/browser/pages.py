@@ -270,6 +270,11 @@ PAGES: dict[str, Address] = {
 PUBLIC: dict[str, Address] = {
     "sign in": lambda w: "/login/",
     "unsubscribe": lambda w: f"/u/{signing.unsubscribe_token(w.delivered.pk)}",
+    "preferences, from a mail": lambda w: (
+        f"/u/{signing.unsubscribe_token(w.delivered.pk)}/preferences"
+    ),
+    "preferences": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}",
+    "preferences, leave all": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}/all",
     "DNS records, shared": lambda w: f"/dns/{w.shared}/",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }

@@ -1,16 +1,14 @@
 """Contacts are merged, never doubled, and consent is withdrawn once."""
 
 import threading
-import uuid
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 
 from tests.cast import Cast, make_account
-from tests.transactional.views.test_messages import make_message
 from transactional import contacts
-from transactional.models import Contact, Event, Recipient
+from transactional.models import Contact
 
 pytestmark = pytest.mark.django_db
 
@@ -71,20 +69,6 @@ def test_facts(cast: Cast) -> None:
     assert (ann.unsubscribed, ann.quarantined, ann.opt_in) == (False, False, "none")
     assert (ben.unsubscribed, ben.quarantined) == (False, True)
     assert contacts.facts([]) == {}
-
-
-def test_unsubscribing_is_told_once(cast: Cast) -> None:
-    message = make_message(cast.account, "Ann@a.example")
-    recipient = Recipient.objects.of(cast.account).get()
-    assert contacts.unsubscribed(recipient.pk) == ("Ann@a.example", False)
-    assert contacts.unsubscribe(recipient.pk, data={"source": "complaint"}) is True
-    assert contacts.unsubscribe(recipient.pk, data={"source": "link"}) is False
-    assert contacts.unsubscribed(recipient.pk) == ("Ann@a.example", True)
-    assert Contact.objects.of(cast.account).get().email == "ann@a.example"
-    event = Event.objects.of(cast.account).get(type="unsubscribed")
-    assert (event.message_id, event.data) == (message.pk, {"source": "complaint"})
-    assert contacts.unsubscribe(uuid.uuid4(), data={}) is False
-    assert contacts.unsubscribed(uuid.uuid4()) is None
 
 
 def test_quarantine_is_idempotent(cast: Cast) -> None:

@@ -12,7 +12,7 @@ from tests.cast import Cast
 from tests.transactional.test_contact_changes import BY, make_contact
 from tests.transactional.views.test_messages import happened, make_message
 from tokens.models import Account, Scope
-from transactional import contact_changes, contacts, events, privacy, suppressions
+from transactional import contact_changes, events, privacy, subscriptions, suppressions
 from transactional.models import (
     Body,
     Contact,
@@ -22,6 +22,7 @@ from transactional.models import (
     Event,
     Message,
     Recipient,
+    SubscriptionSource,
     Suppression,
     SuppressionChange,
     SuppressionReason,
@@ -189,7 +190,7 @@ def test_a_link_in_old_mail_makes_no_new_contact(cast: Cast) -> None:
     message = mailed(cast.account, EMAIL)
     recipient = Recipient.objects.of(cast.account).get(message=message)
     privacy.erase(cast.account.pk, contact.pk)
-    assert not contacts.unsubscribe(recipient.pk, data={})
+    assert not subscriptions.leave_all(recipient.pk, source=SubscriptionSource.COMPLAINT, data={})
     assert not Contact.objects.of(cast.account).exists()
 
 

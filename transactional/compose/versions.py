@@ -10,7 +10,7 @@ from django.utils import timezone
 from config.errors import PostinoError, Refusal
 from transactional.compose import render
 from transactional.compose.document import checks
-from transactional.models import Email, EmailVersion, Kind
+from transactional.models import Email, EmailVersion, Kind, SubscriptionType
 from transactional.models.email import CONTENT_FIELDS
 
 UNSUBSCRIBE = "unsubscribe_link"
@@ -20,6 +20,8 @@ PROBLEMS_TOLD = 3  # in one sentence
 def digest(email: Email) -> bytes:
     """A hash of the draft's content: an equal draft reuses its version."""
     content = {name: getattr(email, name) for name in CONTENT_FIELDS}
+    if content["subscription_type_id"] is None:
+        del content["subscription_type_id"]  # as in versions made before there were types
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
@@ -27,6 +29,9 @@ def snapshot(email: Email, *, by: str) -> EmailVersion:
     """The draft as an immutable version. Raises PostinoError if it does not compile."""
     render.compiled(email)
     _check_kind(email)
+    if email.kind == Kind.MARKETING and email.subscription_type_id is None:
+        email.subscription_type = SubscriptionType.objects.default(email.account_id)
+        email.save(update_fields=["subscription_type"])
     fingerprint = digest(email)
     with transaction.atomic():
         # The email's row serialises two snapshots of one draft

@@ -11,9 +11,15 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from transactional import classify, contacts, events, lifecycle, suppressions
+from transactional import classify, events, lifecycle, subscriptions, suppressions
 from transactional.events import NewEvent
-from transactional.models import EventType, Recipient, Status, SuppressionReason
+from transactional.models import (
+    EventType,
+    Recipient,
+    Status,
+    SubscriptionSource,
+    SuppressionReason,
+)
 
 NO_REASON = "The report gives no reason."
 _UUID7 = 0x7 << 76
@@ -62,9 +68,18 @@ def complained(recipient_id: uuid.UUID, *, evidence: str, data: Mapping[str, Any
         event_id = told_once(recipient_id, "complained")
         if not _append(recipient_id, EventType.COMPLAINED, event_id, data):
             return False
-        contacts.unsubscribe(recipient_id, data={"how": "complaint"})
+        subscriptions.leave_all(
+            recipient_id, source=SubscriptionSource.COMPLAINT, data={"how": "complaint"}
+        )
         _suppress(recipient_id, SuppressionReason.COMPLAINT, evidence)
     return True
+
+
+def opted_out(recipient_id: uuid.UUID) -> bool:
+    """Its reader asked the mail provider to be left alone; False where that was known."""
+    return subscriptions.leave_all(
+        recipient_id, source=SubscriptionSource.FEEDBACK, data={"how": "feedback"}
+    )
 
 
 def told_once(recipient_id: uuid.UUID, what: str) -> uuid.UUID:

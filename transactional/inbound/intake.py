@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from config.ids import uuid7_time
-from transactional import contacts, signing
+from transactional import signing
 from transactional.inbound import effects
 from transactional.wire.arf import Feedback, parse_arf
 from transactional.wire.header import RawHeader, split_headers, unfold
@@ -80,7 +80,7 @@ def _complaint(data: bytes, feedback: Feedback, recipient_id: uuid.UUID | None) 
     if _is_stale(who):
         return "stale"
     if leaves:
-        return "opt-out" if contacts.unsubscribe(who, data={"how": "feedback"}) else "again"
+        return "opt-out" if effects.opted_out(who) else "again"
     told = {"user_agent": feedback.user_agent[:200], "feedback_type": feedback.feedback_type}
     evidence = f"Feedback report by {feedback.user_agent[:200] or 'an unnamed reporter'}"
     return "complaint" if effects.complained(who, evidence=evidence, data=told) else "again"

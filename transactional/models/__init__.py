@@ -2,16 +2,21 @@
 
 from transactional.models.checking import DismissedProblem, LinkProbe, SampleSet
 from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
+from transactional.models.contact_list import ContactList, ListMember
 from transactional.models.email import Campaign, Email, EmailVersion
 from transactional.models.enums import (
     ContactChanged,
     EventType,
     Kind,
     Lane,
+    LegalBasis,
+    ListKind,
     OptIn,
     RecipientKind,
     Source,
     Status,
+    Subscribed,
+    SubscriptionSource,
     SuppressionChanged,
     SuppressionReason,
 )
@@ -26,6 +31,12 @@ from transactional.models.message import (
     SendIdentity,
 )
 from transactional.models.stream import Stream
+from transactional.models.subscription import (
+    OptInRequest,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionType,
+)
 from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
@@ -36,6 +47,7 @@ __all__ = [
     "ContactChange",
     "ContactChanged",
     "ContactImport",
+    "ContactList",
     "DeliveryAttempt",
     "DismissedProblem",
     "Email",
@@ -46,9 +58,13 @@ __all__ = [
     "ImageContent",
     "Kind",
     "Lane",
+    "LegalBasis",
     "LinkProbe",
+    "ListKind",
+    "ListMember",
     "Message",
     "OptIn",
+    "OptInRequest",
     "QueueRow",
     "Recipient",
     "RecipientKind",
@@ -58,6 +74,11 @@ __all__ = [
     "Source",
     "Status",
     "Stream",
+    "Subscribed",
+    "Subscription",
+    "SubscriptionChange",
+    "SubscriptionSource",
+    "SubscriptionType",
     "Suppression",
     "SuppressionChange",
     "SuppressionChanged",

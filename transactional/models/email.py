@@ -8,6 +8,7 @@ from django.utils import timezone
 from tokens.models import Account, SmtpCredential
 from tokens.models.account import OfAccount
 from transactional.models.enums import Kind, Lane
+from transactional.models.subscription import SubscriptionType
 
 
 class CampaignQuerySet(OfAccount):
@@ -50,6 +51,14 @@ class EmailContent(models.Model):
     reply_to = models.CharField(max_length=254, blank=True)
     kind = models.CharField(max_length=13, choices=Kind.choices, default=Kind.TRANSACTIONAL)
     lane = models.SmallIntegerField(choices=Lane.choices, default=Lane.NORMAL)
+    subscription_type = models.ForeignKey(
+        SubscriptionType,
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What marketing mail counts as; empty: the account's default type.",
+    )
     track_opens = models.BooleanField(default=True)
     track_clicks = models.BooleanField(default=True)
 
@@ -59,7 +68,7 @@ class EmailContent(models.Model):
 
 CONTENT_FIELDS = (
     "subject", "preview_text", "html", "text", "from_name", "from_address", "reply_to",
-    "kind", "lane", "track_opens", "track_clicks",
+    "kind", "lane", "subscription_type_id", "track_opens", "track_clicks",
 )  # fmt: skip
 
 

@@ -76,6 +76,46 @@ class OptIn(models.TextChoices):
     CONFIRMED = "confirmed", _("Confirmed")
 
 
+class Subscribed(models.TextChoices):
+    """A person's answer about a type of marketing mail."""
+
+    SUBSCRIBED = "subscribed", _("Subscribed")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    NOT_SPECIFIED = "unspecified", _("Not specified")  # never stored: it is the lack of an answer
+
+
+class LegalBasis(models.TextChoices):
+    """Why somebody may be written to (GDPR, article 6); the contract's values."""
+
+    LEGITIMATE_INTEREST_PQL = "LEGITIMATE_INTEREST_PQL", _("Legitimate interest: prospect")
+    LEGITIMATE_INTEREST_CLIENT = "LEGITIMATE_INTEREST_CLIENT", _("Legitimate interest: customer")
+    PERFORMANCE_OF_CONTRACT = "PERFORMANCE_OF_CONTRACT", _("Performance of a contract")
+    CONSENT_WITH_NOTICE = "CONSENT_WITH_NOTICE", _("Freely given consent")
+    NON_GDPR = "NON_GDPR", _("Not applicable")
+    PROCESS_AND_STORE = "PROCESS_AND_STORE", _("Consent to store and process")
+    LEGITIMATE_INTEREST_OTHER = "LEGITIMATE_INTEREST_OTHER", _("Legitimate interest: other")
+
+
+class SubscriptionSource(models.TextChoices):
+    """Through what a person's answer came."""
+
+    LINK = "link", _("Link in an email")
+    PREFERENCES = "preferences", _("Preference page")
+    OPT_IN = "opt_in", _("Double opt-in")
+    COMPLAINT = "complaint", _("Spam complaint")
+    FEEDBACK = "feedback", _("Request through the mail provider")
+    API = "api", _("API")
+    IMPORT = "import", _("Import")
+    MEMBER = "member", _("By hand")
+
+
+class ListKind(models.TextChoices):
+    """How a list of people comes about."""
+
+    STATIC = "static", _("Static")  # written down one by one
+    FILTER = "filter", _("Filter")  # whoever meets its conditions when it is used
+
+
 class ContactChanged(models.TextChoices):
     """What a member can do to a contact by hand."""
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 from config import bulk
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7
-from transactional import contacts, queue, suppressions
+from transactional import contacts, queue, subscriptions, suppressions
 from transactional.compose import render, versions
-from transactional.models import Email
+from transactional.models import Email, Kind
 from transactional.submission import facts, policy, prepare
 from transactional.submission.facts import EmailFacts
 from transactional.submission.prepare import Prepared, Unreadable
@@ -129,6 +129,13 @@ def _look_up(prepared: Sequence[tuple[int, Prepared]]) -> policy.Known:
                 (asked.account_id, asked.to.spec.lower())
                 for asked in everyone
                 if asked.version is not None
+            ]
+        ),
+        stopped=subscriptions.stopped(
+            [
+                (asked.account_id, asked.to.spec.lower())
+                for asked in everyone
+                if asked.kind == Kind.MARKETING
             ]
         ),
     )

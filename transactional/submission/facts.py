@@ -15,7 +15,7 @@ from domains import pools
 from domains.models import Domain
 from tokens import auth
 from tokens.models import Account
-from transactional.models import Campaign, EmailVersion, Kind, Stream
+from transactional.models import Campaign, EmailVersion, Kind, Stream, SubscriptionType
 
 FRESH = 1.0  # seconds
 
@@ -39,6 +39,7 @@ class AccountFacts:
     domains: frozenset[str]
     unverified: frozenset[str]
     streams: Mapping[str, StreamFacts]
+    default_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 domains=frozenset(verified[account.pk]),
                 unverified=frozenset(pending[account.pk]),
                 streams=streams,
+                default_type=SubscriptionType.objects.default(account).pk,
             )
         )
     return loaded

@@ -13,12 +13,15 @@ from transactional.suppressions import SuppressionFacts
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a batch knows: accounts, live credentials, suppressions and contacts."""
+    """What a batch knows: accounts, live credentials, suppressions, contacts, and the subscription
+    types that people have left.
+    """
 
     accounts: Mapping[int, AccountFacts]
     alive: set[str]
     suppressions: Mapping[tuple[int, str], SuppressionFacts]
     contacts: Mapping[tuple[int, str], ContactFacts]
+    stopped: Mapping[tuple[int, str], frozenset[int]]
 
 
 Check = Callable[[Prepared, Known], Refusal | None]
@@ -113,15 +116,27 @@ def recipients_may_be_mailed(asked: Prepared, known: Known) -> Refusal | None:
     return refusal if len(asked.suppressed) == len(asked.recipients) else None
 
 
+def subscription_type(asked: Prepared, known: Known) -> int:
+    """What a marketing email counts as: its own type, or the account's default."""
+    own = asked.version.subscription_type_id if asked.version is not None else None
+    return own or known.accounts[asked.account_id].default_type
+
+
 def marketing_obeys_consent(asked: Prepared, known: Known) -> Refusal | None:
     """Transactional mail goes whatever the contact's state; marketing mail obeys it."""
     if asked.kind != Kind.MARKETING:
         return None
-    contact = known.contacts.get((asked.account_id, asked.to.spec.lower()))
+    key = (asked.account_id, asked.to.spec.lower())
+    contact = known.contacts.get(key)
     if contact is None:
         return None
     if contact.unsubscribed:
         return Refusal("PREVIOUSLY_UNSUBSCRIBED_PORTAL", f"{asked.to.spec} has unsubscribed.")
+    if subscription_type(asked, known) in known.stopped.get(key, ()):
+        return Refusal(
+            "PREVIOUSLY_UNSUBSCRIBED_MESSAGE",
+            f"{asked.to.spec} has unsubscribed from this type of mail.",
+        )
     if contact.quarantined:
         return Refusal("QUARANTINED_ADDRESS", f"{asked.to.spec} is quarantined.")
     if contact.opt_in == OptIn.PENDING:

@@ -35,6 +35,11 @@ def _with_changed(emails: QuerySet[Email]) -> QuerySet[Email]:
     """Annotate whether the draft differs from what is published, without loading either."""
     differs = Q(published__isnull=True)
     for name in CONTENT_FIELDS:
+        if name == "subscription_type_id":
+            mine, live = f"{name}__isnull", f"published__{name}__isnull"
+            differs |= Q(**{mine: True, live: False}) | Q(**{mine: False, live: True})
+            differs |= Q(**{mine: False, live: False}) & ~Q(**{name: F(f"published__{name}")})
+            continue
         differs |= ~Q(**{name: F(f"published__{name}")})
     return emails.annotate(
         changed=Case(When(differs, then=Value(True)), default=False, output_field=BooleanField())

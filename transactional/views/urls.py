@@ -15,6 +15,7 @@ from transactional.views import (
     inbox,
     keys,
     messages,
+    preferences,
     suppressions,
 )
 
@@ -69,6 +70,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(IMAGE, images.image_detail, name="image"),
     path(f"{IMAGE}smaller/", images.image_smaller, name="image_smaller"),
     path(f"{IMAGE}delete/", images.image_delete, name="image_delete"),
+    path("u/p/<str:token>", preferences.preferences_contact, name="preferences_contact"),
+    path("u/p/<str:token>/<str:what>", preferences.preferences_contact, name="preferences_leave"),
+    path("u/<str:token>/preferences", preferences.preferences_mail, name="preferences_mail"),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),
