@@ -37,7 +37,7 @@ class AuditEntry(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Only new rows. Raises TypeError."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("The audit log is not changed")
         super().save(*args, **kwargs)
 
