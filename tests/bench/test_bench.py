@@ -38,3 +38,16 @@ def test_books_that_do_not_balance_are_refused(copies: dict[str, int]) -> None:
     ledger.balance({"copies": {"a": 1, "b": 1}}, ["a", "b"])
     with pytest.raises(ledger.Unbalanced):
         ledger.balance({"copies": copies}, ["a", "b"])
+
+
+def test_claims_are_measured_with_books_that_balance() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.claims", "--sizes", "8000", "16000", "--rounds", "6"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2
+    assert re.search(r"the largest against the smallest: [+-]\d+ %", done.stdout)

@@ -38,13 +38,13 @@ BUFFER = 2  # jobs leased per session slot: the next ones are ready when a sessi
 
 # All that the engine asks is looked up by key. A plan that was prepared on a fresh, empty partition
 # must not go on reading it from end to end when it has grown
-_BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 
 async def connect() -> psycopg.AsyncConnection[Any]:
     """A connection of the engine's own, in autocommit; transactions are explicit."""
     given = parameters()
-    given["options"] = f"{given.get('options', '')} {_BY_KEY}".strip()
+    given["options"] = f"{given.get('options', '')} {BY_KEY}".strip()
     return await psycopg.AsyncConnection.connect(
         **given, autocommit=True, connect_timeout=5, prepare_threshold=3
     )
@@ -55,6 +55,7 @@ class Engine:
 
     def __init__(self, lanes: Sequence[int], *, sessions: int) -> None:
         self._lanes = tuple(lanes)
+        self._claimer = queue.Claimer(self._lanes)
         self._slots = sessions * BUFFER
         self._sessions = sessions
         self._thread: threading.Thread | None = None
@@ -119,10 +120,11 @@ class Engine:
             while not self._stopping:
                 self._event.clear()
                 room = self._slots - len(self._jobs)
-                jobs = await queue.claim(connection, lanes=self._lanes, limit=room) if room else []
-                for job in jobs:
-                    self._start(courier, job)
-                self._more = len(jobs) == room
+                if room:
+                    found = await self._claimer.claim(connection, limit=room)
+                    for job in found.jobs:
+                        self._start(courier, job)
+                    self._more = found.more
                 await self._wait()
 
     def _start(self, courier: Courier, job: Job) -> None:
@@ -138,6 +140,9 @@ class Engine:
     async def _wait(self) -> None:
         """Until woken, or half of the slots are free, or it is time to look without either."""
         assert self._event is not None  # noqa: S101 — set before this runs
+        if self._more and len(self._jobs) <= self._slots // 2:
+            await asyncio.sleep(SPACING)
+            return
         busy = bool(self._jobs)
         now = time.monotonic()
         self._busy_at = now if busy else self._busy_at

@@ -162,7 +162,7 @@ class Event(models.Model):
 
 
 class QueueRow(models.Model):
-    """A recipient that is still to be delivered. Only `transactional/queue.py` touches it."""
+    """A recipient that is still to be delivered. Only `transactional/queue/` touches it."""
 
     id = models.UUIDField(primary_key=True, help_text="The recipient's id.")
     message = models.ForeignKey(Message, db_index=False, **LOOSE)
@@ -180,10 +180,10 @@ class QueueRow(models.Model):
 
     class Meta:
         indexes = [
-            # A worker's claim: due rows of its lanes nobody holds
+            # A worker's claim: from stream to stream, the due rows of a lane that nobody holds
             models.Index(
-                fields=["lane", "due_at"],
-                name="queue_claim",
+                fields=["lane", "stream", "due_at"],
+                name="queue_fair",
                 condition=models.Q(lease__isnull=True),
             ),
             # The sweeper: leases that ran out

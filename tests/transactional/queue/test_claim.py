@@ -1,0 +1,167 @@
+"""The claim: order of lanes, fairness among streams, bounded walks, leases that never overlap."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.utils import timezone
+
+from config.ids import uuid7
+from domains import pools
+from tests.cast import make_account
+from tokens.models import Account
+from transactional.egress.engine import connect
+from transactional.models import Body, Lane, Message, QueueRow, Recipient, Stream
+from transactional.queue import Claimed, Claimer
+from transactional.queue import claim as claiming
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EVERY = (Lane.URGENT, Lane.NORMAL, Lane.BULK)
+
+
+def streams(account: Account, number: int) -> list[int]:
+    pool = pools.dedicated_pool(account)
+    rows = [
+        Stream(account=account, name=f"s{n}", kind="transactional", pool=pool)
+        for n in range(number)
+    ]
+    return sorted(stream.pk for stream in Stream.objects.bulk_create(rows))
+
+
+def queue(
+    account: Account,
+    stream: int,
+    n: int,
+    *,
+    lane: Lane = Lane.NORMAL,
+    due: float = -60,
+    held: bool = False,
+) -> None:
+    """`n` rows, due so many seconds from now, the first of them first."""
+    now = timezone.now()
+    message = Message.objects.create(account=account, kind="transactional", source="api")
+    Body.objects.create(id=message.pk, raw=b"x")
+    ids = [uuid7() for _ in range(n)]
+    Recipient.objects.bulk_create(
+        Recipient(id=pk, message=message, account=account, address="a@x.example", status="queued")
+        for pk in ids
+    )
+    QueueRow.objects.bulk_create(
+        QueueRow(
+            id=pk,
+            message=message,
+            account=account,
+            stream_id=stream,
+            lane=lane,
+            domain="x.example",
+            due_at=now + timedelta(seconds=due, milliseconds=place),
+            deliver_by=now + timedelta(hours=1),
+            lease=uuid7() if held else None,
+            lease_until=now + timedelta(hours=1) if held else None,
+        )
+        for place, pk in enumerate(ids)
+    )
+
+
+def claims(claimer: Claimer, *limits: int) -> list[Claimed]:
+    async def ask() -> list[Claimed]:
+        async with await connect() as connection:
+            return [await claimer.claim(connection, limit=limit) for limit in limits]
+
+    return asyncio.run(ask())
+
+
+def shares(found: Claimed) -> Counter[int]:
+    return Counter(job.stream_id for job in found.jobs)
+
+
+def test_a_backlog_of_one_stream_does_not_stand_before_anothers_mail(account: Account) -> None:
+    big, small, late = streams(account, 3)
+    queue(account, big, 500, due=-3600)
+    queue(account, small, 3)
+    queue(account, late, 1, due=+60)
+    (first,) = claims(Claimer(EVERY), 40)
+    assert shares(first) == {big: 20, small: 3}
+    assert first.more
+    # within a stream the oldest come first
+    given = {job.id for job in first.jobs if job.stream_id == big}
+    oldest = QueueRow.objects.filter(stream_id=big).order_by("due_at").values_list("id", flat=True)
+    assert given == set(oldest[:20])
+
+
+def test_alone_a_stream_gets_all_the_room_there_is(account: Account) -> None:
+    (only,) = streams(account, 1)
+    queue(account, only, 100)
+    first, second, third = claims(Claimer(EVERY), 40, 60, 40)
+    assert [len(one.jobs) for one in (first, second, third)] == [40, 60, 0]
+    assert not third.more
+
+
+def test_with_less_room_than_streams_each_has_its_turn(account: Account) -> None:
+    many = streams(account, 9)
+    for stream in many:
+        queue(account, stream, 5)
+    served: Counter[int] = Counter()
+    for found in claims(Claimer(EVERY), *[2] * 14):
+        served += shares(found)
+    assert set(served) == set(many)
+    assert max(served.values()) - min(served.values()) <= 2
+
+
+def test_a_long_walk_is_cut_and_goes_on_where_it_stopped(account: Account) -> None:
+    many = streams(account, 7)
+    for stream in many[:-1]:
+        queue(account, stream, 1, due=+600)
+    queue(account, many[-1], 1)
+    with patch.object(claiming, "VISITS", 3):
+        found = claims(Claimer(EVERY), 10, 10, 10, 10)
+    assert [len(one.jobs) for one in found] == [0, 0, 1, 0]
+    assert [one.more for one in found[:2]] == [True, True]  # the engine looks on at once
+    assert found[2].jobs[0].stream_id == many[-1]
+
+
+def test_urgent_goes_first_and_bulk_has_its_turn_before_normal(account: Account) -> None:
+    one, two = streams(account, 2)
+    queue(account, one, 3, lane=Lane.URGENT)
+    queue(account, one, 200, lane=Lane.NORMAL)
+    queue(account, two, 200, lane=Lane.BULK)
+    found = claims(Claimer(EVERY), *[10] * claiming.BULK_TURN)
+    lanes = [Counter(job.lane for job in one.jobs) for one in found]
+    assert lanes[0] == {Lane.URGENT: 3, Lane.NORMAL: 7}
+    assert [set(seen) for seen in lanes[1:-1]] == [{Lane.NORMAL}] * (claiming.BULK_TURN - 2)
+    assert lanes[-1] == {Lane.BULK: 10}
+
+
+def test_a_claim_can_be_kept_to_the_streams_of_some_pools(account: Account) -> None:
+    (mine,) = streams(account, 1)
+    other = make_account("Other", domain="other.example", address="127.0.0.12")
+    (theirs,) = streams(other, 1)
+    queue(account, mine, 5)
+    queue(other, theirs, 5)
+    pool = pools.dedicated_pool(other).pk
+    kept, none = claims(Claimer(EVERY, pools=[pool]), 20), claims(Claimer(EVERY, pools=[]), 20)
+    assert shares(kept[0]) == {theirs: 5}
+    assert none[0].jobs == ()
+
+
+def test_what_is_held_or_claimed_beside_is_never_claimed_twice(account: Account) -> None:
+    one, two = streams(account, 2)
+    for stream in (one, two):
+        queue(account, stream, 50)
+        queue(account, stream, 5, held=True)
+
+    async def race() -> list[Sequence[Claimed]]:
+        async def one_engine() -> list[Claimed]:
+            claimer = Claimer(EVERY)
+            async with await connect() as connection:
+                return [await claimer.claim(connection, limit=15) for _ in range(12)]
+
+        return await asyncio.gather(*(one_engine() for _ in range(4)))
+
+    found = [job.id for engine in asyncio.run(race()) for claimed in engine for job in claimed.jobs]
+    assert len(found) == len(set(found)) == 100
+    assert QueueRow.objects.filter(lease=None).count() == 0

@@ -1,0 +1,42 @@
+"""The queue: every statement that touches its table, and the wake-ups that hasten a claim.
+
+A row is leased by a claim's token for LEASE_SECONDS and renewed by the worker's heartbeat. All
+writes name the token, so a worker whose lease ran out changes nothing: no row, no dot.
+"""
+
+from transactional.queue.claim import Claimed, Claimer
+from transactional.queue.depth import Depth, depth
+from transactional.queue.rows import (
+    DROP,
+    FINISH,
+    FREE,
+    MARK,
+    RELEASE,
+    RENEW,
+    RESCHEDULE,
+    SWEEP,
+    TABLE,
+    Job,
+    row,
+)
+from transactional.queue.wakeups import Waker, wake
+
+__all__ = [
+    "DROP",
+    "FINISH",
+    "FREE",
+    "MARK",
+    "RELEASE",
+    "RENEW",
+    "RESCHEDULE",
+    "SWEEP",
+    "TABLE",
+    "Claimed",
+    "Claimer",
+    "Depth",
+    "Job",
+    "Waker",
+    "depth",
+    "row",
+    "wake",
+]

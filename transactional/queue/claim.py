@@ -1,0 +1,175 @@
+"""The claim: due rows leased lane by lane, and within a lane an equal share to each stream.
+
+One stream's 100,000 rows never stand before another's one: a claim walks from stream to stream (a
+loose index scan: one descent each, whatever the table's size) and takes a share from each.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from transactional.models import Lane
+from transactional.queue.rows import Job
+
+VISITS = 200  # streams looked at per lane and claim; a next claim goes on behind them
+BULK_TURN = 8  # every so many claims bulk mail goes before normal mail, so that it never starves
+
+# The streams of a lane that have rows nobody holds, each with the time its first one is due. The walk
+# begins behind the stream that was served last and goes once round
+_SEEN = """
+seen_{lane} AS (
+    (
+        (
+            SELECT stream_id, due_at, false AS round, 1 AS visit FROM transactional_queuerow
+            WHERE lease IS NULL AND lane = {lane} AND stream_id > %(after_{lane})s
+            ORDER BY stream_id, due_at LIMIT 1
+        ) UNION ALL (
+            SELECT stream_id, due_at, true, 1 FROM transactional_queuerow
+            WHERE lease IS NULL AND lane = {lane} AND stream_id <= %(after_{lane})s
+            ORDER BY stream_id, due_at LIMIT 1
+        ) LIMIT 1
+    )
+    UNION ALL
+    SELECT following.*, s.visit + 1
+    FROM seen_{lane} s CROSS JOIN LATERAL (
+        (
+            SELECT q.stream_id, q.due_at, s.round FROM transactional_queuerow q
+            WHERE q.lease IS NULL AND q.lane = {lane} AND q.stream_id > s.stream_id
+            ORDER BY q.stream_id, q.due_at LIMIT 1
+        ) UNION ALL (
+            SELECT q.stream_id, q.due_at, true FROM transactional_queuerow q
+            WHERE q.lease IS NULL AND q.lane = {lane} AND NOT s.round
+              AND q.stream_id <= %(after_{lane})s
+            ORDER BY q.stream_id, q.due_at LIMIT 1
+        ) LIMIT 1
+    ) following
+    WHERE s.visit < %(visits)s AND (NOT s.round OR following.stream_id <= %(after_{lane})s)
+), due_{lane} AS MATERIALIZED (
+    SELECT stream_id FROM seen_{lane} WHERE due_at <= now(){only}
+)"""
+_ONLY = """
+    AND EXISTS (
+        SELECT 1 FROM transactional_stream s
+        WHERE s.id = seen_{lane}.stream_id AND s.pool_id = ANY(%(pools)s)
+    )"""
+# A lane is only looked at while there is room
+_LANE = """
+SELECT id FROM (
+    SELECT head.id FROM due_{lane} CROSS JOIN LATERAL (
+        SELECT id FROM transactional_queuerow q
+        WHERE q.lease IS NULL AND q.lane = {lane} AND q.stream_id = due_{lane}.stream_id
+          AND q.due_at <= now()
+        ORDER BY q.due_at
+        LIMIT (SELECT ceil(%(limit)s::float8 / greatest(count(*), 1))::bigint FROM due_{lane})
+        FOR UPDATE SKIP LOCKED
+    ) AS head
+) AS lane_{lane}
+"""
+_WALK = """
+    (SELECT count(*) FROM seen_{lane}),
+    (SELECT stream_id FROM seen_{lane} ORDER BY visit DESC LIMIT 1),
+    (SELECT count(*) FROM due_{lane})"""
+_CLAIM = """
+WITH RECURSIVE {seen}, picked AS (
+    SELECT id FROM ({lanes}) AS due LIMIT %(limit)s
+), claimed AS (
+    UPDATE transactional_queuerow q
+    SET lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s)
+    FROM picked WHERE q.id = picked.id
+    RETURNING q.id, q.message_id, q.account_id, q.stream_id, q.lane, q.domain, q.attempt,
+              q.deliver_by, q.resent
+), jobs AS (
+    SELECT c.id, c.message_id, c.account_id, c.stream_id, c.lane, c.domain, c.attempt,
+           c.deliver_by, c.resent, r.address, m.campaign_id, m.version_id, m.from_domain,
+           m.message_id AS header_id, m.created_at, m.kind, b.raw, b.context
+    FROM claimed c
+    JOIN transactional_recipient r ON r.id = c.id
+    JOIN transactional_message m ON m.id = c.message_id
+    JOIN transactional_body b ON b.id = c.message_id
+)
+SELECT {walks}, jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim leased; `more`: due rows may be left, look again as soon as there is room."""
+
+    jobs: tuple[Job, ...]
+    more: bool
+
+
+class Claimer:
+    """Claims for one engine; it remembers how far it has walked in each lane."""
+
+    def __init__(self, lanes: Sequence[int], *, pools: Sequence[int] | None = None) -> None:
+        """`pools`: only mail of streams that leave through these; None: all of it."""
+        self._lanes = tuple(int(lane) for lane in lanes)
+        self.pools = pools
+        self._after = dict.fromkeys(self._lanes, 0)
+        self._turn = 0
+
+    async def claim(self, connection: psycopg.AsyncConnection[Any], *, limit: int) -> Claimed:
+        """Lease up to `limit` due rows: the more urgent lane first, fairly among its streams.
+
+        May be called concurrently with other claimers'. `connection` must be in autocommit: the
+        claim is one statement and one transaction.
+        """
+        lease = uuid.uuid4()
+        values: dict[str, Any] = {
+            "limit": limit,
+            "lease": lease,
+            "seconds": float(settings.LEASE_SECONDS),
+            "visits": VISITS,
+            **{f"after_{lane}": after for lane, after in self._after.items()},
+        }
+        if self.pools is not None:
+            values["pools"] = list(self.pools)
+        self._turn += 1
+        order = self._lanes
+        if self._turn % BULK_TURN == 0 and Lane.NORMAL in order and Lane.BULK in order:
+            order = (*(n for n in order if n != Lane.NORMAL), int(Lane.NORMAL))
+        async with connection.cursor(binary=True) as cursor:
+            text = _text(order, self.pools is not None)
+            await cursor.execute(text, values, prepare=True)
+            rows = await cursor.fetchall()
+        width = 3 * len(order)
+        jobs = tuple(Job(lease, *row[width:]) for row in rows if row[width] is not None)
+        walks = dict(zip(order, zip(*[iter(rows[0][:width])] * 3, strict=True), strict=True))
+        return Claimed(jobs, self._go_on(jobs, limit, walks))
+
+    def _go_on(
+        self, jobs: tuple[Job, ...], limit: int, walks: dict[int, tuple[int, int | None, int]]
+    ) -> bool:
+        """Where each lane's next walk begins, and whether there may be more to find at once."""
+        given = Counter((job.lane, job.stream_id) for job in jobs)
+        full = len(jobs) >= limit
+        more = full
+        for lane, (visited, last, due) in walks.items():
+            served = [stream for its, stream in given if its == lane]
+            if full and served:
+                # Whoever was not reached comes first next time
+                after = self._after[lane]
+                self._after[lane] = max(served, key=lambda stream: (stream <= after, stream))
+            elif not full and visited >= VISITS and last is not None:
+                self._after[lane], more = last, True
+            share = ceil(limit / due) if due else 0
+            more = more or any(n >= share for (its, _), n in given.items() if its == lane)
+        return more
+
+
+@cache
+def _text(lanes: tuple[int, ...], some_pools: bool) -> str:
+    only = _ONLY if some_pools else ""
+    return _CLAIM.format(
+        seen=", ".join(_SEEN.format(lane=lane, only=only.format(lane=lane)) for lane in lanes),
+        lanes=" UNION ALL ".join(_LANE.format(lane=lane) for lane in lanes),
+        walks=", ".join(_WALK.format(lane=lane) for lane in lanes),
+    )

@@ -1,0 +1,129 @@
+"""Rows of the queue: their table, how they are written, and what is done to them under a lease."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from config.bulk import Table
+
+TABLE = Table(
+    "transactional_queuerow",
+    (
+        ("id", "uuid"),
+        ("message_id", "uuid"),
+        ("account_id", "bigint"),
+        ("stream_id", "bigint"),
+        ("lane", "int2"),
+        ("domain", "varchar"),
+        ("attempt", "int2"),
+        ("due_at", "timestamptz"),
+        ("deliver_by", "timestamptz"),
+        ("resent", "bool"),
+    ),
+)
+
+# The three writes of a flush (see `lifecycle`), over rows named `marks` and `u`.
+# The fence before a final dot: only a live lease may mark, only its holder may finish
+MARK = """
+UPDATE transactional_queuerow q SET dot_at = now()
+FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid)
+WHERE q.id = marks.id AND q.lease = marks.lease AND q.lease_until > now()
+RETURNING q.id
+"""
+
+FINISH = """
+DELETE FROM transactional_queuerow q USING u
+WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NULL
+RETURNING q.id
+"""
+
+RESCHEDULE = """
+UPDATE transactional_queuerow q
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempts,
+    resent = q.resent OR u.resent
+FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NOT NULL
+RETURNING q.id
+"""
+
+RENEW = """
+UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(seconds)s)
+WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
+"""
+
+# A worker that stops gives back what it has not begun
+RELEASE = """
+UPDATE transactional_queuerow SET lease = NULL, lease_until = NULL
+WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND dot_at IS NULL
+"""
+
+SWEEP = """
+SELECT q.id, q.message_id, q.account_id, q.dot_at, s.uncertain_policy, m.campaign_id
+FROM transactional_queuerow q
+JOIN transactional_stream s ON s.id = q.stream_id
+JOIN transactional_message m ON m.id = q.message_id
+WHERE q.lease IS NOT NULL AND q.lease_until < now()
+ORDER BY q.lease_until LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
+"""
+
+FREE = """
+UPDATE transactional_queuerow
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = now(), resent = resent OR %(resent)s
+WHERE id = ANY(%(ids)s)
+"""
+
+DROP = "DELETE FROM transactional_queuerow WHERE id = ANY(%(ids)s)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A claimed recipient with all that is needed to build and send its copy.
+
+    Each claim's job is one of its own, whatever it holds: told apart by identity, which is cheap.
+    """
+
+    lease: uuid.UUID
+    id: uuid.UUID
+    message_id: uuid.UUID
+    account_id: int
+    stream_id: int
+    lane: int
+    domain: str
+    attempt: int
+    deliver_by: datetime
+    resent: bool
+    address: str
+    campaign_id: int | None
+    version_id: int | None
+    from_domain: str
+    header_id: str
+    created_at: datetime
+    kind: str
+    raw: bytes | None
+    context: bytes | None
+
+
+def row(
+    *,
+    recipient_id: uuid.UUID,
+    message_id: uuid.UUID,
+    account_id: int,
+    stream_id: int,
+    lane: int,
+    domain: str,
+    due_at: datetime,
+    deliver_by: datetime,
+) -> tuple[Any, ...]:
+    """A new queue row in the order of TABLE's columns."""
+    return (
+        recipient_id,
+        message_id,
+        account_id,
+        stream_id,
+        lane,
+        domain,
+        0,
+        due_at,
+        deliver_by,
+        False,
+    )
