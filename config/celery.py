@@ -44,6 +44,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "secrets": {
+            "task": "transactional.purge_secrets",
+            "schedule": 15.0,
+            "options": {"expires": 15},
+        },
         "partitions": {"task": "transactional.partitions", "schedule": 3600.0},
         "engagement": {
             "task": "analytics.record_engagement",

@@ -4,12 +4,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """One of several faults of a request: where (a JSON pointer, RFC 6901), what, a stable code."""
+
+    pointer: str
+    message: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why something asked of us is not done, in words that say what to do.
 
     `code` is stable and public; where HubSpot's `sendResult` has a word for it, it is that word.
     `smtp` is a whole reply line (RFC 5321 §4.2, RFC 3463); `retryable` says that the same request
-    may succeed later. `pointer` names the field at fault, where there is one.
+    may succeed later. `pointer` names the field at fault, where there is one; `details` each of
+    several.
     """
 
     code: str
@@ -18,6 +28,7 @@ class Refusal:
     smtp: str = "550 5.7.1"
     retryable: bool = False
     pointer: str = ""
+    details: tuple[Detail, ...] = ()
 
     @property
     def smtp_line(self) -> str:

@@ -270,5 +270,7 @@ def _translated(error: Exception) -> CallRefused:
 
 def _of_refusal(error: PostinoError) -> CallRefused:
     refusal = error.refusal
-    faults = [Fault(refusal.message, pointer=refusal.pointer)] if refusal.pointer else []
+    faults = [Fault(one.message, one.pointer, one.code) for one in refusal.details]
+    if not faults and refusal.pointer:
+        faults = [Fault(refusal.message, pointer=refusal.pointer)]
     return CallRefused(refusal.http, refusal.code, refusal.message, faults=faults)

@@ -36,6 +36,7 @@ from transactional.models import (
     Recipient,
     SampleSet,
     SavedBlock,
+    SecretBody,
     SendIdentity,
     Stream,
     Subscription,
@@ -137,6 +138,14 @@ class BodyAdmin(Log):
 
     list_display = ("id",)
     fields = ("id",)
+    search_fields = ("=id",)
+
+
+@admin.register(SecretBody)
+class SecretBodyAdmin(Log):
+    """Messages whose context still holds values of secret variables."""
+
+    list_display = ("id",)
     search_fields = ("=id",)
 
 

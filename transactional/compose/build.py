@@ -9,7 +9,9 @@ import orjson
 
 from domains import dkim
 from transactional import signing
-from transactional.compose import render
+from transactional.compose import render, tracking
+from transactional.compose.contract import secret
+from transactional.compose.contract.schema import Contract
 from transactional.models import Kind
 from transactional.queue import Job
 from transactional.wire import header, mime, rewrite
@@ -32,6 +34,8 @@ class VersionContent:
     text: str
     track_opens: bool
     track_clicks: bool
+    language: str = ""
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +88,25 @@ def build(job: Job, material: Material, *, eight_bit: bool) -> Built:
 
 
 def instrument(
-    html: str, recipient_id: uuid.UUID, base: str, *, opens: bool = True, clicks: bool = True
+    html: str,
+    recipient_id: uuid.UUID,
+    base: str,
+    *,
+    opens: bool = True,
+    clicks: bool = True,
+    secrets: frozenset[str] = frozenset(),
 ) -> str:
-    """HTML with its links leading through us and the pixel at its end; all else untouched."""
+    """HTML with its links leading through us and the pixel at its end; all else untouched.
+
+    Links that hold one of `secrets`, or a token, stay as they are.
+    """
     link: Callable[[str, int], str | None] | None = None
     if clicks:
-        own = f"{base}/"
 
         def link(url: str, index: int) -> str | None:
-            # Our own links (unsubscribe) lead where they say: a click on one is no click
-            return (
-                None if url.startswith(own) else signing.click_url(base, recipient_id, index, url)
-            )
+            if not tracking.decide(url, base=base, secrets=secrets).yes:
+                return None
+            return signing.click_url(base, recipient_id, index, url)
 
     pixel = None
     if opens:
@@ -117,6 +128,7 @@ def _from_version(job: Job, material: Material, version: VersionContent) -> byte
             material.link_base,
             opens=version.track_opens,
             clicks=version.track_clicks,
+            secrets=secret.values(version.contract, context.get("custom", {})),
         )
     sender = _addresses([context["from"]])
     headers = [
@@ -132,6 +144,8 @@ def _from_version(job: Job, material: Material, version: VersionContent) -> byte
         ("Date", mime.format_date(job.created_at).encode()),
         ("Message-ID", f"<{job.header_id}>".encode()),
     ]
+    if version.language:
+        headers.append(("Content-Language", version.language.encode()))
     if job.kind == Kind.MARKETING:
         headers += [
             ("List-Unsubscribe", f"<{unsubscribe}>".encode()),

@@ -87,6 +87,16 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
     return Rendered(subject, html, plain)
 
 
+def subject(content: Content, context: Mapping[str, Any], *, otherwise: str) -> str:
+    """The subject alone; `otherwise` where it cannot be rendered with this data."""
+    try:
+        templates = compiled(content)
+        words = templates.render("subject", prepared(context, templates.paths))
+    except (PostinoError, TemplateRefused, minijinja.TemplateError):
+        return otherwise
+    return " ".join(words.split())
+
+
 def prepared(context: Mapping[str, Any], paths: frozenset[str]) -> dict[str, Any]:
     """The context as templates see it: unset contact properties empty, nulls empty."""
     contact = {key: _plain(value) for key, value in context.get("contact", {}).items()}

@@ -16,6 +16,7 @@ from django.db import close_old_connections
 from domains import dkim, pools
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
+from transactional.compose.contract import check as contract
 from transactional.egress.route import Own
 from transactional.models import EmailVersion, Stream
 from transactional.queue import Job
@@ -120,10 +121,10 @@ def _own() -> Own:
 
 
 def _version(version_id: int) -> VersionContent:
-    row = EmailVersion.objects.filter(pk=version_id).values_list(
-        "subject", "preview_text", "html", "text", "track_opens", "track_clicks"
-    )
-    return VersionContent(*row.get())
+    fields = ("subject", "preview_text", "html", "text", "track_opens", "track_clicks", "language")
+    version = EmailVersion.objects.only(*fields, "contract").get(pk=version_id)
+    values = {name: getattr(version, name) for name in fields}
+    return VersionContent(**values, contract=contract.of_version(version))
 
 
 def _stream(stream_id: int) -> StreamPolicy:

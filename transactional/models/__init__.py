@@ -30,6 +30,7 @@ from transactional.models.message import (
     Recipient,
     SendIdentity,
 )
+from transactional.models.secret import SecretBody
 from transactional.models.stream import Stream
 from transactional.models.subscription import (
     OptInRequest,
@@ -70,6 +71,7 @@ __all__ = [
     "RecipientKind",
     "SampleSet",
     "SavedBlock",
+    "SecretBody",
     "SendIdentity",
     "Source",
     "Status",

@@ -61,6 +61,15 @@ class EmailContent(models.Model):
     )
     track_opens = models.BooleanField(default=True)
     track_clicks = models.BooleanField(default=True)
+    language = models.CharField(
+        max_length=35, blank=True, help_text="Of its words (BCP 47), as in Content-Language."
+    )
+    lifetime = models.PositiveIntegerField(
+        default=0, help_text="Seconds a message may be tried for; 0: as its stream says."
+    )
+    contract = models.JSONField(
+        default=list, blank=True, help_text="The variables a send brings: compose/contract."
+    )
 
     class Meta:
         abstract = True
@@ -68,7 +77,8 @@ class EmailContent(models.Model):
 
 CONTENT_FIELDS = (
     "subject", "preview_text", "html", "text", "from_name", "from_address", "reply_to",
-    "kind", "lane", "subscription_type_id", "track_opens", "track_clicks",
+    "kind", "lane", "subscription_type_id", "track_opens", "track_clicks", "language", "lifetime",
+    "contract",
 )  # fmt: skip
 
 
@@ -90,6 +100,12 @@ class Email(EmailContent):
     revision = models.PositiveIntegerField(
         default=1, help_text="Counts saves; a save that names an older one is refused."
     )
+    text_basis = models.CharField(
+        max_length=64, blank=True,
+        help_text="Fingerprint of the automatic plain text when one was written by hand.",
+    )  # fmt: skip
+    folder = models.CharField(max_length=100, blank=True)
+    tags = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -113,8 +129,16 @@ class EmailVersion(EmailContent):
     email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     digest = models.BinaryField(max_length=32, help_text="Of the content: an equal draft reuses it")
+    document = models.JSONField(
+        null=True, blank=True, help_text="The blocks it was made of, to compare and to restore."
+    )
+    note = models.CharField(
+        max_length=500, blank=True, help_text="What its author says has changed."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=254)
+    published_at = models.DateTimeField(null=True, blank=True, help_text="When it last went live.")
+    published_by = models.CharField(max_length=254, blank=True)
 
     class Meta:
         constraints = [

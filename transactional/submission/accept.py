@@ -19,7 +19,9 @@ from config.errors import PostinoError, Refusal
 from config.ids import uuid7
 from transactional import contacts, queue, subscriptions, suppressions
 from transactional.compose import render, versions
-from transactional.models import Email, Kind
+from transactional.compose.contract import check as contract
+from transactional.compose.contract import secret
+from transactional.models import Email, EmailVersion, Kind
 from transactional.submission import facts, policy, prepare
 from transactional.submission.facts import EmailFacts
 from transactional.submission.prepare import Prepared, Unreadable
@@ -104,11 +106,21 @@ def _snapshot(asked: TemplateSubmission, email: EmailFacts) -> EmailFacts:
     """An email whose draft is to be sent: the draft, frozen as a version."""
     draft = Email.objects.of(asked.principal.account_id).get(pk=asked.email_id)
     try:
-        version = versions.snapshot(draft, by=asked.principal.name)
+        version = _frozen(asked, draft)
     except PostinoError:
         logger.info("email %s: its draft cannot be sent", asked.email_id)
         return email
     return EmailFacts(email.account_id, email.campaign_id, version, email.archived)
+
+
+def _frozen(asked: TemplateSubmission, draft: Email) -> EmailVersion:
+    """The draft as a version. Raises PostinoError; a member's test is let off the finer rules."""
+    if not asked.draft:
+        if versions.needs_approval(draft.account_id):
+            message = "This account sends only what has been approved; this email is a draft."
+            raise PostinoError(Refusal("MISSING_CONTENT", message, pointer="emailId"))
+        versions.check_address(draft)
+    return versions.snapshot(draft, by=asked.principal.name)
 
 
 def _look_up(prepared: Sequence[tuple[int, Prepared]]) -> policy.Known:
@@ -145,6 +157,13 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
     """Render once now, so that a missing property is answered and not discovered later."""
     if asked.version is None or not isinstance(asked.submission, TemplateSubmission):
         return None
+    promised = contract.of_version(asked.version)
+    custom = dict(asked.submission.custom)
+    if promised is not None:
+        if refusal := contract.refusal(promised, custom):
+            return refusal
+        custom = contract.filled(promised, custom)
+        asked.holds_secrets = promised.has_secrets
     contact = known.contacts.get((asked.account_id, asked.to.spec.lower()))
     stored = dict(contact.properties) if contact else {}
     asked.context = {
@@ -153,7 +172,7 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
             "email": asked.to.spec,
             **asked.submission.contact_properties,
         },
-        "custom": dict(asked.submission.custom),
+        "custom": custom,
         "from": [asked.from_.name, asked.from_.spec],
         "reply_to": [[one.name, one.spec] for one in asked.reply_to],
         "to": [[a.name, a.spec] for a, kind in asked.recipients if kind == "to"],
@@ -162,6 +181,10 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
     try:
         trial = {**asked.context, "unsubscribe_link": TRIAL_LINK}
         asked.subject = render.render(asked.version, trial, text=False).subject
+        if asked.holds_secrets:
+            # The log is read by people: its subject says no secret
+            shown = {**trial, "custom": secret.masked(promised, custom)}
+            asked.subject = render.subject(asked.version, shown, otherwise=secret.MASK)
         encoded = asked.context_bytes() or b""
     except PostinoError as err:
         return err.refusal

@@ -43,6 +43,7 @@ class Prepared:
     context: dict[str, Any] = field(default_factory=dict)
     id: uuid.UUID = field(default_factory=uuid7)
     suppressed: dict[str, str] = field(default_factory=dict)
+    holds_secrets: bool = False
 
     @property
     def from_domain(self) -> str:

@@ -36,6 +36,7 @@ MESSAGE = Table(
     ),
 )
 BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea"), ("context", "bytea")))
+SECRET = Table("transactional_secretbody", (("id", "uuid"),))
 RECIPIENT = Table(
     "transactional_recipient",
     (
@@ -61,6 +62,7 @@ class Rows:
         self.recipients: list[Any] = []
         self.events: list[Any] = []
         self.queue: list[Any] = []
+        self.secrets: list[Any] = []
 
     def batches(self) -> list[tuple[Table, list[Any]]]:
         """Each table with its rows."""
@@ -70,6 +72,7 @@ class Rows:
             (RECIPIENT, self.recipients),
             (events.TABLE, self.events),
             (queue.TABLE, self.queue),
+            (SECRET, self.secrets),
         ]
 
     def accept(self, asked: Prepared, stream: StreamFacts) -> int:
@@ -78,7 +81,10 @@ class Rows:
         size = len(asked.raw) if asked.raw is not None else len(context or b"")
         self.messages.append(_message(asked, stream_id=stream.id, size=size, refusal=None))
         self.bodies.append((asked.id, asked.raw, context))
-        deliver_by = asked.created_at + timedelta(seconds=stream.lifetime)
+        if asked.holds_secrets:
+            self.secrets.append((asked.id,))
+        lifetime = (asked.version.lifetime if asked.version else 0) or stream.lifetime
+        deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
         for address, kind in asked.recipients:
             recipient_id = uuid7()

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from transactional import lifecycle, queue
+from transactional.compose.contract import purge
 from transactional.inbound import worn
 from transactional.models import Lane
 from transactional.models import partitions as months
@@ -37,3 +38,10 @@ def suppress_worn() -> None:
     found = worn.suppress(timezone.now())
     if found:
         logger.info("%d addresses were suppressed after repeated soft bounces", found)
+
+
+@shared_task(name="transactional.purge_secrets")
+def purge_secrets() -> None:
+    """Take secret values out of messages whose last copy has left or was given up."""
+    while (done := purge.purge()) == purge.BATCH:
+        logger.info("secrets of %d messages were purged", done)

@@ -116,7 +116,7 @@ def _first_draft(request: AccountRequest, form: NewEmailForm) -> drafts.DraftFie
     name, kind = form.cleaned_data["name"], Kind(form.cleaned_data["kind"])
     domains = verified_domains(request.account)
     if form.starting_point == NewEmailForm.HTML:
-        return starter.draft(name, kind, domains=domains)
+        return starter.draft(request.account, name, kind, domains=domains)
     return starter.from_template(
         request.account,
         form.starting_point,
@@ -168,6 +168,11 @@ def refusal_sentence(code: str, message: str) -> str:
         "MISSING_UNSUBSCRIBE_LINK": _(
             "Marketing email needs an unsubscribe link: put {{ unsubscribe_link }} into it."
         ),
+        "MISSING_POSTAL_ADDRESS": _(
+            "Marketing email needs your postal address at its end: write it there, or fill it in "
+            "under Account settings and start from a template."
+        ),
+        "APPROVAL_REQUIRED": _("Publishing needs approval in this account: ask for it."),
     }
     return known.get(code, message)
 

@@ -1,6 +1,7 @@
 """What a new email holds before anything is typed: a template of blocks, or a plain HTML layout."""
 
 from collections.abc import Sequence
+from html import escape
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -42,13 +43,25 @@ LAYOUT = """\
 FOOTER = """
         <p style="margin:16px 0 0; font-family:Helvetica,Arial,sans-serif; font-size:12px;
                   line-height:18px; color:#5b6370;">
+          {sender}<br>
           <a href="{{{{ unsubscribe_link }}}}" style="color:#5b6370;">{unsubscribe}</a>
         </p>"""
 
 
-def draft(name: str, kind: Kind, *, domains: Sequence[str]) -> DraftFields:
+def sender(account: Account) -> str:
+    """Who an account writes as and where that is, in one line; what is not known is left out."""
+    town = " ".join(part for part in (account.postcode, account.city) if part)
+    parts = (account.company_name or account.name, account.street, account.street_2, town,
+             account.region, account.country)  # fmt: skip
+    return ", ".join(part for part in parts if part)
+
+
+def draft(account: Account, name: str, kind: Kind, *, domains: Sequence[str]) -> DraftFields:
     """The first draft of an email, in the language of whoever makes it."""
-    footer = FOOTER.format(unsubscribe=_("Unsubscribe")) if kind == Kind.MARKETING else ""
+    footer = ""
+    if kind == Kind.MARKETING:
+        who = escape(sender(account)).replace("{", "&#123;")
+        footer = FOOTER.format(unsubscribe=_("Unsubscribe"), sender=who)
     html = LAYOUT.format(
         lang=(get_language() or "en")[:2],
         title=_("Message"),
@@ -69,7 +82,7 @@ def from_template(
     account: Account, key: str, *, name: str, kind: Kind, language: str, domains: Sequence[str]
 ) -> DraftFields:
     """The first draft of an email made of blocks."""
-    found = starters.starter(key, language, kind=kind, company=account.name)
+    found = starters.starter(key, language, kind=kind, company=sender(account))
     return DraftFields(
         name=name,
         kind=kind,

@@ -113,7 +113,8 @@ def _head(headers: Iterable[tuple[str, bytes]], *, smtputf8: bool) -> bytes:
     seen: set[str] = set()
     for name, value in headers:
         lower = name.lower()
-        if lower == "bcc" or lower == "mime-version" or lower.startswith("content-"):
+        ours = lower.startswith("content-") and lower != "content-language"  # RFC 3282 §2
+        if ours or lower in {"bcc", "mime-version"}:
             raise HeaderError("reserved", f"The {name} header is not set by the caller.")
         if lower in SINGLE:
             if lower in seen:

@@ -200,3 +200,29 @@ def test_no_secret_is_stored(api: Api, account: Account) -> None:
     row = ApiKey.objects.of(account).values().get()
     assert secret not in orjson.dumps(row, default=lambda value: bytes(value).hex()).decode()
     assert secret.encode() not in bytes(row["secret_hash"])
+
+
+def test_what_does_not_keep_the_contract_is_refused_with_its_place(
+    api: Api, account: Account
+) -> None:
+    fields = [{"name": "price", "type": "number"}]
+    contract = [{"name": "order_id"}, {"name": "items", "type": "list", "fields": fields}]
+    email = make_email(account, contract=contract)
+    versions.publish(email, by="alice")
+    answer = api.send(email, customProperties={"items": [{"price": 1}, {"price": "2"}]})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"], body["sendResult"]) == ("COMPLETE", "MISSING_TEMPLATE_PROPERTIES")
+    assert "/customProperties/order_id: is required" in body["message"]
+    assert "/customProperties/items/1/price: must be a number" in body["message"]
+    assert not QueueRow.objects.exists()
+    kept = api.send(email, customProperties={"order_id": "7", "items": []})
+    assert kept.json()["status"] == "PENDING"
+
+
+def test_a_million_entries_are_refused_in_time(api: Api, account: Account) -> None:
+    email = make_email(account, contract=[{"name": "order_id"}, {"name": "items", "type": "list"}])
+    versions.publish(email, by="alice")
+    answer = api.send(email, customProperties={"order_id": "7", "items": [1] * 1_000_000})
+    assert answer.json()["sendResult"] == "MISSING_TEMPLATE_PROPERTIES"
+    assert "50000 entries" in answer.json()["message"]

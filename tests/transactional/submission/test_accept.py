@@ -171,7 +171,9 @@ def test_marketing_mail_obeys_it_and_says_why(
     send: Send, account: Account, state: dict[str, Any], expected: str
 ) -> None:
     marketing = make_email(
-        account, kind="marketing", html='<a href="{{ unsubscribe_link }}">Leave</a>'
+        account,
+        kind="marketing",
+        html='<p>Via Roma 1</p><a href="{{ unsubscribe_link }}">Leave</a>',
     )
     versions.publish(marketing, by="a")
     shared = EgressSource.objects.create(

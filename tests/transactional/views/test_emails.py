@@ -172,6 +172,8 @@ def test_creating_one_leads_to_its_editor(cast: Cast, signed_in: SignedIn) -> No
 def test_a_new_email_can_be_published_once_it_has_a_subject(
     cast: Cast, signed_in: SignedIn, kind: str
 ) -> None:
+    cast.account.street = "Via Roma 1"
+    cast.account.save()
     alice = signed_in(cast.alice)
     alice.post(url(cast.account, tail="new/"), {"name": "News", "kind": kind})
     email = Email.objects.of(cast.account).get()
@@ -205,6 +207,10 @@ def test_publishing_makes_the_draft_live(cast: Cast, signed_in: SignedIn) -> Non
     ("fields", "sentence"),
     [
         ({"kind": Kind.MARKETING}, "needs an unsubscribe link"),
+        (
+            {"kind": Kind.MARKETING, "html": "<a href='{{ unsubscribe_link }}'>Leave</a>"},
+            "needs your postal address",
+        ),
         ({"subject": " "}, "Write a subject and a body"),
         ({"html": "", "text": ""}, "Write a subject and a body"),
         ({"from_address": ""}, "Choose the address this email comes from"),
