@@ -96,6 +96,13 @@ VARIABLES: tuple[Variable, ...] = (
         1,
         "Delivery processes `up` starts, the urgent one besides.",
     ),
+    _v(
+        "SMTP out",
+        "WORKER_HOST",
+        str,
+        "",
+        "This machine's name among those that deliver, as its IPs name it; empty: its host name.",
+    ),
     _v("SMTP out", "EGRESS_SESSIONS", int, 100, "Open SMTP sessions per delivery process."),
     _v("SMTP out", "LEASE_SECONDS", int, 30, "How long a worker holds a message without a sign."),
     _v("SMTP out", "RETRY_SCALE", float, 1.0, "Factor on every wait between two tries."),

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -181,6 +182,7 @@ EGRESS: str = ENV["EGRESS"]
 EGRESS_PORT: int = ENV["EGRESS_PORT"]
 EGRESS_PRIVATE_NETS: list[str] = ENV["EGRESS_PRIVATE_NETS"]
 EGRESS_WORKERS: int = ENV["EGRESS_WORKERS"]
+WORKER_HOST: str = (ENV["WORKER_HOST"] or socket.gethostname()).lower()
 EGRESS_SESSIONS: int = ENV["EGRESS_SESSIONS"]
 LEASE_SECONDS: int = ENV["LEASE_SECONDS"]
 RETRY_SCALE: float = ENV["RETRY_SCALE"]

@@ -4,11 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html_join
 
 from domains.findings import sentence_of
-from domains.models import DkimKey, Domain, EgressSource, Pool, PoolMember
+from domains.models import (
+    DkimKey,
+    Domain,
+    EgressSource,
+    Pool,
+    PoolMember,
+    SourceChange,
+    SourceEvent,
+    WorkerHost,
+)
+from domains.source_states import Why, move
+
+HISTORY = 50  # changes of an IP shown
 
 
 def _told(findings: Sequence[dict[str, Any]]) -> str:
@@ -68,22 +83,90 @@ class DkimKeyAdmin(admin.ModelAdmin[DkimKey]):
         return False
 
 
+class SourceChangeInline(admin.TabularInline[SourceChange, EgressSource]):
+    """The history of an IP, to be read."""
+
+    model = SourceChange
+    extra = 0
+    max_num = 0
+    can_delete = False
+    ordering = ("-pk",)
+    fields = readonly_fields = ("at", "event", "was", "state", "why", "data", "by")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SourceChange]:
+        """The newest lines: an inline shows all it is given."""
+        rows = super().get_queryset(request)
+        newest = SourceChange.objects.filter(source=models.OuterRef("source")).order_by("-pk")
+        return rows.filter(pk__in=models.Subquery(newest.values("pk")[:HISTORY]))
+
+
 @admin.register(EgressSource)
 class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
-    """IPs of all accounts and of the operator's shared pools."""
+    """IPs of all accounts and of the operator's shared pools. Their state is moved by events."""
 
-    list_display = ("address", "ehlo_name", "account", "state", "checked_at", "next_check_at")
-    list_filter = ("state",)
-    search_fields = ("address", "ehlo_name", "account__name")
+    list_display = ("address", "ehlo_name", "account", "host", "state", "warm_up", "checked_at")
+    list_filter = ("state", "warm_up", "host")
+    search_fields = ("address", "ehlo_name", "account__name", "host")
     list_select_related = ("account",)
     raw_id_fields = ("account",)
     exclude = ("findings",)
-    readonly_fields = ("told", "ready_at", "checked_at", "created_at")
+    readonly_fields = (
+        *("state", "owner", "warm_up", "told", "ready_at", "used_at", "checked_at", "created_at"),
+    )
+    inlines = (SourceChangeInline,)
+    actions = ("pause", "resume", "start_warm_up", "skip_warm_up")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: EgressSource | None = None
+    ) -> tuple[str, ...]:
+        """Whose it is decides which pools it may be in: it stays so."""
+        fixed = ("account", "address") if obj else ()
+        return (*self.readonly_fields, *fixed)
 
     @admin.display(description="What the last check found")
     def told(self, source: EgressSource) -> str:
         """The findings in words."""
         return _told(source.findings)
+
+    @admin.action(description="Pause: no mail leaves from them")
+    def pause(self, request: HttpRequest, sources: QuerySet[EgressSource]) -> None:
+        """Until resumed."""
+        self._move(request, sources, SourceEvent.PAUSED)
+
+    @admin.action(description="Resume: used again once their checks pass")
+    def resume(self, request: HttpRequest, sources: QuerySet[EgressSource]) -> None:
+        """They are checked within seconds."""
+        self._move(request, sources, SourceEvent.RESUMED)
+        EgressSource.objects.filter(pk__in=sources).update(next_check_at=timezone.now())
+
+    @admin.action(description="Start a warm-up: small budgets per provider and day")
+    def start_warm_up(self, request: HttpRequest, sources: QuerySet[EgressSource]) -> None:
+        """From today's first budget."""
+        self._move(request, sources, SourceEvent.WARM_UP_STARTED)
+
+    @admin.action(description="Skip the warm-up: no budgets any more")
+    def skip_warm_up(self, request: HttpRequest, sources: QuerySet[EgressSource]) -> None:
+        """For IPs that receivers know already."""
+        self._move(request, sources, SourceEvent.WARM_UP_SKIPPED)
+
+    def _move(
+        self, request: HttpRequest, sources: QuerySet[EgressSource], event: SourceEvent
+    ) -> None:
+        by = Why(by=request.user.get_username())
+        done = sum(move(pk, event, by) for pk in sources.values_list("pk", flat=True))
+        self.message_user(request, f"{event.label}: {done}")
+
+
+@admin.register(WorkerHost)
+class WorkerHostAdmin(admin.ModelAdmin[WorkerHost]):
+    """Machines that deliver, as they reported last."""
+
+    list_display = ("name", "seen_at")
+    readonly_fields = ("name", "seen_at", "bindable", "refused")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They report themselves."""
+        return False
 
 
 class PoolMemberInline(admin.TabularInline[PoolMember, Pool]):
@@ -96,10 +179,15 @@ class PoolMemberInline(admin.TabularInline[PoolMember, Pool]):
 
 @admin.register(Pool)
 class PoolAdmin(admin.ModelAdmin[Pool]):
-    """Pools that streams send from."""
+    """Pools that streams send from. A dedicated one is its account's, for good."""
 
     list_display = ("name", "account", "dedicated")
     list_filter = ("dedicated",)
     list_select_related = ("account",)
     raw_id_fields = ("account",)
+    readonly_fields = ("owner",)
     inlines = (PoolMemberInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pool | None = None) -> tuple[str, ...]:
+        """Members and streams are tied to its owner."""
+        return ("account", "dedicated", "owner") if obj else ("owner",)

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
 from domains import dkim, names, pools
-from domains.models import Domain, EgressSource
+from domains.models import Domain, EgressSource, SourceEvent, SourceState
 from domains.source_checks import in_range, is_connected
+from domains.source_states import Why, tell
 from tokens.models import Account
 
 MOST = 200  # domains of an account: each is asked about for ever, by a worker all share
@@ -57,13 +58,26 @@ def free_address(text: str) -> str:
     return address
 
 
-def source(account: Account, *, address: str, ehlo_name: str) -> EgressSource:
-    """Connect a free IP. Raises PostinoError where another was first."""
+def source(
+    account: Account,
+    *,
+    address: str,
+    ehlo_name: str,
+    host: str = "",
+    warm_up: bool = False,
+    by: str = "",
+) -> EgressSource:
+    """Connect a free IP. Raises PostinoError where another was first.
+
+    `host` is the worker host that has it, empty for any; `warm_up` begins with small budgets.
+    """
     try:
         with transaction.atomic():
-            return EgressSource.objects.create(
-                account=account, address=address, ehlo_name=ehlo_name
+            row = EgressSource.objects.create(
+                account=account, address=address, ehlo_name=ehlo_name, host=host, warm_up=warm_up
             )
+            tell(row, SourceEvent.CONNECTED, was=SourceState.PENDING, why=Why(by=by))
+            return row
     except IntegrityError as err:
         raise _connected("IP_EXISTS", "This IP is connected already.", "address") from err
 

@@ -2,26 +2,63 @@
 
 import random
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Q
 
-from domains.models import EgressSource, Pool, PoolMember, SourceState
+from domains.models import (
+    OPERATOR,
+    USABLE,
+    EgressSource,
+    Pool,
+    PoolMember,
+    SourceState,
+)
 from tokens.models import Account
 
 SHARED = "shared"
 DEDICATED = "dedicated"
+TRANSACTIONAL = "transactional"  # the one kind of mail that leaves from dedicated IPs
 FRESH = 1.0  # seconds a pool's sources are kept: a paused IP is left within a second
 
 
 @dataclass(frozen=True, slots=True)
 class UsableSource:
-    """A ready egress source: its row, address and the name it says in EHLO."""
+    """A ready egress source: its row, address and the name it says in EHLO.
+
+    `host` is the worker host that has it, empty for any; `warming`: it has a budget per mailbox
+    provider and day; `fresh`: no mail has left from it yet.
+    """
 
     id: int
     address: str
     ehlo_name: str
     weight: int
+    owner: int = OPERATOR
+    host: str = ""
+    warming: bool = False
+    fresh: bool = False
+
+    @property
+    def dedicated(self) -> bool:
+        """Whether it is one account's: no marketing mail leaves from it."""
+        return self.owner != OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The IP that a try leaves from, or none; a stable code says why so.
+
+    `only`, `weighted`: chosen. `spilled`: another IP's budget of the day is used up. Without a
+    source: `no_source`, `no_family` (none speaks the receiver's protocol), `no_budget`,
+    `marketing_on_dedicated` (which no configuration may lead to).
+    """
+
+    source: UsableSource | None
+    code: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def dedicated_pool(account: Account) -> Pool:
@@ -47,19 +84,33 @@ _cache: dict[int, tuple[float, tuple[UsableSource, ...]]] = {}
 
 
 def usable(pool_id: int) -> tuple[UsableSource, ...]:
-    """The pool's ready sources, at most a second old."""
+    """The pool's ready sources, whichever host has them, at most a second old."""
     now = time.monotonic()
     hit = _cache.get(pool_id)
     if hit and now - hit[0] < FRESH:
         return hit[1]
     members = (
-        PoolMember.objects.filter(pool_id=pool_id, source__state=SourceState.READY, weight__gt=0)
+        PoolMember.objects.filter(pool_id=pool_id, source__state__in=USABLE, weight__gt=0)
+        .select_related("source")
         .order_by("source_id")
-        .values_list("source_id", "source__address", "source__ehlo_name", "weight")
     )
-    found = tuple(UsableSource(*row) for row in members)
+    found = tuple(_usable(member) for member in members)
     _cache[pool_id] = (now, found)
     return found
+
+
+def _usable(member: PoolMember) -> UsableSource:
+    source = member.source
+    return UsableSource(
+        id=source.pk,
+        address=source.address,
+        ehlo_name=source.ehlo_name,
+        weight=member.weight,
+        owner=source.account_id or OPERATOR,
+        host=source.host,
+        warming=source.warm_up,
+        fresh=source.state == SourceState.READY,
+    )
 
 
 def forget() -> None:
@@ -67,10 +118,41 @@ def forget() -> None:
     _cache.clear()
 
 
-def choose(sources: tuple[UsableSource, ...], *, ipv6: bool) -> UsableSource | None:
-    """One of the sources of this address family, by weight; None where there is none."""
-    fit = [s for s in sources if (":" in s.address) == ipv6]
-    return random.choices(fit, [s.weight for s in fit])[0] if fit else None  # noqa: S311 — a share, not a secret
+Factor = Callable[[UsableSource], float]
+
+
+def choose(
+    sources: Sequence[UsableSource],
+    *,
+    ipv6: bool,
+    kind: str,
+    health: Factor = lambda source: 1.0,
+    within_budget: Callable[[UsableSource], bool] = lambda source: True,
+) -> Choice:
+    """The IP a try leaves from: of the address family, by weight times health, within budget.
+
+    `kind` is the mail's: marketing never leaves from a dedicated IP, whatever pools say.
+    """
+    if kind != TRANSACTIONAL and any(source.dedicated for source in sources):
+        sources = [source for source in sources if not source.dedicated]
+        if not sources:
+            return Choice(None, "marketing_on_dedicated")
+    fit = [source for source in sources if (":" in source.address) == ipv6]
+    if not fit:
+        return Choice(None, "no_family" if sources else "no_source", {"ipv6": ipv6})
+    able = [source for source in fit if within_budget(source)]
+    if not able:
+        return Choice(None, "no_budget", {"addresses": [source.address for source in fit]})
+    weights = [source.weight * health(source) for source in able]
+    chosen = random.choices(able, weights)[0]  # noqa: S311 — a share, not a secret
+    code = "spilled" if len(able) < len(fit) else "only" if len(fit) == 1 else "weighted"
+    shares = {s.address: round(w, 3) for s, w in zip(able, weights, strict=True)}
+    return Choice(chosen, code, {"address": chosen.address, **_if_many("shares", shares)})
+
+
+def _if_many(name: str, shares: Mapping[str, float]) -> dict[str, Any]:
+    """A choice among one is told without shares: it is stored with every attempt."""
+    return {name: dict(list(shares.items())[:8])} if len(shares) > 1 else {}
 
 
 def accounts_ready(account_ids: set[int]) -> set[int]:
@@ -78,7 +160,7 @@ def accounts_ready(account_ids: set[int]) -> set[int]:
     rows = PoolMember.objects.filter(
         Q(pool__account_id__in=account_ids),
         pool__dedicated=True,
-        source__state=SourceState.READY,
+        source__state__in=USABLE,
         weight__gt=0,
     )
     return set(rows.values_list("pool__account_id", flat=True).distinct())

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
+from domains.models import USABLE, DkimKey, Domain, DomainState, EgressSource
 
 # Local parts on a domain's return-path host that take reports
 DMARC_BOX, TLS_BOX = "dmarc", "tlsrpt"
@@ -36,7 +36,7 @@ def required(domain: Domain) -> tuple[Record, ...]:
     rows = EgressSource.objects.of(domain.account_id).order_by("pk").values_list("address", "state")
     sources = list(rows)
     # A new IP must not stop a verified domain: the IP waits for the domain's SPF instead
-    later = [a for a, state in sources if state != SourceState.READY]
+    later = [a for a, state in sources if state not in USABLE]
     if domain.state == DomainState.PENDING:
         later = []
     return records(domain, keys=keys, addresses=[a for a, _ in sources], later=later)

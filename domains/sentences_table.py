@@ -242,6 +242,14 @@ SENTENCES: dict[str, Promise] = {
         "receivers refuse those. Choose a name like mail.example.com."
     ),
     "not_bindable": _("This host does not have %(host)s. Add it to a network interface here."),
+    "not_on_host": _(
+        "The worker host %(name)s does not have %(host)s. Add it to one of its network interfaces."
+    ),
+    "host_silent": _(
+        "The worker host %(name)s, which has %(host)s, has not reported for a minute. Start its "
+        "workers, or correct the IP's host."
+    ),
+    "host_unasked": _("The worker hosts have not looked for %(host)s yet; they soon will."),
     "bind_refused": _("This host cannot send from %(host)s: %(error)s."),
     "spf_not_covered": _(
         "The SPF record of %(host)s does not let %(address)s pass: its domain's page shows how."

@@ -5,10 +5,8 @@ receivers look at first.
 """
 
 import asyncio
-import errno
 import ipaddress
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,10 +14,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from config.fetch import is_public
-from domains import dns, pools
+from domains import dns, hosts, pools
 from domains.checks import AT_ONCE, pause
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about
-from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.models import Domain, DomainState, EgressSource, SourceEvent
+from domains.source_states import Why, move
 from domains.spf import PASSED, TEMPERROR, Verdict, verdict_for
 
 MAX_NAMES = 5  # PTR names confirmed: more than one is legal, a hundred a fault
@@ -50,7 +49,8 @@ def check_source(source: EgressSource) -> SourceReport:
 
 def check_sources(sources: Sequence[EgressSource]) -> list[SourceReport]:
     """The same for several at once; no transaction is open while DNS is asked."""
-    reports = dns.run(_observe_all([(source, _spf_hosts(source)) for source in sources]))
+    asked = [(source, hosts.binding(source), _spf_hosts(source)) for source in sources]
+    reports = dns.run(_observe_all(asked))
     for source, report in zip(sources, reports, strict=True):
         _apply(source, report)
     return reports
@@ -61,26 +61,28 @@ def _spf_hosts(source: EgressSource) -> tuple[str, ...]:
 
     None for a ready IP: a domain whose SPF breaks later is stopped by itself, and no other.
     """
-    if source.account_id is None or source.state == SourceState.READY:
+    if source.account_id is None or source.usable:
         return ()
     verified = Domain.objects.of(source.account_id).exclude(state=DomainState.PENDING)
     return tuple(domain.return_path_host for domain in verified.order_by("pk"))
 
 
 async def _observe_all(
-    pairs: Sequence[tuple[EgressSource, tuple[str, ...]]],
+    asked: Sequence[tuple[EgressSource, Finding, tuple[str, ...]]],
 ) -> list[SourceReport]:
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(source: EgressSource, hosts: tuple[str, ...]) -> SourceReport:
+    async def one(source: EgressSource, bound: Finding, spf: tuple[str, ...]) -> SourceReport:
         async with gate:
-            return await observe(source.address, source.ehlo_name, hosts)
+            return await observe(source.address, source.ehlo_name, bound, spf)
 
-    return list(await asyncio.gather(*(one(*pair) for pair in pairs)))
+    return list(await asyncio.gather(*(one(*each) for each in asked)))
 
 
-async def observe(address: str, ehlo_name: str, spf_hosts: tuple[str, ...] = ()) -> SourceReport:
-    """What DNS and this host say about an IP. Reads no rows and writes none."""
+async def observe(
+    address: str, ehlo_name: str, bound: Finding, spf_hosts: tuple[str, ...] = ()
+) -> SourceReport:
+    """What DNS says about an IP; `bound` is what the worker hosts do. Reads no rows, writes none."""
     names, own = await asyncio.gather(dns.ptr(address), dns.addresses(ehlo_name))
     listed = names.records[:MAX_NAMES]
     forward = await asyncio.gather(*(dns.addresses(name) for name in listed))
@@ -92,7 +94,7 @@ async def observe(address: str, ehlo_name: str, spf_hosts: tuple[str, ...] = ())
             _confirmed(address, names, forward),
             _ehlo(address, ehlo_name, own),
             _generic(address, ehlo_name),
-            _bindable(address),
+            bound,
             _spf(address, verdicts),
         )
     )
@@ -201,21 +203,8 @@ def _spells(address: str, name: str) -> bool:
     return "".join(octet.zfill(3) for octet in octets) in name
 
 
-def _bindable(address: str) -> Finding:
-    """Whether this host can open connections from the address."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind((address, 0))
-    except OSError as err:
-        if err.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-            return about("bind", address, WRONG, "not_bindable")
-        return about("bind", address, WRONG, "bind_refused", error=err.strerror or str(err))
-    return about("bind", address, OK, "ok")
-
-
 def _apply(source: EgressSource, report: SourceReport) -> None:
-    """Write the findings and the state that follows. A paused source stays paused."""
+    """Write the findings, and let happen what follows. A paused source stays paused."""
     now = timezone.now()
     changes = {
         "findings": [finding.stored() for finding in report.findings],
@@ -223,13 +212,16 @@ def _apply(source: EgressSource, report: SourceReport) -> None:
         "next_check_at": now + pause(calm=report.passed, age=now - source.created_at),
     }
     rows = EgressSource.objects.filter(pk=source.pk)
-    if rows.update(**changes) and report.passed:
+    if not rows.update(**changes):
+        return  # disconnected while DNS was asked
+    if report.passed:
         if source.account is not None:
             pools.add(pools.dedicated_pool(source.account), source)
-        # In the statement itself, so that a pause of this moment is not undone
-        rows.filter(state=SourceState.PENDING).update(state=SourceState.READY, ready_at=now)
-    elif not report.passed and not report.undecided:
-        rows.filter(state=SourceState.READY).update(state=SourceState.PENDING)
+        move(source.pk, SourceEvent.DNS_RIGHT)
+    elif not report.undecided:
+        first = next(f for f in report.findings if f.status not in (OK, UNKNOWN))
+        move(
+            source.pk, SourceEvent.DNS_WRONG, Why(first.code, {"host": first.host, **first.params})
+        )
     pools.forget()
-    if rows.exists():
-        source.refresh_from_db()
+    source.refresh_from_db()

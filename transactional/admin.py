@@ -185,7 +185,12 @@ class StreamAdmin(ModelAdmin[Any]):
     list_display = ("id", "account", "name", "kind", "pool", "transport", "lifetime")
     list_select_related = ("account", "pool")
     search_fields = ("name", "=account__id")
-    readonly_fields = ("account", "kind")
+    raw_id_fields = ("account", "pool")
+    readonly_fields = ("pool_owner",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Once made, a stream stays its account's and of its kind."""
+        return ("account", "kind", "pool_owner") if obj else ("pool_owner",)
 
 
 @admin.register(Contact)

@@ -32,6 +32,7 @@ class Settings(Protocol):
     INBOUND_PORT: int
     SANDBOX: bool
     EGRESS_WORKERS: int
+    WORKER_HOST: str
     LOGIN_URL: str
 
 
@@ -92,8 +93,8 @@ PROCESSES: tuple[Process, ...] = (
         probe=lambda s, env: smtp_greets("127.0.0.1", int(env["SANDBOX_SMTP_PORT"])),
     ),
     Process(name="beat", stage=Stage.WORK, argv=_celery("beat", "-s", "{DATA_DIR}/run/beat")),
-    _worker("urgent", "egress.urgent"),
-    _worker("egress", "egress", count="EGRESS_WORKERS"),
+    _worker("urgent", "egress.urgent,egress.urgent@{WORKER_HOST}"),
+    _worker("egress", "egress,egress@{WORKER_HOST}", count="EGRESS_WORKERS"),
     _worker("engagement", "engagement"),
     _worker("default", "default"),
     Process(

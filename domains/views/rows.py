@@ -41,7 +41,10 @@ _STATES: dict[str, tuple[str, Promise]] = {
     DomainState.VERIFIED: ("ok", _("Verified")),
     DomainState.BROKEN: ("bad", _("A record broke")),
     SourceState.READY: ("ok", _("Ready")),
+    SourceState.WARMING: ("ok", _("Warming up")),
+    SourceState.ACTIVE: ("ok", _("Active")),
     SourceState.PAUSED: ("mute", _("Paused")),
+    SourceState.LISTED: ("bad", _("On a blocklist")),
 }
 
 

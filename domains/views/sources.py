@@ -6,10 +6,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import PostinoError
-from domains import connect, pools
+from domains import connect
 from domains.connect import take_turn
-from domains.models import EgressSource, SourceState
+from domains.models import EgressSource, SourceEvent, SourceState
 from domains.source_checks import check_source
+from domains.source_states import Why, move
 from domains.views.domains import POLL, PRESSED
 from domains.views.forms import SourceForm
 from domains.views.rows import STOP_POLLING, mark, source_rows, state_pill
@@ -23,7 +24,8 @@ def create(request: AccountRequest) -> HttpResponseBase:
     form = SourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            source = connect.source(request.account, **form.cleaned_data)
+            by = request.user.email
+            source = connect.source(request.account, by=by, **form.cleaned_data)
         except PostinoError:  # between the form's look and now
             form.add_error("address", _("This IP is connected already."))
         else:
@@ -69,14 +71,12 @@ def check(request: AccountRequest, source_id: int) -> HttpResponseBase:
 def pause(request: AccountRequest, source_id: int) -> HttpResponseBase:
     """Stop sending from an IP, or let it be checked and used again."""
     source = _find(request, source_id)
-    rows = EgressSource.objects.of(request.account).filter(pk=source.pk)
-    if "resume" in request.POST:
-        rows.filter(state=SourceState.PAUSED).update(state=SourceState.PENDING)
+    by = Why(by=request.user.email)
+    if "resume" not in request.POST:
+        move(source.pk, SourceEvent.PAUSED, by)
+    elif move(source.pk, SourceEvent.RESUMED, by):
         source.refresh_from_db()
         check_source(source)
-    else:
-        rows.update(state=SourceState.PAUSED)
-        pools.forget()
     return redirect("source", request.account.pk, source.pk)
 
 

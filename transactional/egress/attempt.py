@@ -33,7 +33,10 @@ class Attempts:
         stream = await self._lookups.stream(job.stream_id)
         sources = await self._lookups.sources(stream.pool_id)
         if not sources:
-            return verdict.defer(tried, "temporary", "451 4.7.1 No IP of this stream is ready.")
+            why = await self._lookups.unready(stream)
+            tried.trail.note("source", "no_source", why=why)
+            reply = f"451 4.7.1 No IP of this stream is ready: {why}."
+            return verdict.defer(tried, "temporary", reply)
         route = await find(job.domain, stream.transport, await self._lookups.own())
         tried.trail.add(route.decision())
         if route.refusal:
@@ -63,7 +66,9 @@ class Attempts:
         material = await self._lookups.material(tried.job)
         last: wire.Outcome | None = None
         for target in targets:
-            source = pools.choose(sources, ipv6=":" in target.address)
+            choice = pools.choose(sources, ipv6=":" in target.address, kind=tried.job.kind)
+            tried.trail.note("source", choice.code, **choice.data)
+            source = choice.source
             if source is None:
                 continue
             tried.source_id = source.id

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import uvloop
 from django.conf import settings
+from django.db import Error
 
 from config.database import parameters
 from transactional import queue
@@ -32,6 +33,7 @@ LINGER = (
 )
 SPACING = 0.02  # seconds between two claims while mail flows: rows are taken in batches
 RECONNECT = 1.0  # seconds before a database that is away is tried again
+REPORT = 5.0  # seconds between reports of this machine's IPs
 GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
 BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
 
@@ -97,12 +99,13 @@ class Engine:
         courier = Courier(lookups, pool, flusher, sessions=self._sessions)
         writing = asyncio.create_task(flusher.run())
         beating = asyncio.create_task(self._heartbeat(pool))
+        reporting = asyncio.create_task(self._report(lookups))
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:
             while not self._stopping:
                 try:
-                    await self._lease_and_send(courier)
-                except (psycopg.Error, OSError) as err:
+                    await self._lease_and_send(courier, lookups)
+                except (psycopg.Error, Error, OSError) as err:
                     logger.warning("queue not readable: %s", err)
                     await asyncio.sleep(RECONNECT)
         finally:
@@ -110,10 +113,11 @@ class Engine:
             flusher.stop()
             await asyncio.wait([writing], timeout=2)
             beating.cancel()
+            reporting.cancel()
             await pool.close_idle(everything=True)
             lookups.close()
 
-    async def _lease_and_send(self, courier: Courier) -> None:
+    async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""
         assert self._event is not None  # noqa: S101 — set before this runs
         async with await connect() as connection:
@@ -121,6 +125,7 @@ class Engine:
                 self._event.clear()
                 room = self._slots - len(self._jobs)
                 if room:
+                    self._claimer.pools = await lookups.pools_here()
                     found = await self._claimer.claim(connection, limit=room)
                     for job in found.jobs:
                         self._start(courier, job)
@@ -153,6 +158,15 @@ class Engine:
             return
         if busy:
             await asyncio.sleep(SPACING)
+
+    async def _report(self, lookups: Lookups) -> None:
+        """Tell which IPs this machine has: at the start, and every few seconds."""
+        while True:
+            try:
+                await lookups.report_host()
+            except Error as err:
+                logger.warning("this host's IPs not reported: %s", err)
+            await asyncio.sleep(REPORT)
 
     async def _heartbeat(self, pool: SessionPool) -> None:
         """Renew the leases of jobs under way; close sessions that have been idle."""

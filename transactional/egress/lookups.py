@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import close_old_connections
 
-from domains import dkim, pools
+from domains import dkim, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
@@ -72,8 +72,24 @@ class Lookups:
         return await self._get(("stream", stream_id), FRESH, lambda: _stream(stream_id))
 
     async def sources(self, pool_id: int) -> tuple[pools.UsableSource, ...]:
-        """The pool's ready sources."""
-        return await self._get(("pool", pool_id), FRESH / 2, lambda: pools.usable(pool_id))
+        """The pool's ready sources that this machine sends from."""
+        return await self._get(
+            ("pool", pool_id), FRESH / 2, lambda: hosts.here(pools.usable(pool_id))
+        )
+
+    async def report_host(self) -> None:
+        """Tell which IPs this machine has, where it is this process's turn."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, _guarded, hosts.report)
+
+    async def pools_here(self) -> tuple[int, ...] | None:
+        """The pools whose mail this machine claims; None: all of them."""
+        return await self._get(("pools here",), FRESH / 2, hosts.pools_here)
+
+    async def unready(self, stream: StreamPolicy) -> str:
+        """Why no IP of a stream can be used here, for the reply that defers its mail."""
+        return await self._get(
+            ("unready", stream.pool_id), FRESH, lambda: why.of_pool(stream.pool_id)
+        )
 
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""

@@ -2,10 +2,12 @@
 
 from typing import Any, ClassVar, Self
 
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from domains import pools
-from domains.models import Pool
+from domains.models import OPERATOR, Pool
 from tokens.models import Account
 from transactional.models.enums import Kind
 
@@ -35,12 +37,25 @@ class StreamQuerySet(models.QuerySet[Any]):
 
 
 class Stream(models.Model):
-    """A flow of mail. An empty transport means the installation's default, `EGRESS`."""
+    """A flow of mail. An empty transport means the installation's default, `EGRESS`.
+
+    Transactional mail leaves from a pool of its account, marketing mail from one of the operator's:
+    the database refuses any other, so that no marketing mail can leave from a dedicated IP.
+    """
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="streams")
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=13, choices=Kind.choices)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="+")
+    pool_owner = models.GeneratedField(
+        expression=models.Case(
+            models.When(kind=Kind.TRANSACTIONAL, then=models.F("account")),
+            default=models.Value(OPERATOR),
+        ),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+        help_text="Whose pool it must be. The database holds it (`stream_owner_pool`).",
+    )
     transport = models.CharField(
         max_length=260, blank=True, help_text="mx, sandbox or relay://host:port; empty: EGRESS."
     )
@@ -66,3 +81,14 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.account_id}"
+
+    def clean(self) -> None:
+        """Raises ValidationError where the pool is not one that mail of this kind leaves from."""
+        if not self.pool_id or not self.account_id:
+            return
+        if self.kind == Kind.TRANSACTIONAL and self.pool.account_id != self.account_id:
+            wrong = _("Transactional mail leaves from a dedicated pool of its own account.")
+            raise ValidationError({"pool": wrong})
+        if self.kind != Kind.TRANSACTIONAL and self.pool.account_id is not None:
+            wrong = _("Marketing mail never leaves from dedicated IPs: choose a shared pool.")
+            raise ValidationError({"pool": wrong})

@@ -8,6 +8,7 @@ from celery import current_app
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from domains import hosts
 from transactional.models import Lane
 
 logger = logging.getLogger(__name__)
@@ -52,14 +53,25 @@ class Waker:
                     self._condition.wait()
                 names, self._pending = self._pending, set()
             pause = min(2 * pause, self.LONGEST_PAUSE) if flowing else self.PAUSE
-            for name in names:
+            for name, queue in _addressed(names):
                 try:
-                    current_app.send_task(name, retry=False, expires=5)
+                    current_app.send_task(name, retry=False, expires=5, queue=queue)
                 except (KombuError, RedisError, OSError) as err:
                     self.failures += 1
                     pause = self.BROKEN_PAUSE
                     logger.warning("wake-up not sent: %s", err)
             threading.Event().wait(pause)
+
+
+_QUEUES = {"transactional.drain": "egress", "transactional.drain_urgent": "egress.urgent"}
+
+
+def _addressed(names: set[str]) -> list[tuple[str, str | None]]:
+    """Each wake-up with the queue of every machine that delivers; where it is one, with none."""
+    machines = hosts.waking()
+    if len(machines) < 2:
+        return [(name, None) for name in names]
+    return [(name, f"{_QUEUES[name]}@{machine}") for name in names for machine in machines]
 
 
 _waker = Waker()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from django.db import connection
 
-from domains import pools
+from domains import pools, why
 from domains.models import Domain
 from tokens import auth
 from tokens.models import Account
@@ -35,6 +35,7 @@ class AccountFacts:
     id: int
     transactional_enabled: bool
     dedicated_ready: bool
+    waits_for: str  # what the dedicated IPs wait for; empty where one is ready
     shared_ready: bool
     domains: frozenset[str]
     unverified: frozenset[str]
@@ -85,6 +86,7 @@ def _load(ids: set[int]) -> list[AccountFacts]:
     if not ids:
         return []
     ready = pools.accounts_ready(ids)
+    waits_for = why.of_accounts(ids - ready)
     shared = bool(pools.usable(pools.shared_pool().pk))
     verified: dict[int, set[str]] = {pk: set() for pk in ids}
     pending: dict[int, set[str]] = {pk: set() for pk in ids}
@@ -104,6 +106,7 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 id=account.pk,
                 transactional_enabled=account.transactional_enabled,
                 dedicated_ready=account.pk in ready,
+                waits_for=waits_for.get(account.pk, ""),
                 shared_ready=shared,
                 domains=frozenset(verified[account.pk]),
                 unverified=frozenset(pending[account.pk]),

@@ -79,8 +79,7 @@ def an_ip_is_ready(asked: Prepared, known: Known) -> Refusal | None:
     if asked.kind == Kind.TRANSACTIONAL and not account.dedicated_ready:
         return Refusal(
             "NO_READY_IP",
-            "No dedicated IP of this account is ready; its page under Domains & IPs says what "
-            "is missing.",
+            f"No dedicated IP of this account is ready: {account.waits_for}.",
             smtp="451 4.7.1",
             retryable=True,
         )

@@ -16,6 +16,7 @@ from transactional.models import Lane
 
 logger = logging.getLogger(__name__)
 
+# Each queue also exists per machine, as `egress@<WORKER_HOST>`: so a wake-up reaches every one.
 # The workers of everyday mail help with urgent mail first; the urgent worker does nothing else
 LANES_OF = {
     "egress.urgent": (Lane.URGENT,),
@@ -29,7 +30,8 @@ _lock = threading.Lock()
 @worker_ready.connect
 def start_engine(sender: Any = None, **_: Any) -> None:
     """Start the engine where the worker serves an egress queue. `EGRESS` unset is an error."""
-    queues = {queue.name for queue in sender.task_consumer.queues} if sender else set()
+    names = [queue.name for queue in sender.task_consumer.queues] if sender else []
+    queues = {name.partition("@")[0] for name in names}
     served = [name for name in LANES_OF if name in queues]
     if not served:
         return

@@ -9,7 +9,7 @@ import pytest
 
 from config import env
 from config.stack import runfile
-from config.stack.processes import PROCESSES, Stage, children
+from config.stack.processes import Stage, children
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Settings:
     INBOUND_PORT: int = 3
     SANDBOX: bool = False
     EGRESS_WORKERS: int = 1
+    WORKER_HOST: str = "mail1"
     LOGIN_URL: str = "/login/"
 
 
@@ -69,9 +70,13 @@ def test_settings_reach_the_command_lines() -> None:
 
 def test_every_queue_has_a_worker() -> None:
     queues = {
-        process.argv[process.argv.index("-Q") + 1] for process in PROCESSES if "-Q" in process.argv
+        queue
+        for child in children(Settings(), ENV, stage=Stage.WORK)
+        if "-Q" in child.argv
+        for queue in child.argv[child.argv.index("-Q") + 1].split(",")
     }
-    assert queues == {"egress.urgent", "egress", "engagement", "default"}
+    machine = {"egress.urgent@mail1", "egress@mail1"}  # so that a wake-up reaches every machine
+    assert queues == {"egress.urgent", "egress", "engagement", "default"} | machine
 
 
 def test_no_secret_stands_on_a_command_line() -> None:

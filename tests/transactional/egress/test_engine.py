@@ -277,7 +277,11 @@ def test_without_a_ready_ip_mail_waits(account: Account, sink: Sink) -> None:
     with engine():
         eventually(lambda: Recipient.objects.get().status == "deferred")
     assert sink.seen == 0
-    (told,) = Event.objects.get(type="deferred").data["decisions"]
+    event = Event.objects.get(type="deferred")
+    assert "is ready: 127.0.0.10 is paused." in event.data["response"]
+    why, told = event.data["decisions"]
+    assert (why["step"], why["code"]) == ("source", "no_source")
+    assert why["data"]["why"] == "127.0.0.10 is paused"
     assert (told["step"], told["code"], told["data"]["tries"]) == ("retry", "temporary", 1)
 
 
