@@ -14,5 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("transactional.views.urls")),
     path("", include("transactional.api.urls")),
     path("", include("analytics.views.urls")),
-    re_path("^(?:marketing|api/v1)(?:/|$)", NoSuchCall.as_view()),
+    re_path("^(?:marketing|communication-preferences|api/v1)(?:/|$)", NoSuchCall.as_view()),
 ]

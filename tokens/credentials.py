@@ -9,7 +9,17 @@ from config.errors import PostinoError, Refusal
 from tokens import secrets
 from tokens.models import Account, ApiKey, SmtpCredential
 
-SCOPES = ("transactional-email", "marketing-email", "domains")
+SCOPES = (
+    "transactional-email",
+    "marketing-email",
+    "domains",
+    "contacts",
+    "communication_preferences.read",
+    "communication_preferences.write",
+    "communication_preferences.read_write",
+    "communication_preferences.statuses.batch.read",
+    "communication_preferences.statuses.batch.write",
+)
 API_MADE_LIFETIME = timedelta(days=365)  # the contract: 12 months for tokens made by the API
 
 

@@ -7,8 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.errors import PostinoError
+from config.paging import find, page
 from domains import connect, records
-from domains.api.calls import DomainsCall, find, finding_view, page, refused, texts
+from domains.api.calls import DomainsCall, finding_view, refused, texts
 from domains.checks import check_domain
 from domains.models import Domain
 from tokens.models import Account

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver
 
 from config.calls import call
+from transactional.api import audience_urls
 from transactional.api.send_status import SendStatusById
 from transactional.api.single_send import MarketingSingleSend, SingleSend
 from transactional.api.smtp_tokens import SmtpToken, SmtpTokenReset, SmtpTokens
@@ -26,3 +27,4 @@ for _root in (V3, "marketing/transactional/2026-03"):
         *call(f"{_root}/smtp-tokens/<str:token_id>", SmtpToken.as_view()),
         *call(f"{_root}/smtp-tokens/<str:token_id>/password-reset", SmtpTokenReset.as_view()),
     ]
+urlpatterns += audience_urls.urlpatterns
