@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
-from bench import ledger, report
-from bench.installation import ROOT, Broken, Installation
+from bench import ledger, report, yardstick
+from bench.installation import ROOT, Broken, Installation, Sink
 from bench.report import Run
+from bench.yardstick import Postfix
 
 DOORS = ("smtp", "api")
 _PATH = "/marketing/v3/transactional/single-email/send"
@@ -19,7 +21,10 @@ _STALLED = 60.0  # seconds without an arrival
 
 def _load(place: Installation, door: str, run: str, count: int) -> dict[str, object]:
     port = place.ports["SMTP_PORT" if door == "smtp" else "PORT"]
-    where = {**place.cast[door], "port": port, "path": _PATH}
+    return _send(door, run, count, {**place.cast[door], "port": port, "path": _PATH})
+
+
+def _send(door: str, run: str, count: int, where: dict[str, object]) -> dict[str, object]:
     work = {"door": door, "run": run, "count": count, "where": where}
     done = subprocess.run(
         [sys.executable, "-m", "bench.load"],
@@ -69,6 +74,30 @@ def measure(place: Installation, door: str, run: str, count: int) -> tuple[Run, 
     return result, verified
 
 
+def measure_peer(peer: Postfix, sink: Sink, run: str, count: int) -> Run:
+    """The same messages through the yardstick, its books balanced too."""
+    sink.ask("clear")
+    before, began = peer.cpu(), time.monotonic()
+    loaded = _send("smtp", run, count, {"port": peer.port})
+    limit = time.monotonic() + _STALLED
+    while sink.ask("count") < count:
+        if time.monotonic() > limit:
+            raise Broken(f"{peer.name}: {sink.ask('count')} of {count} arrived")
+        time.sleep(0.05)
+    arrived = time.monotonic()
+    time.sleep(1.5)  # as ours has: its queue files are removed behind the delivery
+    spent = peer.cpu() - before
+    ledger.balance(sink.ask("report"), [f"{run}-{number:06d}" for number in range(count)])
+    return Run(
+        door="smtp",
+        count=count,
+        seconds=arrived - began,
+        accepting=loaded["seconds"],  # type: ignore[arg-type]
+        milliseconds=loaded["ms"],  # type: ignore[arg-type]
+        cpu={peer.name: spent},
+    )
+
+
 def _idle(place: Installation, seconds: float) -> float:
     """CPU seconds per second while nothing is sent."""
     before = place.meter.read()
@@ -78,6 +107,14 @@ def _idle(place: Installation, seconds: float) -> float:
     return sum(spent.values()) / seconds
 
 
+def _tell(name: str, number: int, run: Run, more: str = "") -> None:
+    print(
+        f"{name} run {number + 1}: {run.per_thousand:.2f} CPU-s per 1,000,"
+        f" {run.count / run.seconds:.0f}/s; all {run.count} arrived once{more}",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -85,29 +122,38 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="messages per run (5000)")
     parser.add_argument("--runs", type=int, help="runs of each door, interleaved (3)")
     parser.add_argument("--door", choices=DOORS, help="only this one")
+    parser.add_argument("--no-peers", action="store_true", help="without Postfix beside us")
     asked = parser.parse_args()
     count = asked.count or (500 if asked.quick else 5000)
     times = asked.runs or (1 if asked.quick else 3)
     doors = [asked.door] if asked.door else list(DOORS)
     results: dict[str, list[Run]] = {door: [] for door in doors}
-    with Installation() as place:
+    peers: list[Postfix] = []
+    with Installation() as place, ExitStack() as stack:
         print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
         for door in doors:
             measure(place, door, f"warm-{door}", min(_WARM, count))
+        if "smtp" in doors and not asked.no_peers and yardstick.available():
+            peers = [Postfix(place.sink.port, signing=signing) for signing in (False, True)]
+            for peer in peers:
+                stack.callback(peer.close)
+                measure_peer(peer, place.sink, "warm-peer", min(_WARM, count))
+                results[peer.name] = []
         print(f"idle: {_idle(place, 2 if asked.quick else 10):.3f} CPU seconds per second")
         for number in range(times):
             for door in doors:
                 run, verified = measure(place, door, f"{door}-{number}", count)
                 results[door].append(run)
-                print(
-                    f"{door} run {number + 1}: {run.per_thousand:.2f} CPU-s per 1,000,"
-                    f" {count / run.seconds:.0f}/s; all {count} arrived once,"
-                    f" {verified} verified by dkimpy",
-                    flush=True,
-                )
+                _tell(door, number, run, f", {verified} verified by dkimpy")
+            for peer in peers:
+                run = measure_peer(peer, place.sink, f"peer-{number}", count)
+                results[peer.name].append(run)
+                _tell(peer.name, number, run)
         complaints = place.complaints()
     for door in doors:
         print("\n" + report.table(door, results[door]))
+    for peer in peers:
+        print("\n" + report.summary(peer.name, results[peer.name]))
     if complaints:
         print(f"\n{len(complaints)} warnings; the last ones:\n" + "".join(complaints[-5:]))
 

@@ -43,7 +43,8 @@ class Work:
         return f"{self.run}-{number:06d}"
 
 
-def _unverified() -> ssl.SSLContext:
+def unverified() -> ssl.SSLContext:
+    """TLS with whoever answers."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -69,10 +70,11 @@ async def smtp(work: Work) -> None:
     await _reply(reader)
     await _say(reader, writer, "EHLO bench.example")
     await _say(reader, writer, "STARTTLS")
-    await writer.start_tls(_unverified())
+    await writer.start_tls(unverified())
     await _say(reader, writer, "EHLO bench.example")
-    secret = f"\0{work.where['username']}\0{work.where['password']}".encode()
-    await _say(reader, writer, "AUTH PLAIN " + base64.b64encode(secret).decode())
+    if "username" in work.where:  # the yardstick trusts this machine
+        secret = f"\0{work.where['username']}\0{work.where['password']}".encode()
+        await _say(reader, writer, "AUTH PLAIN " + base64.b64encode(secret).decode())
     for number in work.numbers:
         data = message.raw(work.key(number), number)
         began = time.perf_counter()

@@ -55,12 +55,20 @@ def table(door: str, runs: Sequence[Run]) -> str:
             f"{f'{values[0]:.0f}–{values[-1]:.0f}':>16}"
             + (f"{limit.us:>8}  {limit.what}" if limit else "")
         )
+    return "\n".join([*lines, *_totals(runs)])
+
+
+def summary(name: str, runs: Sequence[Run]) -> str:
+    """What a peer's runs cost in all."""
+    return "\n".join([f"{name}: {runs[0].count} messages, {len(runs)} run(s)", *_totals(runs)])
+
+
+def _totals(runs: Sequence[Run]) -> list[str]:
     totals = sorted(run.per_thousand for run in runs)
-    lines += [
+    return [
         f"  CPU-s per 1,000: {median(totals):.2f} ({totals[0]:.2f}–{totals[-1]:.2f})",
         f"  delivered: {median(run.count / run.seconds for run in runs):.0f} messages/s,"
         f" accepted: {median(run.count / run.accepting for run in runs):.0f} messages/s",
         f"  accept latency: p50 {median(run.percentile(0.5) for run in runs):.1f} ms,"
         f" p99 {median(run.percentile(0.99) for run in runs):.1f} ms",
     ]
-    return "\n".join(lines)

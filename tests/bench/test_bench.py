@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench import ledger
+from bench import ledger, yardstick
 from bench.installation import ROOT
 
 pytestmark = pytest.mark.stack
@@ -26,6 +26,8 @@ def test_a_quick_bench_delivers_everything_once_and_prints_every_stage() -> None
         assert re.search(rf"^{door} run 1: .* all 500 arrived once, 5 verified", done.stdout, re.M)
     for stage in ("submission", "web", "PostgreSQL", "egress", "celery, others", "Valkey"):
         assert len(re.findall(rf"^  {stage} +\d", done.stdout, re.M)) == 2
+    for peer in ("Postfix", "Postfix + OpenDKIM") if yardstick.available() else ():
+        assert f"{peer} run 1: " in done.stdout
     # Whatever the machine: delivering costs the egress worker something, and so does storing
     spent = dict(re.findall(r"^  (PostgreSQL|egress) +(\d+) ", done.stdout, re.M))
     assert all(int(us) > 0 for us in spent.values())
