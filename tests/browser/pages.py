@@ -22,7 +22,7 @@ from transactional import (
     suppression_list,
     suppressions,
 )
-from transactional.compose import drafts, versions
+from transactional.compose import drafts, saved, versions
 from transactional.library import images
 from transactional.models import (
     Campaign,
@@ -118,6 +118,9 @@ def make_world(cast: Cast) -> World:
     log = make_mail(cast, live)
     _suppressed(cast, delivered)
     queued = _queued(cast, live)
+    text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
+    section = {"id": "s", "columns": [1], "blocks": [[text]]}
+    saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
     return World(
         cast,
         live,
@@ -250,6 +253,9 @@ PAGES: dict[str, Address] = {
     "images, nothing found": lambda w: f"{w.a}/images/?q=nothing-like-this",
     "image": lambda w: f"{w.a}/images/{w.image}/",
     "delete an image": lambda w: f"{w.a}/images/{w.image}/delete/",
+    "brand kit": lambda w: f"{w.a}/brand/",
+    "brand kit, apply": lambda w: f"{w.a}/brand/apply/",
+    "saved blocks": lambda w: f"{w.a}/saved-blocks/",
     "keys": lambda w: f"{w.a}/keys/",
     "reset an SMTP token": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/reset/",
     "SMTP token performance": lambda w: f"{w.a}/keys/smtp/{w.token.pk}/performance/",

@@ -7,6 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from tokens.models import Account
+from transactional.compose import brand
 from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.models import Kind
@@ -82,7 +83,9 @@ def from_template(
     account: Account, key: str, *, name: str, kind: Kind, language: str, domains: Sequence[str]
 ) -> DraftFields:
     """The first draft of an email made of blocks."""
-    found = starters.starter(key, language, kind=kind, company=sender(account))
+    found = starters.starter(
+        key, language, kind=kind, company=sender(account), look=brand.starting_look(account)
+    )
     return DraftFields(
         name=name,
         kind=kind,

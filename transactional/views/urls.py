@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
+    brand,
     contact_files,
     contact_privacy,
     contacts,
@@ -16,6 +17,7 @@ from transactional.views import (
     keys,
     messages,
     preferences,
+    saved_blocks,
     suppressions,
 )
 
@@ -73,6 +75,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("u/p/<str:token>", preferences.preferences_contact, name="preferences_contact"),
     path("u/p/<str:token>/<str:what>", preferences.preferences_contact, name="preferences_leave"),
     path("u/<str:token>/preferences", preferences.preferences_mail, name="preferences_mail"),
+    path(f"{ACCOUNT}brand/", brand.brand_kit, name="brand"),
+    path(f"{ACCOUNT}brand/preview/", brand.brand_preview, name="brand_preview"),
+    path(f"{ACCOUNT}brand/apply/", brand.brand_apply, name="brand_apply"),
+    path(f"{ACCOUNT}brand/drafts/<int:email_id>/", brand.brand_draft, name="brand_draft"),
+    path(f"{ACCOUNT}saved-blocks/", saved_blocks.saved_list, name="saved_blocks"),
+    path(f"{ACCOUNT}saved-blocks/all/", saved_blocks.saved_json, name="saved_blocks_json"),
+    path(f"{ACCOUNT}saved-blocks/<int:saved_id>/", saved_blocks.saved_change, name="saved_block"),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),

@@ -126,15 +126,24 @@ def _rich_text(block: Block, pen: Pen) -> str:
 
 
 def _button(block: Block, pen: Pen) -> str:
-    props, accent = block.props, pen.settings.accent
+    props = block.props
     full = ' width="100%"' if props["full"] else ""
     label = pen.tokens.put(pen.line(props["label"], block.names))
-    # 20 px of line and 12 px above and below: a target of 44 px
     return (
         f'<mj-button css-class="b-{block.id}" href="{pen.link(props["url"], block.names)}"'
-        f' align="{props["align"]}"{full} background-color="{accent}" color="{ink_on(accent)}"'
-        ' font-size="16px" font-weight="700" line-height="20px" inner-padding="12px 24px"'
-        f' border-radius="6px">{label}</mj-button>'
+        f' align="{props["align"]}"{full}>{label}</mj-button>'
+    )
+
+
+def brand(settings: Settings) -> str:
+    """What all blocks of a kind share, as the compiler's defaults."""
+    accent = settings.accent
+    # 20 px of line and 12 px above and below: a target of 44 px
+    return (
+        f'<mj-all font-family="{settings.font}"/>'
+        f'<mj-button background-color="{accent}" color="{ink_on(accent)}" font-size="16px"'
+        ' font-weight="700" line-height="20px" inner-padding="12px 24px"'
+        f' border-radius="{settings.radius}px"/>'
     )
 
 

@@ -24,7 +24,7 @@ from transactional.compose.document.word_checks import (
     check_subject,
     words_of,
 )
-from transactional.models import Email, Kind
+from transactional.models import BrandKit, Email, Kind
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 SIZE_WARN, SIZE_CUT = 80_000, 102_000  # bytes of HTML; Gmail cuts off after some 102 kB
@@ -139,15 +139,31 @@ def _check_kind(email: Email, document: Document) -> Iterator[Problem]:
         if not way_out:
             message = _("Marketing email needs a link to {{ unsubscribe_link }}.")
             yield Problem("block", "MISSING_UNSUBSCRIBE_LINK", message)
-        footers = [words_of(block) for block in document.blocks() if block.type == "footer"]
-        if not any(any(letter.isdigit() for letter in words) for words in footers):
-            message = _("Marketing email needs your postal address in a footer.")
-            yield Problem("block", "MISSING_POSTAL_ADDRESS", message)
+        yield from _check_postal(email, document)
         return
     if way_out:
         message = _("Looks like marketing because it has an unsubscribe link.")
         yield Problem("warn", "PROMOTIONAL", message)
     yield from check_promotion(document, email.subject)
+
+
+def _check_postal(email: Email, document: Document) -> Iterator[Problem]:
+    """The address is the brand's; an account without one needs at least a number in its footer."""
+    footers = [block for block in document.blocks() if block.type == "footer"]
+    words = " ".join(words_of(block) for block in footers)
+    kit = BrandKit.objects.of(email.account_id).only("address").first()
+    at = footers[0].id if footers else None
+    if kit is not None and kit.address.strip():
+        if _letters(kit.address) not in _letters(words):
+            message = _("Marketing email needs the postal address of your brand in a footer.")
+            yield Problem("block", "MISSING_POSTAL_ADDRESS", message, at)
+    elif not any(letter.isdigit() for letter in words):
+        message = _("Marketing email needs your postal address in a footer.")
+        yield Problem("block", "MISSING_POSTAL_ADDRESS", message, at)
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def _check_tracking(email: Email, document: Document) -> Iterator[Problem]:

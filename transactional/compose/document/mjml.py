@@ -4,7 +4,7 @@ import orjson
 from mjml import mjml2html
 
 from transactional.compose.document import expressions
-from transactional.compose.document.blocks import Pen, Tokens, raw, write
+from transactional.compose.document.blocks import Pen, Tokens, brand, raw, write
 from transactional.compose.document.model import Document, Section, Settings
 from transactional.compose.document.voice import Voice
 
@@ -52,7 +52,7 @@ def _mjml(document: Document, title: str, voice: Voice, tokens: Tokens) -> str:
     style = _DARK + (_CANVAS if voice.canvas else "")
     return (
         f'<mjml lang="{settings.lang}"><mj-head>{_title(title, voice, tokens)}'
-        f'<mj-attributes><mj-all font-family="{settings.font}"/></mj-attributes>'
+        f"<mj-attributes>{brand(settings)}</mj-attributes>"
         '<mj-raw><meta name="color-scheme" content="light dark"/>'
         '<meta name="supported-color-schemes" content="light dark"/></mj-raw>'
         f"<mj-style>{style}</mj-style></mj-head>"

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the whole email looks like; `width` in CSS pixels, colours as #rrggbb."""
+    """What the whole email looks like; `width` and `radius` in CSS pixels, colours as #rrggbb."""
 
     width: int
     background: str
@@ -16,6 +16,7 @@ class Settings:
     accent: str
     font: str
     lang: str
+    radius: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ SETTINGS: dict[str, Field] = {
     "accent": Field(fields.colour, "#2f5bd8"),
     "font": Field(_matching(_FONT), "Arial, Helvetica, sans-serif"),
     "lang": Field(_matching(_LANG), "en"),
+    "radius": Field(fields.number(0, 24), 6),
 }
 
 
