@@ -22,7 +22,7 @@ from transactional import (
     suppression_list,
     suppressions,
 )
-from transactional.compose import drafts, saved, versions
+from transactional.compose import brand, drafts, saved, versions
 from transactional.library import images
 from transactional.models import (
     Campaign,
@@ -118,6 +118,8 @@ def make_world(cast: Cast) -> World:
     log = make_mail(cast, live)
     _suppressed(cast, delivered)
     queued = _queued(cast, live)
+    composed = _composed(cast)
+    brand.save(account, {"accent": "#8a1c1c", "address": "Via Roma 1"}, by="alice@shop.example")
     text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
     saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
@@ -125,7 +127,7 @@ def make_world(cast: Cast) -> World:
         cast,
         live,
         broken,
-        _composed(cast),
+        composed,
         queued,
         delivered,
         token,

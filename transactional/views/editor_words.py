@@ -55,6 +55,8 @@ def _blocks() -> dict[str, str]:
 
 def _actions() -> dict[str, str]:
     return {
+        "act.keep": _("Keep this block under a name"),
+        "act.keepSection": _("Keep this section under a name"),
         "act.copy": _("Copy this block"),
         "act.duplicate": _("Duplicate this block (Ctrl+D)"),
         "act.remove": _("Delete this block (Del)"),
@@ -67,6 +69,8 @@ def _actions() -> dict[str, str]:
         "said.duplicated": _("{what} duplicated at position {position} of {all}"),
         "said.pasted": _("{what} pasted at position {position} of {all}"),
         "said.section": _("Section added"),
+        "said.kept": _("Kept as {name}"),
+        "said.savedPut": _("{name} added"),
         "said.moved": _("Moved to position {position} of {all}"),
         "said.first": _("It is the first already"),
         "said.last": _("It is the last already"),
@@ -150,6 +154,7 @@ def _settings() -> dict[str, str]:
         "email.font": _("Font"),
         "email.width": _("Width in pixels"),
         "email.lang": _("Language"),
+        "email.radius": _("Roundness of buttons in pixels"),
         "colour.accent": _("Buttons and links"),
         "colour.text": _("Text colour"),
         "colour.surface": _("Email"),
@@ -182,6 +187,12 @@ def _states() -> dict[str, str]:
         "state.conflict": _("Not saved: somebody else changed it"),
         "conflict.who": _("{by} saved this email at {at}, after you had opened it."),
         "conflict.somebody": _("{by} saved this email after you had opened it."),
+        "images.choose": _("Choose an image"),
+        "images.other": _("Choose another"),
+        "images.none": _("The library is empty: add an image above."),
+        "images.noneFound": _("No image has these words."),
+        "images.heavy": _("It weighs {size} kB: readers on phones wait for it."),
+        "images.unreachable": _("The server does not answer. Try again."),
         "size": _("{size} of 102 KB"),
         "problems.none": _("No problems"),
         "problems.count.one": _("{count} problem"),

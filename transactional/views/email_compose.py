@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -48,10 +49,15 @@ def email_compose(request: AccountRequest, email_id: int) -> HttpResponseBase:
         "may_html": request.may(Role.DEVELOPER),
         "languages": [list(pair) for pair in LANGUAGES],
         "icons": static("img/icons.svg"),
+        "image_base": settings.IMAGE_URL,
         "urls": {
             "document": reverse("email_document", args=here),
             "canvas": reverse("email_canvas", args=here),
             "variables": reverse("email_variables", args=here),
+            "images": reverse("image_choices", args=here[:1]),
+            "upload": reverse("image_upload", args=here[:1]),
+            "smaller": reverse("image_smaller", args=[here[0], 0]),
+            "saved": reverse("saved_blocks_json", args=here[:1]),
         },
     }
     context = {"email": email, "editor": data, "tab": "design", "may_edit": True}

@@ -35,7 +35,7 @@ export const LAYOUTS = { section: [1], columns: [1, 1] };
 export const COLUMNS = [[1], [1, 1], [1, 1, 1], [1, 2], [2, 1]];
 export const NETWORKS = [
   "facebook", "instagram", "linkedin", "x", "youtube", "tiktok", "whatsapp", "telegram",
-  "pinterest", "github", "mastodon", "threads", "bluesky", "website",
+  "pinterest", "github", "mastodon", "threads", "bluesky", "web",
 ];
 
 export function offered() {

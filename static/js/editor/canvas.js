@@ -1,6 +1,7 @@
 // The real email in a frame where no script runs: clicks find blocks, blocks are dropped, text is
 // typed in place. New output replaces the old inside the same document, so nothing flashes.
 import { KINDS, title } from "./blocks.js";
+import { imageIn } from "./images.js";
 import { byId, data, t } from "./page.js";
 
 const NEAR = 12; // px: so close to a block is on it
@@ -218,19 +219,22 @@ export class Canvas {
   }
 
   #over(event) {
-    if (!this.#dragged) return;
+    const outside = event.dataTransfer.types.includes("Files");
+    if (!this.#dragged && !outside) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = this.#dragged.id ? "move" : "copy";
+    event.dataTransfer.dropEffect = this.#dragged?.id ? "move" : "copy";
     this.#target = this.#placeAt(event.clientX, event.clientY);
     this.#line(this.#target);
   }
 
   #drop(event) {
-    if (!this.#dragged) return;
+    const file = imageIn(event.dataTransfer);
+    if (event.dataTransfer.types.includes("Files")) event.preventDefault(); // never opens it here
+    if (!this.#dragged && !file) return this.#line(null);
     event.preventDefault();
-    const dragged = this.#dragged;
+    const dragged = this.#dragged ?? { file };
     this.drag(null);
-    this.onDrop(dragged, this.#target?.place ?? null);
+    return this.onDrop(dragged, this.#target?.place ?? null);
   }
 
   onDrop() {}

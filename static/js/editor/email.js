@@ -34,7 +34,8 @@ export function emailFields(store, variables, redraw) {
       h("div", { class: "colours" }, ["accent", "text", "surface", "background"].map((name) =>
         colour(t(`colour.${name}`), settings[name], look(name), { key: `settings.${name}` }))),
       choice(t("email.font"), settings.font, fonts.map((font) => [font, font.split(",")[0].replaceAll("'", "")]), look("font"), { key: "settings.font" }),
-      numberField(t("email.width"), settings.width, look("width"), { key: "settings.width", min: 320, max: 800 }),
+      numberField(t("email.width"), settings.width, look("width"), { key: "settings.width", min: 320, max: 900 }),
+      numberField(t("email.radius"), settings.radius, look("radius"), { key: "settings.radius", min: 0, max: 24 }),
       choice(t("email.lang"), settings.lang, data.languages, look("lang"), { key: "settings.lang" })),
   ];
 }

@@ -3,10 +3,12 @@ import { Autosave } from "./autosave.js";
 import { KINDS, kindName, title } from "./blocks.js";
 import { Canvas, sizeText, switches } from "./canvas.js";
 import { asText, fromText } from "./clipboard.js";
+import { Images, imageIn, propsOf } from "./images.js";
 import { byId, data, isTyping, say, t } from "./page.js";
 import { palette } from "./palette.js";
 import { Problems, fieldOf } from "./problems.js";
 import { RichText } from "./richtext.js";
+import { Saved } from "./saved.js";
 import { Settings } from "./settings.js";
 import { Store } from "./store.js";
 import { Structure } from "./structure.js";
@@ -16,6 +18,8 @@ const { document: saved, subject, preview_text, from_name, from_address, sample 
 const store = new Store({ document: saved, subject, preview_text, from_name, from_address, sample });
 const variables = new Variables(store);
 const text = new RichText(store, { variables, askLink });
+const images = new Images();
+const kept = new Saved(store, { added });
 
 // ——— what can be done to a block, from wherever it is asked ———
 
@@ -53,6 +57,27 @@ const acts = {
     } catch {
       say(byId("live").dataset.notCopied);
     }
+  },
+  async chooseImage(id, file = null) {
+    const image = await images.ask(file);
+    if (!image || !store.block(id)) return false;
+    store.change((draft) => {
+      for (const section of draft.document.sections) {
+        for (const block of section.blocks.flat()) {
+          if (block.id !== id) continue;
+          Object.assign(block.props, propsOf(image, block.props));
+          if ("decorative" in block.props) block.props.decorative = image.decorative;
+        }
+      }
+    }, { origin: "rows", soon: true });
+    byId("settings").querySelector('[data-field="props.alt"]')?.focus();
+    return true;
+  },
+  keep(id) {
+    kept.ask({ block: store.block(id) });
+  },
+  keepSection(id) {
+    kept.ask({ section: store.section(id) });
   },
   editText(id) {
     byId("canvas-frame").focus();
@@ -139,7 +164,21 @@ function onCopy(event) {
   say(t("said.copied", { what: title(block) }));
 }
 
+// An image from outside: into the image block that is selected, else into a new one
+async function takeImage(file, place = null) {
+  const selected = store.selectedBlock;
+  const fits = !place && ["image", "logo"].includes(selected?.type);
+  const id = fits ? selected.id : store.add("image", place ?? store.target());
+  if (!(await acts.chooseImage(id, file)) && !fits) travel("undo");
+}
+
 function onPaste(event) {
+  const image = isTyping(event.target) || document.querySelector("dialog[open]") ? null : imageIn(event.clipboardData);
+  if (image) {
+    event.preventDefault();
+    takeImage(image);
+    return;
+  }
   const blocks = isTyping(event.target) ? [] : fromText(event.clipboardData.getData("text/plain"));
   if (!blocks.length) return;
   event.preventDefault();
@@ -203,7 +242,8 @@ const autosave = new Autosave(store, {
 });
 
 canvas.onDrop = (dragged, place) => {
-  if (dragged.type) added(store.add(dragged.type, place ?? store.end()));
+  if (dragged.file) takeImage(dragged.file, place ?? store.end());
+  else if (dragged.type) added(store.add(dragged.type, place ?? store.end()));
   else if (place && store.moveTo(dragged.id, place)) {
     store.selectBlock(dragged.id, "canvas");
     say(t("said.moved", { position: store.position(dragged.id), all: store.blocks().length }));
@@ -241,7 +281,7 @@ reflect();
 problems.show(data.problems ?? []);
 if (data.bytes) byId("size").textContent = sizeText(data.bytes);
 settings.draw("");
-await variables.load();
+await Promise.all([variables.load(), kept.load()]);
 variables.offer();
 await canvas.start();
 document.documentElement.dataset.editor = "ready";

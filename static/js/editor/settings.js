@@ -3,7 +3,7 @@ import { COLUMNS, NETWORKS, kindName } from "./blocks.js";
 import { emailFields } from "./email.js";
 import { aligns, check, choice, colour, numberField, rows, segments, textField } from "./fields.js";
 import { logicFields } from "./logic.js";
-import { byId, h, icon, t } from "./page.js";
+import { byId, data, h, icon, t } from "./page.js";
 
 export class Settings {
   #store;
@@ -53,7 +53,7 @@ export class Settings {
       onclick: () => this.acts[name](block.id),
     }, icon(name));
     const head = h("div", { class: "pane-head" }, h("h2", {}, t("settings.of", { kind: kindName(block.type) })),
-      h("div", { class: "tools" }, act("copy", t("act.copy")), act("duplicate", t("act.duplicate")), act("remove", t("act.remove"), " danger")));
+      h("div", { class: "tools" }, act("keep", t("act.keep")), act("copy", t("act.copy")), act("duplicate", t("act.duplicate")), act("remove", t("act.remove"), " danger")));
     return [head, ...this.#props(block, { write, ask, to }), ...logicFields(block, write, { repeat: block.type !== "items" })];
   }
 
@@ -68,11 +68,11 @@ export class Settings {
       case "text": return [this.text.field(block, t("field.text")), this.#place(block), align()];
       case "footer": return [this.text.field(block, t("field.text")), this.#place(block)];
       case "button": return [text("label"), url(), align(), check(t("field.full"), props.full, to("full"), { key: "props.full" })];
-      case "image": return [url("src"), text("alt", { help: t("help.alt") }),
+      case "image": return [this.#picture(block), url("src"), text("alt", { help: t("help.alt") }),
         check(t("field.decorative"), props.decorative, to("decorative"), { key: "props.decorative", help: t("help.decorative") }),
-        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 1200 }), url("url", { help: t("help.imageUrl") })];
-      case "logo": return [url("src"), text("alt", { help: t("help.alt") }),
-        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 600 }), url("url", { help: t("help.imageUrl") })];
+        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") })];
+      case "logo": return [this.#picture(block), url("src"), text("alt", { help: t("help.alt") }),
+        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") })];
       case "divider": return [colour(t("field.color"), props.color, to("color"), { key: "props.color" })];
       case "spacer": return [numberField(t("field.height"), props.height, to("height"), { key: "props.height", min: 4, max: 200 })];
       case "code": return [text("value", { help: t("help.code") })];
@@ -82,6 +82,16 @@ export class Settings {
       case "social": return [this.#links(block, write, ask)];
       default: return [];
     }
+  }
+
+  // The library's own images are shown under our address, others only if they are encrypted
+  #picture({ id, props }) {
+    const own = props.src.startsWith(`${data.image_base}/i/`) ? props.src.slice(data.image_base.length) : "";
+    const shown = own || (props.src.startsWith("https://") && !props.src.includes("{{") ? props.src : "");
+    return h("p", { class: "picture-field" },
+      shown ? h("img", { src: shown, alt: "" }) : null,
+      h("button", { type: "button", class: "btn secondary small", "data-field": "props.choose", onclick: () => this.acts.chooseImage(id) },
+        icon("image"), props.src ? t("images.other") : t("images.choose")));
   }
 
   #place(block) {
@@ -118,9 +128,9 @@ export class Settings {
 
   #links(block, write, ask) {
     return rows(t("field.links"), block.props.links, (link, index) => [
-      choice(t("field.network"), link.network, NETWORKS.map((one) => [one, one === "website" ? t("network.website") : one[0].toUpperCase() + one.slice(1)]), this.#cell(write, "links", index, "network"), { key: `l.${index}.network` }),
+      choice(t("field.network"), link.network, NETWORKS.map((one) => [one, one === "web" ? t("network.website") : one[0].toUpperCase() + one.slice(1)]), this.#cell(write, "links", index, "network"), { key: `l.${index}.network` }),
       textField(t("field.url"), link.url, this.#cell(write, "links", index, "url"), { key: `l.${index}.url`, type: "url", placeholder: "https://", variables: ask }),
-    ], { key: "links", name: t("row.link"), max: 10, change: this.#rowsOf("links", write), add: () => ({ network: "website", url: "" }) });
+    ], { key: "links", name: t("row.link"), max: 10, change: this.#rowsOf("links", write), add: () => ({ network: "web", url: "" }) });
   }
 
   #section() {
@@ -132,7 +142,8 @@ export class Settings {
     const label = t("act.removeSection");
     return [
       h("div", { class: "pane-head" }, h("h2", {}, t("settings.of", { kind: t("kind.section") })),
-        h("div", { class: "tools" }, h("button", { type: "button", class: "tool danger", "aria-label": label, title: label, onclick: () => this.acts.removeSection(section.id) }, icon("remove")))),
+        h("div", { class: "tools" }, h("button", { type: "button", class: "tool", "aria-label": t("act.keepSection"), title: t("act.keepSection"), onclick: () => this.acts.keepSection(section.id) }, icon("keep")),
+          h("button", { type: "button", class: "tool danger", "aria-label": label, title: label, onclick: () => this.acts.removeSection(section.id) }, icon("remove")))),
       segments(t("field.layout"), section.columns.join(":"), COLUMNS.map((one) => [one.join(":"), t(`layout.${one.join(":")}`)]),
         (value) => { this.#store.setColumns(section.id, value.split(":").map(Number)); }, { key: "columns" }),
       colour(t("field.background"), section.background, (value) => {

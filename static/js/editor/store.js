@@ -174,6 +174,20 @@ export class Store {
 
   addSection(columns) {
     const section = newSection(columns);
+    this.#putSection(section);
+    this.select({ kind: "column", section: section.id, column: 0 });
+  }
+
+  // Adds a copy of a section, below the one that is selected; ids are always new
+  insertSection(section) {
+    const copy = structuredClone(section);
+    copy.id = newId("s");
+    for (const block of copy.blocks.flat()) block.id = newId();
+    this.#putSection(copy);
+    this.select({ kind: "section", id: copy.id });
+  }
+
+  #putSection(section) {
     const { kind, id } = this.selection;
     const beside = kind === "email" ? this.end()?.section
       : kind === "block" ? this.place(id).section.id : this.selection.section ?? id;
@@ -181,7 +195,6 @@ export class Store {
     this.change((draft) => {
       draft.document.sections.splice(at < 0 ? draft.document.sections.length : at + 1, 0, section);
     }, { soon: true });
-    this.select({ kind: "column", section: section.id, column: 0 });
   }
 
   // One step up (-1) or down (+1), from column to column at the ends. False: it is at the end.
