@@ -27,10 +27,25 @@ class Change:
     document: dict[str, Any]
 
 
+def sender(account: Account) -> str:
+    """Who an account writes as and where that is, in one line; what is not known is left out."""
+    return ", ".join([account.company_name or account.name, *_place(account)])
+
+
+def _place(account: Account) -> list[str]:
+    town = " ".join(part for part in (account.postcode, account.city) if part)
+    parts = (account.street, account.street_2, town, account.region, account.country)
+    return [part for part in parts if part]
+
+
 def of(account: Account) -> BrandKit:
-    """The account's brand; one that was never saved has our looks and the account's name."""
-    found: BrandKit | None = BrandKit.objects.of(account).select_related("logo").first()
-    return found or BrandKit(account=account, company=account.name)
+    """The account's brand; one that was never saved has our looks and the account's address."""
+    rows = BrandKit.objects.of(account).select_related("logo", "account")
+    found: BrandKit | None = rows.first()
+    if found is not None:
+        return found
+    company = account.company_name or account.name
+    return BrandKit(account=account, company=company, address="\n".join(_place(account)))
 
 
 def look_of(kit: BrandKit) -> Look:
@@ -38,7 +53,9 @@ def look_of(kit: BrandKit) -> Look:
     logo = None
     if kit.logo is not None:
         logo = {"src": images.url(kit.logo), "alt": kit.logo.alt, "width": kit.logo_width}
-    former = [*kit.former, footer_html(kit.account.name, "")]
+    # What starting templates wrote before there was a brand
+    never = [footer_html(sender(kit.account), ""), footer_html(kit.account.name, "")]
+    former = [*kit.former, *never]
     return Look(
         settings={name: getattr(kit, name) for name in SETTINGS},
         logo=logo,

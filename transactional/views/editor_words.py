@@ -188,7 +188,7 @@ def _states() -> dict[str, str]:
         "conflict.who": _("{by} saved this email at {at}, after you had opened it."),
         "conflict.somebody": _("{by} saved this email after you had opened it."),
         "images.choose": _("Choose an image"),
-        "images.other": _("Choose another"),
+        "images.another": _("Choose another"),
         "images.none": _("The library is empty: add an image above."),
         "images.noneFound": _("No image has these words."),
         "images.heavy": _("It weighs {size} kB: readers on phones wait for it."),

@@ -49,19 +49,11 @@ FOOTER = """
         </p>"""
 
 
-def sender(account: Account) -> str:
-    """Who an account writes as and where that is, in one line; what is not known is left out."""
-    town = " ".join(part for part in (account.postcode, account.city) if part)
-    parts = (account.company_name or account.name, account.street, account.street_2, town,
-             account.region, account.country)  # fmt: skip
-    return ", ".join(part for part in parts if part)
-
-
 def draft(account: Account, name: str, kind: Kind, *, domains: Sequence[str]) -> DraftFields:
     """The first draft of an email, in the language of whoever makes it."""
     footer = ""
     if kind == Kind.MARKETING:
-        who = escape(sender(account)).replace("{", "&#123;")
+        who = escape(brand.sender(account)).replace("{", "&#123;")
         footer = FOOTER.format(unsubscribe=_("Unsubscribe"), sender=who)
     html = LAYOUT.format(
         lang=(get_language() or "en")[:2],
@@ -84,7 +76,7 @@ def from_template(
 ) -> DraftFields:
     """The first draft of an email made of blocks."""
     found = starters.starter(
-        key, language, kind=kind, company=sender(account), look=brand.starting_look(account)
+        key, language, kind=kind, company=brand.sender(account), look=brand.starting_look(account)
     )
     return DraftFields(
         name=name,

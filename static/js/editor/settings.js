@@ -91,7 +91,8 @@ export class Settings {
     return h("p", { class: "picture-field" },
       shown ? h("img", { src: shown, alt: "" }) : null,
       h("button", { type: "button", class: "btn secondary small", "data-field": "props.choose", onclick: () => this.acts.chooseImage(id) },
-        icon("image"), props.src ? t("images.other") : t("images.choose")));
+        icon("image"), props.src
+          ? t("images.another") : t("images.choose")));
   }
 
   #place(block) {
