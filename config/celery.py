@@ -61,6 +61,7 @@ app.conf.update(
             "schedule": 600.0,
             "options": {"expires": 600},
         },
+        "keys": {"task": "domains.tend_keys", "schedule": 60.0, "options": {"expires": 60}},
         "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
     },
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -116,6 +117,20 @@ VARIABLES: tuple[Variable, ...] = (
         False,
         "They check DNSSEC and the way to them is safe (best: on this host): turns DANE on.",
     ),
+    _v("Our DNS", "DNSD_ZONE", str, "", "Zone that `dnsd` serves, like dns.example; empty: off."),
+    _v("Our DNS", "DNSD_BIND", str, "0.0.0.0", "Address on which `dnsd` answers."),  # noqa: S104
+    _v("Our DNS", "DNSD_PORT", int, 53, "Port on which `dnsd` answers, UDP and TCP."),
+    _v("Our DNS", "DNSD_NS", [str], [], "Name servers of the zone; empty: ns1 and ns2 below it."),
+    _v("Our DNS", "DNSD_ADDRESSES", [str], [], "Public addresses under which `dnsd` is reached."),
+    _v("Our DNS", "DNSD_RATE", int, 100, "UDP answers a second to one network (/24, /56)."),
+    _v("DKIM", "DKIM_ROTATE_DAYS", int, 90, "Age at which signing keys are rotated; 0: never."),
+    _v(
+        "DKIM",
+        "DKIM_RETIRE_DAYS",
+        int,
+        7,
+        "How long a key that signs no more stays published, for mail under way.",
+    ),
     _v("Sandbox", "SANDBOX", bool, False, "`up` runs the sandbox: sink, DNS and inbox."),
     _v("Sandbox", "SANDBOX_SMTP_PORT", int, 2526, "Where the sandbox's sink listens."),
     _v("Sandbox", "SANDBOX_DNS_PORT", int, 2553, "Where the sandbox answers DNS (UDP and TCP)."),
@@ -149,6 +164,13 @@ def _check(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name.endswith("PORT") and not 0 < value < 65536:
             raise ImproperlyConfigured(f"{name}: {value} is not a port (1 to 65535)")
+    _check_dnsd(values)
+    days, kept = values["DKIM_ROTATE_DAYS"], values["DKIM_RETIRE_DAYS"]
+    if kept < 1 or not (days == 0 or days >= kept + 3):
+        # The other selector is free again only then, and its next key has to be seen
+        raise ImproperlyConfigured(
+            "DKIM_ROTATE_DAYS: use 0, or at least three days more than DKIM_RETIRE_DAYS (1 or more)"
+        )
     egress = values["EGRESS"]
     if egress and egress not in ("mx", "sandbox") and not egress.startswith("relay://"):
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
@@ -168,6 +190,26 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("IMAGE_QUOTA_MB: at least 1")
     if values["LOG_LEVEL"] not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ImproperlyConfigured("LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
+
+
+def _check_dnsd(values: dict[str, Any]) -> None:
+    """Refuse a DNS of our own that could not be reached, or that would hide other names."""
+    zone = values["DNSD_ZONE"].lower().rstrip(".")
+    if not zone:
+        return
+    if "." not in zone:
+        raise ImproperlyConfigured(f"DNSD_ZONE: {zone!r} is not a zone like dns.example")
+    if not values["DNSD_ADDRESSES"]:
+        raise ImproperlyConfigured("DNSD_ADDRESSES: name the addresses under which it is reached")
+    for address in (*values["DNSD_ADDRESSES"], values["DNSD_BIND"]):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as err:
+            raise ImproperlyConfigured(f"DNSD_ADDRESSES, DNSD_BIND: {address!r}") from err
+    mine = {"MAIL_HOST": values["MAIL_HOST"], "PUBLIC_URL": urlsplit(values["PUBLIC_URL"]).hostname}
+    for name, host in {**mine, "PLATFORM_DOMAIN": values["PLATFORM_DOMAIN"]}.items():
+        if host and f".{host.lower()}".endswith(f".{zone}"):
+            raise ImproperlyConfigured(f"DNSD_ZONE: {name} lies in it; give it a name of its own")
 
 
 def markdown() -> str:

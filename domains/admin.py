@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 
+from domains.dkim import rotation
 from domains.findings import sentence_of
 from domains.models import (
     DkimKey,
     Domain,
+    DomainChange,
     EgressSource,
     Pool,
     PoolMember,
@@ -36,12 +38,14 @@ def _told(findings: Sequence[dict[str, Any]]) -> str:
 
 
 class DkimKeyInline(admin.TabularInline[DkimKey, Domain]):
-    """A domain's keys: only whether they sign may change."""
+    """A domain's keys, to look at: they move by rotation, import and revocation alone."""
 
     model = DkimKey
     extra = 0
-    fields = ("selector", "algorithm", "public_key", "active", "created_at")
-    readonly_fields = ("selector", "algorithm", "public_key", "created_at")
+    fields = readonly_fields = (
+        *("selector", "algorithm", "bits", "state", "imported", "published"),
+        *("created_at", "seen_at", "active_at", "retiring_at", "retired_at"),
+    )
 
     def has_add_permission(self, request: HttpRequest, obj: Domain | None = None) -> bool:
         """Keys are minted, never typed."""
@@ -52,35 +56,75 @@ class DkimKeyInline(admin.TabularInline[DkimKey, Domain]):
 class DomainAdmin(admin.ModelAdmin[Domain]):
     """Domains of all accounts."""
 
-    list_display = ("name", "account", "state", "tracking_ready", "checked_at", "next_check_at")
-    list_filter = ("state", "tracking_ready")
+    list_display = ("name", "account", "state", "dns_mode", "checked_at", "next_check_at")
+    list_filter = ("state", "dns_mode", "rotates", "tracking_ready")
     search_fields = ("name", "account__name")
     list_select_related = ("account",)
     raw_id_fields = ("account",)
     exclude = ("findings",)
-    readonly_fields = ("told", "verified_at", "checked_at", "created_at")
+    readonly_fields = ("told", "delegated", "verified_at", "checked_at", "created_at")
     inlines = (DkimKeyInline,)
+    actions = ("rotate_keys",)
 
     @admin.display(description="What the last check found")
     def told(self, domain: Domain) -> str:
         """The findings in words."""
         return _told(domain.findings)
 
+    @admin.action(description="Rotate DKIM keys as soon as the next are seen in DNS")
+    def rotate_keys(self, request: HttpRequest, domains: QuerySet[Domain]) -> None:
+        """As the domain's page does it."""
+        for domain in domains:
+            rotation.ask(domain)
+            said = ", ".join(f"{turn.algorithm}: {turn.code}" for turn in rotation.tend(domain))
+            self.message_user(request, f"{domain.name}: {said}")
+
 
 @admin.register(DkimKey)
 class DkimKeyAdmin(admin.ModelAdmin[DkimKey]):
-    """Keys of all domains, to deactivate one that leaked."""
+    """Keys of all domains, to revoke one that leaked."""
 
-    list_display = ("selector", "domain", "algorithm", "active", "created_at")
-    list_filter = ("algorithm", "active")
+    list_display = ("selector", "domain", "algorithm", "state", "published", "created_at")
+    list_filter = ("algorithm", "state", "imported")
     search_fields = ("selector", "domain__name")
     list_select_related = ("domain",)
-    fields = ("domain", "selector", "algorithm", "public_key", "active", "created_at")
-    readonly_fields = ("domain", "selector", "algorithm", "public_key", "created_at")
+    fields = readonly_fields = (
+        *("domain", "selector", "algorithm", "bits", "public_key", "state", "imported"),
+        *("published", "created_at", "seen_at", "active_at", "retiring_at", "retired_at"),
+    )
+    actions = ("revoke",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Keys are minted, never typed."""
+        """Keys are minted or imported, never typed."""
         return False
+
+    @admin.action(description="Revoke now: never signs again, its secret half is destroyed")
+    def revoke(self, request: HttpRequest, keys: QuerySet[DkimKey]) -> None:
+        """For a key that leaked. A next key that is published takes its place."""
+        for key in keys.select_related("domain"):
+            said = "revoked" if rotation.revoke(key) else "not revoked: nothing else would sign"
+            self.message_user(request, f"{key}: {said}")
+
+
+@admin.register(DomainChange)
+class DomainChangeAdmin(admin.ModelAdmin[DomainChange]):
+    """What broke and recovered, and when the owners were told."""
+
+    list_display = ("domain", "kind", "at", "told_at")
+    list_filter = ("kind",)
+    search_fields = ("domain__name",)
+    list_select_related = ("domain",)
+    exclude = ("findings",)
+    readonly_fields = ("domain", "kind", "told", "at", "told_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Checks write these."""
+        return False
+
+    @admin.display(description="What was found")
+    def told(self, change: DomainChange) -> str:
+        """The findings in words."""
+        return _told(change.findings)
 
 
 class SourceChangeInline(admin.TabularInline[SourceChange, EgressSource]):

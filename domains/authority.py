@@ -29,26 +29,44 @@ async def ask(name: str, rdtype: str) -> Authority | None:
     Name servers at private addresses are left alone, unless the operator's settings name them:
     a zone must not make us knock at our own network.
     """
-    servers = (await _servers(name))[:MOST]
-    found = await asyncio.gather(*(dns.addresses(server) for server in servers))
-    nets = [ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS]
-    places = {
-        server: tuple(a for a in answer.records if is_public(a, nets))[:2]
-        for server, answer in zip(servers, found, strict=True)
-    }
-    asked = [server for server in servers if places[server]]
+    asked = await _reachable(await _servers(name))
     if not asked:
         return None
     answers = await asyncio.gather(
         *(
-            dns.query(name, rdtype, servers=places[server], port=PORT, flags=dns.DIRECT)
-            for server in asked
+            dns.query(name, rdtype, servers=places, port=PORT, flags=dns.DIRECT)
+            for places in asked.values()
         )
     )
     failed = (dns.SERVFAIL, dns.TIMEOUT)
     silent = tuple(s for s, a in zip(asked, answers, strict=True) if a.status in failed)
     told = next((a for a in answers if a.status not in failed), answers[0])
     return Authority(told, tuple(asked), silent)
+
+
+async def delegation(name: str) -> dns.Answer:
+    """The name servers that the zone above delegates a name to, as its own servers say.
+
+    Resolvers cannot be asked: they tell what the delegated servers say of themselves.
+    """
+    asked = await _reachable(await _servers(name.partition(".")[2]))
+    told = await asyncio.gather(
+        *(dns.referral(name, servers=places, port=PORT) for places in asked.values())
+    )
+    failed = (dns.SERVFAIL, dns.TIMEOUT)
+    return next((a for a in told if a.status not in failed), dns.Answer(dns.TIMEOUT))
+
+
+async def _reachable(servers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Name servers that may be asked, with addresses of theirs."""
+    servers = servers[:MOST]
+    found = await asyncio.gather(*(dns.addresses(server) for server in servers))
+    nets = [ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS]
+    places = {
+        server: tuple(a for a in answer.records if is_public(a, nets))[:2]
+        for server, answer in zip(servers, found, strict=True)
+    }
+    return {server: addresses for server, addresses in places.items() if addresses}
 
 
 async def _servers(name: str) -> tuple[str, ...]:

@@ -1,46 +1,24 @@
-"""The only place that decides whether a domain is verified. DNS first, then one short write."""
+"""The only place that checks domains: DNS first, then one short write (`domains/standing.py`)."""
 
 import asyncio
 import hashlib
 import hmac
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 
 from django.conf import settings
-from django.utils import timezone
 
 from config import fetch, keyring
-from domains import dns, records
-from domains.findings import OK, UNKNOWN, WRONG, Finding
-from domains.models import Domain, DomainState
+from domains import dns, records, standing
+from domains.findings import OK, WRONG, Finding
+from domains.models import Domain
 from domains.observe import look
 from domains.records import Record
+from domains.standing import DomainReport
 
 AT_ONCE = 10  # domains asked about at the same time
-YOUNG = timedelta(minutes=10)  # someone may be sitting in front of the page
-SOON, LATER, SELDOM = timedelta(seconds=15), timedelta(minutes=5), timedelta(hours=1)
 PROBE_PATH = "/.well-known/postino/"
-
-
-@dataclass(frozen=True, slots=True)
-class DomainReport:
-    """What a check of a domain found; `tracking_ready` is the probe's verdict."""
-
-    findings: tuple[Finding, ...]
-    tracking_ready: bool
-
-    @property
-    def passed(self) -> bool:
-        """Every required record is right."""
-        return all(f.status == OK for f in self.findings if f.required)
-
-    @property
-    def undecided(self) -> bool:
-        """DNS failed for a required record, and none is known to be at fault."""
-        states = {f.status for f in self.findings if f.required}
-        return UNKNOWN in states and states <= {OK, UNKNOWN}
 
 
 def check_domain(domain: Domain) -> DomainReport:
@@ -53,8 +31,8 @@ def check_domains(domains: Sequence[Domain]) -> list[DomainReport]:
     wanted = [records.required(domain) for domain in domains]
     pairs = list(zip(domains, wanted, strict=True))
     reports = dns.run(_observe_all(pairs))
-    for domain, report in zip(domains, reports, strict=True):
-        _apply(domain, report)
+    for (domain, listed), report in zip(pairs, reports, strict=True):
+        standing.apply(domain, listed, report)
     return reports
 
 
@@ -103,28 +81,3 @@ def _probed(domain: Domain, finding: Finding) -> tuple[bool, Finding]:
     if found.status != 200 or found.body.strip() != probe_proof(host).encode():
         return False, replace(finding, status=WRONG, code="other_server", params={})
     return True, replace(finding, status=OK, code="ok", params={})
-
-
-def _apply(domain: Domain, report: DomainReport) -> None:
-    """Write the findings and the state that follows; nothing is written for a deleted domain."""
-    now = timezone.now()
-    domain.findings = [finding.stored() for finding in report.findings]
-    domain.checked_at = now
-    domain.tracking_ready = report.tracking_ready
-    if report.passed:
-        domain.state = DomainState.VERIFIED
-        domain.verified_at = domain.verified_at or now
-    elif not report.undecided and domain.state == DomainState.VERIFIED:
-        domain.state = DomainState.BROKEN
-    calm = domain.state == DomainState.VERIFIED and report.passed
-    domain.next_check_at = now + pause(calm=calm, age=now - domain.created_at)
-    fields = ("state", "findings", "checked_at", "tracking_ready", "verified_at", "next_check_at")
-    values = {field: getattr(domain, field) for field in fields}
-    Domain.objects.of(domain.account_id).filter(pk=domain.pk).update(**values)
-
-
-def pause(*, calm: bool, age: timedelta) -> timedelta:
-    """How long until the next periodic check: short while somebody waits for the result."""
-    if calm:
-        return SELDOM
-    return SOON if age < YOUNG else LATER

@@ -8,8 +8,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
-from domains import dkim, names, pools
-from domains.models import Domain, EgressSource, SourceEvent, SourceState
+from domains import dkim, hosted, names, pools
+from domains.dkim import rotation
+from domains.models import DnsMode, Domain, EgressSource, SourceEvent, SourceState
 from domains.source_checks import in_range, is_connected
 from domains.source_states import Why, tell
 from tokens.models import Account
@@ -38,6 +39,25 @@ def domain(account: Account, name: str) -> Domain:
     except IntegrityError as err:
         raise _connected("DOMAIN_EXISTS", "This domain is connected already.", "name") from err
     return row
+
+
+def set_dns_mode(row: Domain, mode: str) -> None:
+    """Choose who publishes a domain's records. Raises PostinoError.
+
+    What was right keeps counting: a value that is published directly does what its alias would.
+    """
+    if mode not in DnsMode.values:
+        message = f"dnsMode must be one of {', '.join(DnsMode.values)}."
+        raise PostinoError(Refusal("INVALID_MODE", message, pointer="dnsMode"))
+    if mode != DnsMode.OWN and not hosted.zone():
+        message = "This installation runs no DNS of its own."
+        raise PostinoError(Refusal("NO_DNS", message, pointer="dnsMode"))
+    now = timezone.now()
+    row.dns_mode, row.next_check_at, row.keys_due_at = mode, now, now
+    Domain.objects.of(row.account_id).filter(pk=row.pk).update(
+        dns_mode=mode, next_check_at=now, keys_due_at=now
+    )
+    rotation.tend(row)  # both selectors have keys from the beginning
 
 
 def free_address(text: str) -> str:

@@ -137,6 +137,26 @@ async def query(
     return Answer(OK, texts, found.rrset.ttl, owner, secure)
 
 
+async def referral(name: str, *, servers: tuple[str, ...], port: int) -> Answer:
+    """Where the servers of the zone above delegate a name to: NS records of it, answered or
+    referred to (RFC 1034 §4.3.2); nodata or nxdomain where it is not delegated.
+    """
+    try:
+        asked = dns.name.from_text(name)
+        resolver = _resolver(servers, port, DIRECT)
+        found = await resolver.resolve(asked, "NS", raise_on_no_answer=False, search=False)
+    except dns.resolver.NXDOMAIN:
+        return Answer(NXDOMAIN)
+    except dns.exception.Timeout:
+        return Answer(TIMEOUT)
+    except (dns.exception.DNSException, OSError, ValueError):
+        return Answer(SERVFAIL)
+    for rrset in (*found.response.answer, *found.response.authority):
+        if rrset.rdtype == dns.rdatatype.NS and rrset.name == asked:
+            return Answer(OK, tuple(_text(rdata) for rdata in rrset), rrset.ttl, name.lower())
+    return Answer(NODATA)
+
+
 def _absence_ttl(reply: dns.message.Message) -> int:
     """Seconds that resolvers keep an absence: the lesser of the SOA's TTL and its minimum."""
     return max((min(s.ttl, s[0].minimum) for s in reply.authority if s.rdtype == SOA), default=0)

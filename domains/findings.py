@@ -48,6 +48,7 @@ class Seen:
 
     answer: Answer
     alias: str = ""  # the CNAME of its host
+    behind: Answer | None = None  # what the name has by way of the alias that is wanted
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)  # by IP; "" is nobody's
     others: Mapping[str, str] = field(default_factory=dict)  # values of other records → their host
     doubled: tuple[str, ...] = ()  # at the host with the domain appended once more, as forms do

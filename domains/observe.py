@@ -24,8 +24,8 @@ async def look(name: str, record: Record, wanted: Sequence[Record]) -> Finding:
     """The finding about one of the records that the domain `name` needs."""
     seen = await _at_first(record)
     finding = judge(record, seen)
-    if finding.status == OK:
-        return finding
+    if finding.status == OK or record.ours:
+        return finding  # nobody but the operator could put ours right
     if record.purpose == "dmarc" and seen.answer.status in (dns.NODATA, dns.NXDOMAIN):
         above = await _above(name, record)
         if above:
@@ -52,7 +52,9 @@ async def _above(name: str, record: Record) -> Finding | None:
 async def _at_first(record: Record) -> Seen:
     """The answer, with the alias of its host; for SPF with the verdicts on every IP."""
     if record.type == "CNAME":
-        return Seen(await dns.cname(record.host))
+        return await _alias(record)
+    if record.type == "NS":
+        return Seen(await authority.delegation(record.host))
     answer, alias = await asyncio.gather(
         dns.query(record.host, record.type), dns.cname(record.host)
     )
@@ -60,6 +62,16 @@ async def _at_first(record: Record) -> Seen:
     if record.purpose == "spf" and answer.status == dns.OK:
         return replace(seen, verdicts=await _verdicts(record, answer))
     return seen
+
+
+async def _alias(record: Record) -> Seen:
+    """The alias of a host, and what is there by its way."""
+    if not record.behind[0]:
+        return Seen(await dns.cname(record.host))
+    alias, behind = await asyncio.gather(
+        dns.cname(record.host), dns.query(record.host, record.behind[0])
+    )
+    return Seen(alias, behind=behind)
 
 
 async def _verdicts(record: Record, answer: dns.Answer) -> dict[str, Verdict]:
@@ -74,12 +86,14 @@ async def _verdicts(record: Record, answer: dns.Answer) -> dict[str, Verdict]:
 
 async def _closer(name: str, record: Record, seen: Seen, wanted: Sequence[Record]) -> Finding:
     """Look around a record that is not right, and judge it again."""
-    own = await authority.ask(record.host, record.type)
+    own = None if record.type == "NS" else await authority.ask(record.host, record.type)
     if own and own.answer != seen.answer and own.answer.status == dns.OK:
-        there = Seen(own.answer, alias=seen.alias)
+        there = replace(seen, answer=own.answer)
         if record.purpose == "spf":
             there = replace(there, verdicts=await _verdicts(record, own.answer))
-        if judge(record, there).status == OK and seen.answer.status != dns.SERVFAIL:
+        right = record.type == "CNAME" and record.value.lower() in own.answer.records
+        right = right or judge(record, there).status == OK
+        if right and seen.answer.status != dns.SERVFAIL:
             minutes = str(max(1, -(-seen.answer.ttl // 60)))
             return of(record, UNKNOWN, "stale", seen.answer.records, minutes=minutes)
     others = {other.value: other.host for other in wanted if other.host != record.host}

@@ -54,6 +54,29 @@ SENTENCES: dict[str, Promise] = {
         "%(host)s has a CNAME to %(alias)s beside this record, which DNS forbids: some receivers "
         "see only one of them. Delete the CNAME."
     ),
+    "ours_awaits": _(
+        "Our own DNS answers this as soon as it is led to. There is nothing to publish here."
+    ),
+    "ours_lags": _(
+        "Our own DNS answers for %(target)s, and what resolvers see of it is not up to date. There "
+        "is nothing to do but wait; if it stays so, tell whoever runs this installation."
+    ),
+    "direct": _(
+        "The value itself is published here. That works until the keys or IPs change: let it be a "
+        "CNAME to %(wanted)s, which follows by itself."
+    ),
+    "other_instead": _(
+        "%(host)s has a %(kind)s record of its own. Delete it and add the CNAME to %(wanted)s."
+    ),
+    "more_ns": _(
+        "Other name servers (%(hosts)s) are listed beside %(wanted)s. Delete them: what they do not "
+        "know, receivers do not find."
+    ),
+    "ns_suffix": _(
+        "The NS record leads to %(hosts)s: your DNS form added the domain. Enter %(wanted)s. with a "
+        "dot at its end."
+    ),
+    "wrong_ns": _("%(host)s is delegated to %(hosts)s. Delegate it to %(wanted)s."),
     "wildcard": _(
         "This is the answer of a wildcard record, *.%(parent)s. Add the record shown here; it "
         "takes precedence."

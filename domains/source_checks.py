@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from config.fetch import is_public
 from domains import dns, hosts, pools
-from domains.checks import AT_ONCE, pause
+from domains.checks import AT_ONCE
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about
 from domains.models import Domain, DomainState, EgressSource, SourceEvent
 from domains.source_states import Why, move
 from domains.spf import PASSED, TEMPERROR, Verdict, verdict_for
+from domains.standing import pause
 
 MAX_NAMES = 5  # PTR names confirmed: more than one is legal, a hundred a fault
 

@@ -15,7 +15,7 @@ class DomainsCall(Call):
     scopes = frozenset({"domains"})
 
 
-def texts(body: Any, *names: str) -> dict[str, str]:
+def texts(body: Any, *names: str, longest: int = 300) -> dict[str, str]:
     """The required texts of a body. Raises CallRefused with every fault."""
     if not isinstance(body, dict):
         raise invalid([Fault("The body must be a JSON object.", "body", "INVALID_TYPE")])
@@ -23,8 +23,8 @@ def texts(body: Any, *names: str) -> dict[str, str]:
     for name in names:
         if body.get(name) is None:
             faults.append(Fault(f"{name} is required", name, "REQUIRED_FIELD"))
-        elif not isinstance(body[name], str) or len(body[name]) > 300:
-            words = f"{name} must be a string of at most 300 characters"
+        elif not isinstance(body[name], str) or len(body[name]) > longest:
+            words = f"{name} must be a string of at most {longest} characters"
             faults.append(Fault(words, name, "INVALID_TYPE"))
     if faults:
         raise invalid(faults)

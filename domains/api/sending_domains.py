@@ -8,14 +8,18 @@ from rest_framework.response import Response
 
 from config.errors import PostinoError
 from config.paging import find, page
-from domains import connect, records
+from config.rest import Fault, invalid
+from domains import connect, hosted, records
 from domains.api.calls import DomainsCall, finding_view, refused, texts
 from domains.checks import check_domain
-from domains.models import Domain
+from domains.dkim import choose, importing, rotation
+from domains.models import DkimKey, Domain, KeyState
 from tokens.models import Account
 from tokens.web import caller
 
 CHECKED = timedelta(seconds=1)  # a domain is checked no more often, however many ask
+
+MOST_REVOKED = 20
 
 
 class Domains(DomainsCall):
@@ -44,6 +48,22 @@ class DomainById(DomainsCall):
         """The domain with its records, and what the last check found."""
         return Response(view(_find(request, domain_id)))
 
+    def patch(self, request: Request, domain_id: str) -> Response:
+        """200 after changing `dnsMode` or `rotates`."""
+        row = _find(request, domain_id)
+        asked = request.data if isinstance(request.data, dict) else {}
+        if not isinstance(asked.get("rotates", True), bool):
+            raise invalid([Fault("rotates must be true or false", "rotates", "INVALID_TYPE")])
+        if "dnsMode" in asked:
+            try:
+                connect.set_dns_mode(row, str(asked["dnsMode"]))
+            except PostinoError as err:
+                raise refused(err, "dnsMode") from err
+        if "rotates" in asked:
+            row.rotates = asked["rotates"]
+            Domain.objects.of(row.account_id).filter(pk=row.pk).update(rotates=row.rotates)
+        return Response(view(row))
+
     def delete(self, request: Request, domain_id: str) -> Response:
         """204: mail from it is refused from now on, and its keys are gone."""
         _find(request, domain_id).delete()
@@ -61,6 +81,45 @@ class DomainCheck(DomainsCall):
         return Response(view(row))
 
 
+class DomainKeys(DomainsCall):
+    """The DKIM keys of one domain."""
+
+    def get(self, request: Request, domain_id: str) -> Response:
+        """Living keys, and the revoked ones after them."""
+        return Response({"results": keys_view(_find(request, domain_id))})
+
+    def post(self, request: Request, domain_id: str) -> Response:
+        """201: a key of the caller's own, to sign as soon as it has been seen in DNS."""
+        row = _find(request, domain_id)
+        asked = texts(request.data, "selector", "privateKey", longest=importing.LONGEST)
+        try:
+            key = importing.import_key(row, selector=asked["selector"], text=asked["privateKey"])
+        except PostinoError as err:
+            raise refused(err, err.refusal.pointer) from err
+        return Response(key_view(key), status=201)
+
+
+class DomainRotation(DomainsCall):
+    """A rotation of one domain's keys."""
+
+    def post(self, request: Request, domain_id: str) -> Response:
+        """200: what came of it for each algorithm; what waits happens by itself."""
+        row = _find(request, domain_id)
+        if connect.take_turn(row, CHECKED):
+            check_domain(row)
+        rotation.ask(row)
+        turns = [
+            {
+                "algorithm": turn.algorithm,
+                "code": turn.code,
+                "selector": turn.selector,
+                "until": turn.until,
+            }
+            for turn in rotation.tend(row)
+        ]
+        return Response({"turns": turns, "keys": keys_view(row)})
+
+
 def _find(request: Request, domain_id: str) -> Domain:
     row: Domain = find(Domain.objects.of(caller(request).account_id), domain_id)
     return row
@@ -72,6 +131,8 @@ def summary(row: Domain) -> dict[str, Any]:
         "id": str(row.pk),
         "name": row.name,
         "state": row.state,
+        "dnsMode": hosted.mode(row),
+        "rotates": row.rotates,
         "trackingReady": row.tracking_ready,
         "createdAt": row.created_at,
         "verifiedAt": row.verified_at,
@@ -90,8 +151,37 @@ def view(row: Domain) -> dict[str, Any]:
             "shortHost": record.short_host,
             "value": record.value,
             "required": record.required,
+            "publishedByUs": record.ours,
+            **({"keyState": record.role} if record.role else {}),
             **finding_view(known.get((record.purpose, record.host), {})),
         }
         for record in records.required(row)
     ]
-    return {**summary(row), "records": listed}
+    due = rotation.due_at(row)
+    return {**summary(row), "nextRotationAt": due, "records": listed, "keys": keys_view(row)}
+
+
+def keys_view(row: Domain) -> list[dict[str, Any]]:
+    """A domain's living keys, what signs first, then the last of those that are revoked."""
+    gone = row.dkim_keys.filter(state=KeyState.RETIRED).order_by("-pk")[:MOST_REVOKED]
+    signing = {key.pk for key in choose(records.living(row))}
+    return [
+        {**key_view(key), "signsNow": key.pk in signing} for key in (*records.living(row), *gone)
+    ]
+
+
+def key_view(key: DkimKey) -> dict[str, Any]:
+    """A key, without what is secret of it."""
+    return {
+        "selector": key.selector,
+        "algorithm": key.algorithm,
+        "bits": key.bits,
+        "state": key.state,
+        "imported": key.imported,
+        "inDns": key.published,
+        "createdAt": key.created_at,
+        "seenAt": key.seen_at,
+        "activeAt": key.active_at,
+        "retiringAt": key.retiring_at,
+        "retiredAt": key.retired_at,
+    }

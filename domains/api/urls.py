@@ -4,12 +4,14 @@ from django.urls import URLPattern, URLResolver
 
 from config.calls import call
 from domains.api.ips import IpById, IpCheck, Ips
-from domains.api.sending_domains import DomainById, DomainCheck, Domains
+from domains.api.sending_domains import DomainById, DomainCheck, DomainKeys, DomainRotation, Domains
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *call("api/v1/domains", Domains.as_view()),
     *call("api/v1/domains/<str:domain_id>", DomainById.as_view()),
     *call("api/v1/domains/<str:domain_id>/check", DomainCheck.as_view()),
+    *call("api/v1/domains/<str:domain_id>/keys", DomainKeys.as_view()),
+    *call("api/v1/domains/<str:domain_id>/keys/rotate", DomainRotation.as_view()),
     *call("api/v1/ips", Ips.as_view()),
     *call("api/v1/ips/<str:ip_id>", IpById.as_view()),
     *call("api/v1/ips/<str:ip_id>/check", IpCheck.as_view()),

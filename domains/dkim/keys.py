@@ -4,20 +4,25 @@ Parsing an RSA key costs 38 ms with its checks and 10 µs without; ours are chec
 """
 
 import base64
-import re
 import secrets
 import time
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from config import keyring
 from domains.dkim.signature import SigningKey
-from domains.models import DkimKey, Domain, DomainState
+from domains.models import DkimKey, Domain, KeyState
+from domains.records import selectors
 
+Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+ALGORITHMS = ("rsa", "ed25519")  # in the order in which they sign
 RSA_BITS = 2048  # 1024 is refused by large receivers; 4096 does not fit one TXT string well
 FRESH = 1.0  # seconds a domain's keys are kept: a revoked key signs no longer than that
 KEPT = 20_000  # domains kept before the cache is emptied: bounds memory with many tenants
@@ -31,53 +36,78 @@ class KeyUnreadable(Exception):
     """The key ring lacks the key that a private key was encrypted with, or the row was altered."""
 
 
-def create_keys(domain: Domain) -> list[DkimKey]:
-    """Mint an RSA-2048 and an Ed25519 key under the next free selectors, both active.
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key with what DNS needs of it. `public` is the p= value."""
+
+    algorithm: str
+    private: Private
+    public: str
+    bits: int
+
+
+def pair(private: Private) -> KeyPair:
+    """What is stored and published of a private key (RFC 6376 §3.6.1, RFC 8463 §4)."""
+    if isinstance(private, rsa.RSAPrivateKey):
+        public = private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return KeyPair("rsa", private, _base64(public), private.key_size)
+    return KeyPair("ed25519", private, _base64(private.public_key().public_bytes_raw()), 256)
+
+
+def mint(algorithm: str) -> KeyPair:
+    """A new key. RSA-2048 takes a third of a second: not to be done while a row is locked."""
+    if algorithm == "rsa":
+        return pair(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
+    return pair(ed25519.Ed25519PrivateKey.generate())
+
+
+def create_keys(domain: Domain, *, state: str = KeyState.ACTIVE) -> list[DkimKey]:
+    """Mint an RSA-2048 and an Ed25519 key under the next free selectors.
 
     Selectors carry the account's number (`p7r1`, `p7e1`), so that one account's records never
-    verify another's.
+    verify another's. Of an algorithm whose two selectors are taken none is made.
     """
-    private_rsa = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
-    rsa_der = private_rsa.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    private_ed = ed25519.Ed25519PrivateKey.generate()
-    ed_raw = private_ed.public_key().public_bytes_raw()
+    made = [store(domain, mint(algorithm), state=state) for algorithm in ALGORITHMS]
+    return [key for key in made if key is not None]
+
+
+def store(
+    domain: Domain, key: KeyPair, *, state: str, selector: str = "", imported: bool = False
+) -> DkimKey | None:
+    """Keep a key under a selector, by default the algorithm's free one; None where none is."""
     with transaction.atomic():
-        # The lock keeps two rotations from taking one number
+        # The lock keeps two rotations from taking one selector
         Domain.objects.select_for_update().get(pk=domain.pk)
-        number = _next_number(domain)
-        made = []
-        for algorithm, private, public in (
-            ("rsa", private_rsa, rsa_der),
-            ("ed25519", private_ed, ed_raw),
-        ):
-            selector = f"p{domain.account_id}{algorithm[0]}{number}"
-            made.append(
-                DkimKey.objects.create(
-                    domain=domain,
-                    selector=selector,
-                    algorithm=algorithm,
-                    private_key=seal(
-                        _private_bytes(private), context=_context(domain.pk, selector)
-                    ),
-                    public_key=base64.b64encode(public).decode("ascii"),
-                )
-            )
-    return made
+        selector = selector or free_selector(domain, key.algorithm)
+        if not selector:
+            return None
+        return DkimKey.objects.create(
+            domain=domain,
+            selector=selector,
+            algorithm=key.algorithm,
+            bits=key.bits,
+            private_key=seal(_private_bytes(key.private), context=_context(domain.pk, selector)),
+            public_key=key.public,
+            state=state,
+            imported=imported,
+            active_at=timezone.now() if state == KeyState.ACTIVE else None,
+        )
 
 
-def _next_number(domain: Domain) -> int:
-    """One more than the highest number in use, retired keys included."""
-    taken = [
-        int(found.group(1))
-        for selector in domain.dkim_keys.values_list("selector", flat=True)
-        if (found := re.search(r"(\d+)$", selector))
-    ]
-    return max(taken, default=0) + 1
+def free_selector(domain: Domain, algorithm: str) -> str:
+    """The first of the algorithm's selectors that no living key has; empty where both are taken."""
+    living = domain.dkim_keys.exclude(state=KeyState.RETIRED).values_list("selector", flat=True)
+    taken = set(living)
+    return next((s for s in selectors(domain, algorithm) if s not in taken), "")
 
 
-def _private_bytes(private: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
+
+
+def _private_bytes(private: Private) -> bytes:
     """PKCS #8 in DER, for either algorithm."""
     return private.private_bytes(
         serialization.Encoding.DER,
@@ -112,8 +142,8 @@ def unseal(sealed: bytes, *, context: bytes) -> bytes:
 def signing_keys(account_id: int, name: str) -> tuple[SigningKey, ...]:
     """The keys that sign for a domain of an account, RSA first.
 
-    At most `FRESH` seconds old. Of a domain whose records broke, only keys that DNS still
-    publishes sign, unless none is left. An unknown domain has none. Raises KeyUnreadable.
+    At most `FRESH` seconds old; `choose` says which. An unknown domain has none. Raises
+    KeyUnreadable.
     """
     now = time.monotonic()
     hit = _by_domain.get((account_id, name))
@@ -133,21 +163,27 @@ def forget() -> None:
 
 
 def _load(account_id: int, name: str) -> tuple[SigningKey, ...]:
-    """Read a domain's active keys and parse those not seen before."""
-    rows = DkimKey.objects.filter(
-        active=True, domain__account_id=account_id, domain__name=name
-    ).select_related("domain")
-    keys = list(rows.order_by("-algorithm", "pk"))  # rsa before ed25519
-    published = [key for key in keys if _published(key)]
-    return tuple(_parse(key) for key in published or keys)
+    """Read a domain's living keys, choose, and parse those not seen before."""
+    rows = DkimKey.objects.filter(domain__account_id=account_id, domain__name=name)
+    return tuple(_parse(key) for key in choose(rows.exclude(state=KeyState.RETIRED)))
 
 
-def _published(key: DkimKey) -> bool:
-    """Whether the last check saw the key in DNS; a domain that is not broken has all of them."""
-    if key.domain.state != DomainState.BROKEN:
-        return True
-    host = f"{key.selector}._domainkey.{key.domain.name}"
-    return any(f.get("host") == host and f.get("status") == "ok" for f in key.domain.findings)
+def choose(keys: "QuerySet[DkimKey]") -> list[DkimKey]:
+    """Of a domain's living keys those that sign now, RSA first.
+
+    Of each algorithm the active one, unless DNS is known to have lost it: then one that DNS still
+    has (a selector that is valid keeps signing when another breaks). Where DNS has none at all,
+    the active ones sign.
+    """
+    listed = list(keys.select_related("domain").order_by("-algorithm", "pk"))  # rsa first
+    signing = []
+    for algorithm in ALGORITHMS:
+        mine = [key for key in listed if key.algorithm == algorithm]
+        active = [
+            key for key in mine if key.state == KeyState.ACTIVE and key.published is not False
+        ]
+        signing += active or [key for key in mine if key.published][:1]
+    return signing or [key for key in listed if key.state == KeyState.ACTIVE]
 
 
 def _parse(row: DkimKey) -> SigningKey:

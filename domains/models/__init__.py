@@ -1,6 +1,6 @@
 """Tables of floor 2."""
 
-from domains.models.domain import DkimKey, Domain, DomainState
+from domains.models.domain import DkimKey, DnsMode, Domain, DomainChange, DomainState, KeyState
 from domains.models.host import WorkerHost
 from domains.models.source import (
     OPERATOR,
@@ -17,9 +17,12 @@ __all__ = [
     "OPERATOR",
     "USABLE",
     "DkimKey",
+    "DnsMode",
     "Domain",
+    "DomainChange",
     "DomainState",
     "EgressSource",
+    "KeyState",
     "Pool",
     "PoolMember",
     "SourceChange",

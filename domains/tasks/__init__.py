@@ -1,5 +1,5 @@
 """Celery's periodic work of this floor."""
 
-from domains.tasks.check_due import check_due
+from domains.tasks.check_due import check_due, tend_keys
 
-__all__ = ["check_due"]
+__all__ = ["check_due", "tend_keys"]

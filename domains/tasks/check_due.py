@@ -1,4 +1,4 @@
-"""The periodic check of domains and IPs that are due."""
+"""The periodic work of this floor: checks of domains and IPs, the turns of DKIM keys."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from domains.checks import check_domains
+from domains.dkim import rotation
 from domains.models import Domain, EgressSource, SourceState
 from domains.source_checks import check_sources
 
@@ -19,22 +20,29 @@ Row = TypeVar("Row", Domain, EgressSource)
 @shared_task(name="domains.check_due")
 def check_due() -> None:
     """Check what is due, in short transactions around DNS, never in one."""
-    domains = claim(Domain.objects.all())
+    domains = claim(Domain.objects.all(), "next_check_at")
     if domains:
         check_domains(domains)
-    sources = claim(EgressSource.objects.exclude(state=SourceState.PAUSED))
+    sources = claim(EgressSource.objects.exclude(state=SourceState.PAUSED), "next_check_at")
     if sources:
         check_sources(sources)
 
 
-def claim(rows: "models.QuerySet[Row]") -> list[Row]:
-    """Take due rows that no other worker holds, and put off their next check by the lease."""
+@shared_task(name="domains.tend_keys")
+def tend_keys() -> None:
+    """Mint, rotate and retire the DKIM keys that are due."""
+    for domain in claim(Domain.objects.all(), "keys_due_at"):
+        rotation.tend(domain)
+
+
+def claim(rows: "models.QuerySet[Row]", due: str) -> list[Row]:
+    """Take rows due by this column that no other worker holds, and put them off by the lease."""
     now = timezone.now()
     with transaction.atomic():
-        due = rows.filter(next_check_at__lte=now).order_by("next_check_at")
-        taken = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
+        late = rows.filter(**{f"{due}__lte": now}).order_by(due)
+        taken = list(late.select_for_update(skip_locked=True, of=("self",))[:BATCH])
         # Every tenant's rows: the caller is the platform itself
         rows.model._default_manager.filter(pk__in=[row.pk for row in taken]).update(
-            next_check_at=now + LEASE
+            **{due: now + LEASE}
         )
     return taken

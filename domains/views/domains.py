@@ -15,9 +15,12 @@ from config.errors import PostinoError
 from domains import connect, share
 from domains.checks import check_domain
 from domains.connect import take_turn
+from domains.dkim import rotation
 from domains.models import Domain, DomainState, EgressSource
+from domains.standing import drifting
 from domains.views.forms import DomainForm
-from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
+from domains.views.key_words import keys_context
+from domains.views.rows import STOP_POLLING, domain_rows, every, mark, state_pill
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 
@@ -68,12 +71,15 @@ def detail(request: AccountRequest, domain_id: int) -> HttpResponseBase:
 def state(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """The part of the page that changes; asked for every few seconds while the domain waits."""
     domain = find_domain(request, domain_id)
-    if domain.state != DomainState.VERIFIED and take_turn(domain, POLL):
+    if waits(domain) and take_turn(domain, POLL):
         check_domain(domain)
+        if domain.rotation_asked_at:
+            rotation.tend(domain)
     context = _context(request, domain)
     if not context["waiting"]:
         return render(request, "domains/domain_state.html", context, status=STOP_POLLING)
-    if request.GET.get("seen") == context["mark"]:
+    same = request.GET.get("every", str(context["every"])) == str(context["every"])
+    if same and request.GET.get("seen") == context["mark"]:
         return HttpResponse(status=204)
     return render(request, "domains/domain_state.html", context)
 
@@ -107,12 +113,29 @@ def find_domain(request: AccountRequest, domain_id: int) -> Domain:
     return domain
 
 
+def waits(domain: Domain) -> bool:
+    """Whether somebody in front of the page waits for DNS: then it is asked every few seconds."""
+    return (
+        domain.state != DomainState.VERIFIED
+        or domain.rotation_asked_at is not None
+        or drifting(domain)
+    )
+
+
 def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:
+    since, pause = every(request, at_first=5)
+    rows = domain_rows(domain)
     return {
         "domain": domain,
         "pill": state_pill(domain),
         "mark": mark(domain),
-        "rows": domain_rows(domain),
-        "waiting": domain.state != DomainState.VERIFIED,
+        "rows": [row for row in rows if row.record and not row.record.ours],
+        "ours": [row for row in rows if row.record and row.record.ours],
+        "waiting": waits(domain),
+        "drifting": drifting(domain),
+        "changes": list(domain.changes.order_by("-at")[:5]),
+        "since": since,
+        "every": pause,
+        **keys_context(domain),
         "may_change": request.may(Role.DEVELOPER),
     }

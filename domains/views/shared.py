@@ -13,7 +13,7 @@ from domains.checks import check_domain
 from domains.connect import take_turn
 from domains.models import Domain, DomainState
 from domains.views.domains import find_domain
-from domains.views.rows import STOP_POLLING, domain_rows, mark, state_pill
+from domains.views.rows import STOP_POLLING, domain_rows, every, mark, state_pill
 from domains.zone_file import zone_file
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
@@ -26,7 +26,8 @@ POLL = timedelta(seconds=10)  # a page that anyone with the link may open checks
 def download(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     """The records as a file that DNS providers import."""
     domain = find_domain(request, domain_id)
-    text = zone_file(domain.name, records.required(domain))
+    wanted = [record for record in records.required(domain) if not record.ours]
+    text = zone_file(domain.name, wanted)
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{domain.name}.zone"'
     return response
@@ -55,10 +56,12 @@ def _shown(
     domain = shared.domain
     if polled and domain.state != DomainState.VERIFIED and take_turn(domain, POLL):
         check_domain(domain)
-    context = _context(domain, token) | {"ends": shared.ends}
+    since, pause = every(request, at_first=10)
+    context = _context(domain, token) | {"ends": shared.ends, "since": since, "every": pause}
     if polled and not context["waiting"]:
         return _private(render(request, template, context, status=STOP_POLLING))
-    if polled and request.GET.get("seen") == context["mark"]:
+    same = request.GET.get("every", str(pause)) == str(pause)
+    if polled and same and request.GET.get("seen") == context["mark"]:
         return _private(HttpResponse(status=204))
     return _private(render(request, template, context))
 
@@ -69,7 +72,7 @@ def _context(domain: Domain, token: str) -> dict[str, object]:
         "token": token,
         "pill": state_pill(domain),
         "mark": mark(domain),
-        "rows": domain_rows(domain),
+        "rows": [row for row in domain_rows(domain) if row.record and not row.record.ours],
         "waiting": domain.state != DomainState.VERIFIED,
     }
 

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import attention, domains, probe, shared, sources
+from domains.views import attention, domains, keys, probe, shared, sources
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
@@ -18,6 +18,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{DOMAIN}state/", domains.state, name="domain_state"),
     path(f"{DOMAIN}check/", domains.check, name="domain_check"),
     path(f"{DOMAIN}delete/", domains.delete, name="domain_delete"),
+    path(f"{DOMAIN}keys/rotate/", keys.rotate, name="domain_rotate"),
+    path(f"{DOMAIN}keys/schedule/", keys.schedule, name="domain_schedule"),
+    path(f"{DOMAIN}keys/import/", keys.bring, name="domain_key_import"),
+    path(f"{DOMAIN}mode/", keys.mode, name="domain_mode"),
     path(f"{DOMAIN}zone-file/", shared.download, name="domain_zone_file"),
     path("dns/<str:token>/", shared.page, name="domain_shared"),
     path("dns/<str:token>/state/", shared.state, name="domain_shared_state"),

@@ -266,6 +266,7 @@ PAGES: dict[str, Address] = {
     "domains": lambda w: f"{w.a}/domains/",
     "new domain": lambda w: f"{w.a}/domains/new/",
     "domain": lambda w: f"{w.a}/domains/{w.domain}/",
+    "import a key": lambda w: f"{w.a}/domains/{w.domain}/keys/import/",
     "new IP": lambda w: f"{w.a}/domains/ips/new/",
     "IP": lambda w: f"{w.a}/domains/ips/{w.source}/",
     "inbox": lambda w: f"{w.a}/sandbox/",

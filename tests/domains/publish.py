@@ -25,8 +25,12 @@ def publish_domain(server: DnsServer, domain: Domain) -> dict[str, Record]:
     wanted = required(domain)
     for record in wanted:
         if record.required:
-            server.publish(record.host, record.type, presented(record.type, record.value))
+            publish_record(server, record)
     return {record.purpose: record for record in reversed(wanted)}
+
+
+def publish_record(server: DnsServer, record: Record) -> None:
+    server.publish(record.host, record.type, presented(record.type, record.value))
 
 
 def publish_source(server: DnsServer, source: EgressSource) -> None:

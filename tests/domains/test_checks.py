@@ -1,5 +1,6 @@
 """Every finding, from a real zone: right ones pass, broken ones are named."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from django.utils import timezone
 from config import fetch
 from domains import checks, dkim, dns
 from domains.checks import DomainReport, check_domain
-from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.models import Domain, DomainChange, DomainState, EgressSource, SourceState
+from domains.records import required
+from domains.standing import drifting
 from tests.cast import Cast
 from tests.dns_server import DnsServer
-from tests.domains.publish import publish_domain, quoted
+from tests.domains.publish import publish_domain, publish_record, quoted
 
 
 @pytest.fixture
@@ -72,20 +75,76 @@ def test_records_of_another_account_verify_nothing(
     assert codes(report, "return_path") == ["missing"]
 
 
-def test_records_that_vanish_break_the_domain(dns_server: DnsServer, domain: Domain) -> None:
+def test_a_selector_that_breaks_leaves_the_signing_to_the_others(
+    dns_server: DnsServer, domain: Domain
+) -> None:
     wanted = publish_domain(dns_server, domain)
     check_domain(domain)
-    dns_server.publish(wanted["dkim"].host, "TXT")
+    rsa, ed = [record for record in required(domain) if record.purpose == "dkim"]
+    dns_server.publish(ed.host, "TXT")
+    check_domain(domain)
+    assert (domain.state, drifting(domain)) == (DomainState.VERIFIED, True)
+    dns_server.publish(rsa.host, "TXT")
+    publish_record(dns_server, ed)
     check_domain(domain)
     domain.refresh_from_db()
-    assert domain.state == DomainState.BROKEN
+    assert domain.state == DomainState.BROKEN  # many receivers read RSA alone
     dkim.forget()
     keys = dkim.signing_keys(domain.account_id, domain.name)
     assert [key.algorithm for key in keys] == ["ed25519"]  # the one still published
+    publish_record(dns_server, wanted["dkim"])
+    check_domain(domain)
+    domain.refresh_from_db()
+    assert (domain.state, drifting(domain)) == (DomainState.VERIFIED, False)
+
+
+def test_records_that_vanish_break_the_domain(dns_server: DnsServer, domain: Domain) -> None:
+    wanted = publish_domain(dns_server, domain)
+    check_domain(domain)
+    dns_server.publish(wanted["return_path"].host, "MX")
+    check_domain(domain)
+    assert domain.state == DomainState.BROKEN
     publish_domain(dns_server, domain)
     check_domain(domain)
     domain.refresh_from_db()
     assert domain.state == DomainState.VERIFIED
+
+
+def test_what_changes_is_noted_once(dns_server: DnsServer, domain: Domain) -> None:
+    wanted = publish_domain(dns_server, domain)
+
+    def kinds() -> list[str]:
+        check_domain(domain)
+        return list(domain.changes.order_by("pk").values_list("kind", flat=True))
+
+    assert kinds() == []
+    dns_server.publish(wanted["dmarc"].host, "TXT")
+    assert kinds() == ["broke"]
+    assert kinds() == ["broke"]
+    dns_server.fail(wanted["dmarc"].host, "TXT")  # no answer concludes nothing
+    assert kinds() == ["broke"]
+    dns_server.zone = replace(dns_server.zone, failing=frozenset())
+    dns_server.publish(wanted["return_path"].host, "MX")
+    assert kinds() == ["broke", "broke"]
+    publish_domain(dns_server, domain)
+    assert kinds() == ["broke", "broke", "recovered"]
+    first = domain.changes.order_by("pk").first()
+    assert first is not None and [f["purpose"] for f in first.findings] == ["dmarc"]
+
+
+def test_a_name_verified_elsewhere_is_told_to_who_had_it(
+    dns_server: DnsServer, domain: Domain, cast: Cast
+) -> None:
+    publish_domain(dns_server, domain)
+    check_domain(domain)
+    other = Domain.objects.create(account=cast.other_account, name=domain.name)
+    dkim.create_keys(other)
+    check_domain(other)
+    assert not DomainChange.objects.exists()
+    publish_domain(dns_server, other)
+    check_domain(other)
+    assert other.state == DomainState.VERIFIED
+    assert [(c.domain_id, c.kind) for c in DomainChange.objects.all()] == [(domain.pk, "elsewhere")]
 
 
 def test_a_new_ip_does_not_stop_a_verified_domain(dns_server: DnsServer, domain: Domain) -> None:

@@ -81,7 +81,10 @@ def test_admin_shows_every_model_and_no_private_key(cast: Cast) -> None:
     client.force_login(User.objects.get(email="ops@platform.example"))
     key = DkimKey.objects.filter(domain__account=cast.account).first()
     assert key is not None
-    pages = [f"/admin/domains/{m}/" for m in ("domain", "dkimkey", "egresssource", "pool")]
+    pages = [
+        f"/admin/domains/{m}/"
+        for m in ("domain", "dkimkey", "domainchange", "egresssource", "pool")
+    ]
     pages += [f"/admin/domains/domain/{key.domain_id}/change/"]
     pages += [f"/admin/domains/dkimkey/{key.pk}/change/"]
     for page in pages:

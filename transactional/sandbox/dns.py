@@ -24,7 +24,7 @@ import dns.rrset
 from django.conf import settings
 from django.db import close_old_connections
 
-from domains.models import Domain, EgressSource
+from domains.models import Domain, EgressSource, KeyState
 from domains.records import platform_host, records
 from domains.zone_file import presented
 
@@ -73,7 +73,7 @@ def zone_of_rows() -> Zone:
             put(ip.reverse_pointer, "PTR", f"{source.ehlo_name}.")
             put(source.ehlo_name, "A" if ip.version == 4 else "AAAA", source.address)
     for domain in Domain.objects.prefetch_related("dkim_keys").order_by("pk"):
-        keys = [key for key in domain.dkim_keys.all() if key.active]
+        keys = [key for key in domain.dkim_keys.all() if key.state != KeyState.RETIRED]
         put(domain.name, "MX", f"10 {SINK_HOST}.")
         for record in records(domain, keys=keys, addresses=addresses.get(domain.account_id, [])):
             put(record.host, record.type, presented(record.type, record.value))

@@ -10,6 +10,7 @@ from django.test import Client
 from domains.models import Domain, DomainState, EgressSource, PoolMember, SourceState
 from tests.cast import Cast
 from tests.dns_server import DnsServer
+from tests.domains.dkim.test_importing import ED, pem
 from tests.domains.publish import publish_domain, publish_source, publish_spf
 from tokens import credentials
 from tokens.models import Account
@@ -220,3 +221,43 @@ def test_both_forms_of_an_address_answer_and_others_do_not(api: Call) -> None:
     answer = api("GET", "/api/v1/nothing")
     assert (answer.status_code, answer.json()["category"]) == (404, "OBJECT_NOT_FOUND")
     assert api("PUT", DOMAINS, {}).status_code == 405
+
+
+def test_keys_are_shown_rotated_and_imported(
+    api: Call, stranger: Call, cast: Cast, dns_server: DnsServer, few_rsa_keys: None
+) -> None:
+    domain = Domain.objects.of(cast.account).get()
+    publish_domain(dns_server, domain)
+    path = f"{DOMAINS}/{domain.pk}"
+    for method, rest in (("GET", "/keys"), ("POST", "/keys"), ("POST", "/keys/rotate")):
+        assert stranger(method, path + rest, {}).status_code == 404
+    assert stranger("PATCH", path, {"rotates": False}).status_code == 404
+    keys = api("GET", f"{path}/keys").json()["results"]
+    assert [(k["algorithm"], k["state"], k["signsNow"]) for k in keys] == [
+        ("rsa", "active", True),
+        ("ed25519", "active", True),
+    ]
+    turns = api("POST", f"{path}/keys/rotate").json()["turns"]
+    assert {turn["code"] for turn in turns} == {"not_seen"}
+    answer = api("POST", f"{path}/keys", {"selector": "mail", "privateKey": pem(ED)})
+    assert answer.status_code == 201 and answer.json()["imported"] is True
+    assert "private" not in answer.content.decode().lower()
+    again = api("POST", f"{path}/keys", {"selector": "mail", "privateKey": pem(ED)})
+    assert again.status_code == 409
+    bad = api("POST", f"{path}/keys", {"selector": "other", "privateKey": "x"})
+    assert bad.status_code == 400 and bad.json()["errors"][0]["in"] == "privateKey"
+
+
+def test_the_mode_and_the_schedule_are_changed(
+    api: Call, cast: Cast, settings: object, few_rsa_keys: None
+) -> None:
+    path = f"{DOMAINS}/{Domain.objects.of(cast.account).get().pk}"
+    body = api("PATCH", path, {"rotates": False}).json()
+    assert (body["rotates"], body["nextRotationAt"], body["dnsMode"]) == (False, None, "own")
+    assert api("PATCH", path, {"dnsMode": "aliases"}).json()["errors"][0]["code"] == "NO_DNS"
+    settings.DNSD_ZONE = "dns.platform.example"  # type: ignore[attr-defined]
+    body = api("PATCH", path, {"dnsMode": "delegated"}).json()
+    assert body["records"][0]["type"] == "NS" and body["records"][1]["publishedByUs"] is True
+    for wrong in ({"dnsMode": 7}, {"rotates": "yes"}, {"dnsMode": None}):
+        assert api("PATCH", path, wrong).status_code == 400
+    assert api("PATCH", path, [1]).status_code == 200

@@ -4,7 +4,7 @@ import pytest
 
 from domains import dkim
 from domains.dkim.keys import seal, unseal
-from domains.models import DkimKey, Domain, DomainState
+from domains.models import DkimKey, Domain, KeyState
 from tests.cast import Cast
 
 
@@ -39,16 +39,26 @@ def test_signing_keys_are_the_active_ones_rsa_first(cast: Cast) -> None:
     found = dkim.signing_keys(cast.account.pk, "shop.example")
     assert [key.algorithm for key in found] == ["rsa", "ed25519"]
     assert dkim.signing_keys(cast.other_account.pk, "shop.example") == ()
-    DkimKey.objects.filter(algorithm="rsa").update(active=False)
+    DkimKey.objects.filter(algorithm="rsa").update(state=KeyState.NEXT)
     dkim.forget()
     found = dkim.signing_keys(cast.account.pk, "shop.example")
     assert [key.algorithm for key in found] == ["ed25519"]
 
 
-def test_of_a_broken_domain_the_published_key_keeps_signing(cast: Cast) -> None:
-    host = f"p{cast.account.pk}r1._domainkey.shop.example"
-    Domain.objects.of(cast.account).update(
-        state=DomainState.BROKEN, findings=[{"host": host, "status": "ok"}]
-    )
-    found = dkim.signing_keys(cast.account.pk, "shop.example")
-    assert [key.algorithm for key in found] == ["rsa"]
+def test_a_key_that_dns_lost_leaves_the_signing_to_those_it_has(cast: Cast) -> None:
+    mine = DkimKey.objects.filter(domain__account=cast.account)
+    domain = Domain.objects.of(cast.account).get()
+    dkim.create_keys(domain, state=KeyState.NEXT)
+
+    def selectors() -> list[str]:
+        dkim.forget()
+        return [key.selector for key in dkim.signing_keys(cast.account.pk, "shop.example")]
+
+    number = cast.account.pk
+    assert selectors() == [f"p{number}r1", f"p{number}e1"]
+    mine.filter(selector=f"p{number}r1").update(published=False)
+    assert selectors() == [f"p{number}e1"]
+    mine.filter(selector=f"p{number}r2").update(published=True)
+    assert selectors() == [f"p{number}r2", f"p{number}e1"]
+    mine.update(published=False)
+    assert selectors() == [f"p{number}r1", f"p{number}e1"]  # nothing is known to be better

@@ -16,8 +16,9 @@ from tokens.models import User
 
 SignedIn = Callable[[User], Client]
 LOOK = ["", "{domain}/", "{domain}/state/", "ips/{source}/", "ips/{source}/state/"]
-CHANGE_PAGES = ["new/", "ips/new/"]
+CHANGE_PAGES = ["new/", "ips/new/", "{domain}/keys/import/"]
 CHANGE = ["{domain}/check/", "{domain}/delete/", "ips/{source}/check/", "ips/{source}/pause/"]
+CHANGE += ["{domain}/keys/rotate/", "{domain}/keys/schedule/", "{domain}/mode/"]
 
 
 @pytest.fixture(autouse=True)
