@@ -73,6 +73,13 @@ VARIABLES: tuple[Variable, ...] = (
         "Address of images in mail, best on a host of its own; empty: PUBLIC_URL.",
     ),
     _v("Web", "IMAGE_QUOTA_MB", int, 500, "Megabytes of images an account may keep."),
+    _v(
+        "Web",
+        "WEB_VERSION_DAYS",
+        int,
+        90,
+        "How long a mail can be read in a browser; 0: its link leads nowhere.",
+    ),
     _v("SMTP in", "SMTP_PORT", int, 2587, "Submission with STARTTLS."),
     _v("SMTP in", "SMTPS_PORT", int, 2465, "Submission with implicit TLS."),
     _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),

@@ -1,4 +1,4 @@
-"""Which host may ask for what: tracking hosts reach /o/, /c/, /u/, /i/ and the probe, nothing else.
+"""Which host may ask for what: tracking hosts reach /o/, /c/, /u/, /v/, /i/ and the probe, no more.
 
 First of all middleware. Pixels, links and images are answered from here, so that no session or
 user is asked for on their way, whatever cookies a browser sends along, and no cookie goes back.
@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 STATELESS = ("/o/", "/c/", "/i/", "/.well-known/postino/")
-UNSUBSCRIBE = "/u/"
+READERS = ("/u/", "/v/")  # pages for the people we write to
 
 
 class TrackingHosts:
@@ -23,7 +23,7 @@ class TrackingHosts:
         self.own_host = urlsplit(settings.PUBLIC_URL).netloc or "localhost"
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer pixels, links and images at once; let the unsubscribe page pass the check of hosts."""
+        """Answer pixels, links and images at once; let readers' pages pass the check of hosts."""
         path = request.path_info
         if path.startswith(STATELESS):
             try:
@@ -32,6 +32,6 @@ class TrackingHosts:
                 return HttpResponse(status=404)
             answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
             return answer
-        if path.startswith(UNSUBSCRIBE):
+        if path.startswith(READERS):
             request.META["HTTP_HOST"] = self.own_host
         return self.get_response(request)

@@ -24,6 +24,7 @@ PURPOSES = frozenset(
         "confirm",
         "preferences",
         "opt_in",
+        "web",
     }
 )
 

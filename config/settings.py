@@ -50,6 +50,7 @@ IMAGE_URL: str = (ENV["IMAGE_URL"] or PUBLIC_URL).rstrip("/")
 IMAGE_QUOTA_MB: int = ENV["IMAGE_QUOTA_MB"]
 WEB_WORKERS: int = ENV["WEB_WORKERS"]
 RATE_LIMIT_10S: int = ENV["RATE_LIMIT_10S"]
+WEB_VERSION_DAYS: int = ENV["WEB_VERSION_DAYS"]
 ALLOWED_HOSTS: list[str] = [
     *ENV["ALLOWED_HOSTS"],
     urlsplit(PUBLIC_URL).hostname or "localhost",

@@ -61,6 +61,16 @@ def read_unsubscribe(token: str) -> uuid.UUID | None:
     return _read_recipient("unsubscribe", token)
 
 
+def web_version_token(recipient_id: uuid.UUID) -> str:
+    """The token of a recipient's web version."""
+    return _recipient_token("web", recipient_id)
+
+
+def read_web_version(token: str) -> uuid.UUID | None:
+    """The recipient whose web version this is; None unless it is exactly ours."""
+    return _read_recipient("web", token)
+
+
 def click_token(recipient_id: uuid.UUID, link_index: int, url: str) -> str | None:
     """The token of a link; None where it cannot be tracked (not http(s), too long, too many)."""
     if not _TARGET.match(url) or not 0 <= link_index <= LINKS_LIMIT:
@@ -134,6 +144,11 @@ def opt_in_token(request_id: int) -> str:
 def read_opt_in(token: str) -> int | None:
     """The request that is confirmed; None unless it is exactly ours."""
     return _read_number("opt_in", token)
+
+
+def web_version_url(base: str, recipient_id: uuid.UUID) -> str:
+    """Address under which a recipient reads their copy in a browser."""
+    return f"{base}/v/{web_version_token(recipient_id)}"
 
 
 def verp(recipient_id: uuid.UUID, host: str) -> str:

@@ -285,5 +285,6 @@ PUBLIC: dict[str, Address] = {
     "preferences": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}",
     "preferences, leave all": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}/all",
     "DNS records, shared": lambda w: f"/dns/{w.shared}/",
+    "web version, unknown link": lambda w: "/v/nonsense",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }

@@ -54,6 +54,12 @@ class Account(models.Model):
         return self.company_name or self.name
 
     @property
+    def letterhead(self) -> dict[str, str]:
+        """What templates may say of the company, as plain data, and the language of their links."""
+        names = ("street", "street_2", "postcode", "city", "region", "country", "language")
+        return {"company": self.company, **{name: getattr(self, name) for name in names}}
+
+    @property
     def postal_address(self) -> str:
         """The address in one line; empty while street or city are missing: half of one is none."""
         if not (self.street and self.city):

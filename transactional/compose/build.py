@@ -1,8 +1,9 @@
 """From a claimed job to the signed bytes of its copy; the same job always gives the same bytes."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -115,11 +116,34 @@ def instrument(
     return rewrite_links(html, link, pixel=pixel)
 
 
+def own_context(
+    recipient_id: uuid.UUID,
+    message_id: uuid.UUID,
+    created_at: datetime,
+    base: str,
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a copy's templates see of the copy itself: its links, its clock, its dice, its sender."""
+    unsubscribe = signing.unsubscribe_url(base, recipient_id)
+    name, address = context["from"]
+    return {
+        "unsubscribe_link": unsubscribe,
+        "unsubscribe_link_all": unsubscribe,
+        "view_as_page_url": signing.web_version_url(base, recipient_id),
+        "now": created_at,
+        "seed": str(message_id),
+        "content": {
+            "from_name": name,
+            "reply_to": next((spec for _, spec in context.get("reply_to") or ()), address),
+        },
+    }
+
+
 def _from_version(job: Job, material: Material, version: VersionContent) -> bytes:
     context: dict[str, Any] = orjson.loads(job.context or b"{}")
     unsubscribe = signing.unsubscribe_url(material.link_base, job.id)
-    context["unsubscribe_link"] = unsubscribe
-    words = render.render(version, context)
+    own = own_context(job.id, job.message_id, job.created_at, material.link_base, context)
+    words = render.render(version, context | own)
     html = None
     if words.html:
         html = instrument(

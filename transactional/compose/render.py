@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import minijinja
 
 from config.errors import PostinoError, Refusal
+from transactional.compose.hubl.context import variables
 from transactional.compose.template import (
     OUTPUT_LIMIT,
     Compiled,
@@ -56,7 +57,10 @@ def compiled(content: Content) -> Compiled:
 
 
 def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -> Rendered:
-    """Render with plain data: `contact` and `custom` mappings, and `unsubscribe_link`.
+    """Render with plain data: `contact` and `custom` mappings, the links and the company.
+
+    `context` may name `now` (a datetime) and `seed`: the clock and the dice of filters, so that a
+    message is rendered the same whenever it is.
 
     A contact property that is not set renders empty, as in HubSpot; a custom property that was
     not sent refuses the mail. `text=False` leaves out the text made from the HTML: a trial needs
@@ -67,14 +71,18 @@ def render(content: Content, context: Mapping[str, Any], *, text: bool = True) -
     data = prepared(context, templates.paths)
     if hidden := sorted(p for p in templates.paths if _names_a_method(p) and not _has(data, p)):
         raise PostinoError(_missing(", ".join(hidden)))
+    own: dict[str, Any] = {"now": context.get("now"), "seed": str(context.get("seed", ""))}
     try:
-        subject = " ".join(templates.render("subject", data).split())
-        html = templates.render("body.html", data) if content.html else ""
-        preview = templates.render("preview", data) if content.preview_text else ""
-        plain = templates.render("text", data) if content.text else ""
+        subject = " ".join(templates.render("subject", data, **own).split())
+        data["content"]["subject"] = subject
+        html = templates.render("body.html", data, **own) if content.html else ""
+        preview = templates.render("preview", data, **own) if content.preview_text else ""
+        plain = templates.render("text", data, **own) if content.text else ""
     except minijinja.TemplateError as err:
         raise PostinoError(_refusal(err, data, templates.paths)) from err
     except TemplateRefused as err:
+        if err.code == "HUBL_LIMIT_EXCEEDED":
+            raise PostinoError(Refusal(err.code, err.message)) from err
         raise PostinoError(_broken(err.message)) from err
     if len(html) > OUTPUT_LIMIT or len(plain) > OUTPUT_LIMIT or len(subject) > 990:
         raise PostinoError(
@@ -105,11 +113,7 @@ def prepared(context: Mapping[str, Any], paths: frozenset[str]) -> dict[str, Any
         if head == "contact" and name and "." not in name:
             contact.setdefault(name, "")
     custom = _plain(context.get("custom", {}))
-    return {
-        "contact": contact,
-        "custom": custom,
-        "unsubscribe_link": context.get("unsubscribe_link", ""),
-    }
+    return {"contact": contact, "custom": custom, **variables(context)}
 
 
 def _plain(value: Any) -> Any:

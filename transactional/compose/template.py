@@ -7,10 +7,14 @@ before it is compiled; fuel bounds what a template may do when it runs.
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import minijinja
+
+from transactional.compose.hubl.install import install
+from transactional.compose.hubl.run import TooMuch, running
 
 FUEL = 100_000  # instructions: a receipt needs some hundreds, a bomb stops in under 15 ms
 OPERATORS = 512  # per expression; the parser survives some 4,500 on a server's thread
@@ -44,10 +48,13 @@ class TemplateProblem:
 class TemplateRefused(Exception):
     """A template that must not reach the compiler, or that it refuses."""
 
-    def __init__(self, message: str, line: int = 1) -> None:
+    def __init__(
+        self, message: str, line: int = 1, *, code: str = "TEMPLATE_RENDER_EXCEPTION"
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
+        self.code = code
 
 
 def guard(source: str) -> None:
@@ -136,6 +143,7 @@ def environment() -> minijinja.Environment:
     env.add_global("debug", _no_debug)
     env.add_filter("link", _link)
     env.add_filter("number", _number)
+    install(env)
     return env
 
 
@@ -151,10 +159,19 @@ class Compiled:
     names: frozenset[str]
     paths: frozenset[str]
 
-    def render(self, name: str, context: dict[str, Any]) -> str:
-        """One part. Raises minijinja.TemplateError, or TemplateRefused for a call that fails."""
+    def render(
+        self, name: str, context: dict[str, Any], *, now: datetime | None = None, seed: str = ""
+    ) -> str:
+        """One part. Raises minijinja.TemplateError, or TemplateRefused for a call that fails.
+
+        `now` and `seed` are the clock and the dice of its filters: the message's own.
+        """
         try:
-            return self.env.render_template(name, **context)
+            with running(now or datetime.now(UTC), f"{seed}:{name}"):
+                return self.env.render_template(name, **context)
+        except TooMuch as err:
+            message = "The template does too much: its filters read or write too much text."
+            raise TemplateRefused(message, code="HUBL_LIMIT_EXCEEDED") from err
         except (AttributeError, LookupError, TypeError, ValueError) as err:
             # a method of the data was called that it does not have, or with the wrong arguments
             raise TemplateRefused(f"A call in {name} failed: {err}.") from err

@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import orjson
 import psycopg
@@ -21,6 +22,7 @@ from transactional import contacts, queue, subscriptions, suppressions
 from transactional.compose import render, versions
 from transactional.compose.contract import check as contract
 from transactional.compose.contract import secret
+from transactional.compose.hubl.context import wants_site
 from transactional.models import Email, EmailVersion, Kind
 from transactional.submission import facts, policy, prepare
 from transactional.submission.facts import EmailFacts
@@ -179,7 +181,10 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
         "cc": [[a.name, a.spec] for a, kind in asked.recipients if kind == "cc"],
     }
     try:
-        trial = {**asked.context, "unsubscribe_link": TRIAL_LINK}
+        if wants_site(render.compiled(asked.version).paths):
+            # As it is now: a later rendering must give the same bytes
+            asked.context["site"] = dict(known.accounts[asked.account_id].site)
+        trial = {**asked.context, **_own(asked)}
         asked.subject = render.render(asked.version, trial, text=False).subject
         if asked.holds_secrets:
             # The log is read by people: its subject says no secret
@@ -193,6 +198,17 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
     if len(encoded) > prepare.CONTEXT_LIMIT:
         return Refusal("HUBL_LIMIT_EXCEEDED", "The custom properties are too large.", http=413)
     return None
+
+
+def _own(asked: Prepared) -> dict[str, Any]:
+    """What each copy's templates will see of the copy itself, as far as it is known."""
+    return {
+        "unsubscribe_link": TRIAL_LINK,
+        "view_as_page_url": TRIAL_LINK,
+        "now": asked.created_at,
+        "seed": str(asked.id),
+        "content": {"from_name": asked.from_.name, "reply_to": asked.from_.spec},
+    }
 
 
 def _refuse(rows: Rows, asked: Prepared, refusal: Refusal) -> Refused:

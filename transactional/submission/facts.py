@@ -40,6 +40,7 @@ class AccountFacts:
     domains: frozenset[str]
     unverified: frozenset[str]
     streams: Mapping[str, StreamFacts]
+    site: Mapping[str, str]
     default_type: int = 0
 
 
@@ -112,6 +113,7 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 unverified=frozenset(pending[account.pk]),
                 streams=streams,
                 default_type=SubscriptionType.objects.default(account).pk,
+                site=account.letterhead,
             )
         )
     return loaded

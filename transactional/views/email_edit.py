@@ -15,6 +15,7 @@ from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.compose import drafts
 from transactional.compose import render as compose
+from transactional.compose.sample import sample_context
 from transactional.models import Email
 from transactional.views.email_forms import EmailForm, verified_domains
 from transactional.views.emails import find_email, publish_or_say_why
@@ -86,10 +87,8 @@ def _editor(
 def rendered(email: Email, *, which: str) -> tuple[compose.Rendered | None, str]:
     """The draft or the published version with the sample data, or why it cannot be rendered."""
     content = email.published if which == "published" and email.published else email
-    # The link is made per recipient; a preview shows one that leads nowhere
-    data = {**email.sample, "unsubscribe_link": "#unsubscribe"}
     try:
-        return compose.render(content, data), ""
+        return compose.render(content, sample_context(email)), ""
     except PostinoError as err:
         return None, err.refusal.message
 

@@ -13,6 +13,7 @@ from tokens.models import Role
 from tokens.web import AccountRequest, account_page, principal
 from transactional.compose import render as compose
 from transactional.compose import versions
+from transactional.compose.sample import sample_context
 from transactional.models import Email, Source
 from transactional.submission.accept import Answer, accept_many
 from transactional.submission.request import Refused, TemplateSubmission
@@ -74,11 +75,8 @@ def _checked(email: Email, form: SendForm, *, by: str) -> dict[str, str]:
         content = email.published
     if not content.from_address:
         raise PostinoError(Refusal("INVALID_FROM_ADDRESS", "The email has no From address."))
-    data = {
-        "contact": {"email": form.cleaned_data["to"][0]},
-        "custom": form.cleaned_data["custom"],
-        "unsubscribe_link": "#",
-    }
+    contact = {"email": form.cleaned_data["to"][0]}
+    data = sample_context(email, {"contact": contact, "custom": form.cleaned_data["custom"]})
     subject = compose.render(content, data, text=False).subject
     return {
         "subject": subject,

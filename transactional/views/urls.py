@@ -19,6 +19,7 @@ from transactional.views import (
     preferences,
     saved_blocks,
     suppressions,
+    web_version,
 )
 
 ACCOUNT = "a/<int:account_id>/"
@@ -30,6 +31,7 @@ IMAGE = f"{ACCOUNT}images/<int:image_id>/"
 SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("v/<str:token>", web_version.web_version, name="web_version"),
     path(f"{ACCOUNT}emails/", emails.email_list, name="emails"),
     path(f"{ACCOUNT}emails/new/", emails.email_create, name="email_create"),
     path(EMAIL, emails.email_detail, name="email"),

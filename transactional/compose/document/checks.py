@@ -24,6 +24,7 @@ from transactional.compose.document.word_checks import (
     check_subject,
     words_of,
 )
+from transactional.compose.sample import sample_context
 from transactional.models import BrandKit, Email, Kind
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
@@ -81,7 +82,7 @@ def _check_templates(email: Email) -> Iterator[Problem]:
             yield Problem("block", "TEMPLATE", one.message)
     try:
         paths = render.compiled(email).paths
-        words = render.render(email, {**email.sample, UNSUBSCRIBE: "#unsubscribe"}, text=False)
+        words = render.render(email, sample_context(email), text=False)
     except PostinoError as err:
         message = _("It cannot be rendered with the sample data: %(reason)s")
         values = {"reason": err.refusal.message}
