@@ -18,13 +18,14 @@ from config.errors import PostinoError
 from config.ids import uuid7_floor
 from domains.models import Domain
 from transactional import signing
-from transactional.compose import render
+from transactional.compose import render, tracking
 from transactional.compose.build import own_context
 from transactional.models import Body, Message, Recipient
 from transactional.wire.html import rewrite_links
 
 MASK = "•••"
 _MASKED_IN_URLS = (MASK, quote(MASK))
+NONE: frozenset[str] = frozenset()  # secrets are masked before a link is looked at
 _DEPTH = 100
 _SLACK = timedelta(minutes=1)  # between a recipient's id and its message's
 
@@ -81,7 +82,7 @@ def _page(message: Message, recipient_id: uuid.UUID, context: dict[str, Any]) ->
     def link(url: str, index: int) -> str | None:
         if any(mask in url for mask in _MASKED_IN_URLS):
             return "#"
-        if not version.track_clicks or url.startswith(f"{base}/"):
+        if not version.track_clicks or not tracking.decide(url, base=base, secrets=NONE).yes:
             return None
         return signing.click_url(base, recipient_id, index, url)
 

@@ -19,7 +19,8 @@ from tokens.auth import Principal
 from tokens.models import Account
 from transactional import signing
 from transactional.compose import versions, web_version
-from transactional.compose.build import Material, VersionContent, build
+from transactional.compose.build import Material, build
+from transactional.egress.lookups import _version
 from transactional.models import Body, Email, Message, Recipient, Source
 from transactional.queue import Job
 from transactional.submission.accept import accept_many
@@ -61,14 +62,12 @@ def sent_html(recipient: Recipient, base: str) -> str:
         lease=uuid.uuid4(), id=recipient.pk, message_id=message.pk, account_id=message.account_id,
         stream_id=1, domain="x.example", attempt=0, deliver_by=now, resent=False,
         address=recipient.address, campaign_id=message.campaign_id, version_id=version.pk,
-        from_domain=message.from_domain, header_id=message.message_id,
+        from_domain=message.from_domain,
+        lane=2, header_id=message.message_id,
         created_at=message.created_at, kind=message.kind, raw=None,
         context=bytes(Body.objects.get(pk=message.pk).context),
     )  # fmt: skip
-    content = VersionContent(
-        version.subject, version.preview_text, version.html, version.text, version.track_opens,
-        version.track_clicks,
-    )  # fmt: skip
+    content = _version(version.pk)
     built = build(job, Material(content, (), "b.shop.example", base), eight_bit=True)
     parsed = BytesParser(policy=policy.default).parsebytes(built.data)
     body = parsed.get_body(("html",))
