@@ -62,6 +62,11 @@ app.conf.update(
             "options": {"expires": 600},
         },
         "keys": {"task": "domains.tend_keys", "schedule": 60.0, "options": {"expires": 60}},
+        "reports": {
+            "task": "domains.forget_reports",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
     },
 )

@@ -14,6 +14,9 @@ from domains.dkim import rotation
 from domains.findings import sentence_of
 from domains.models import (
     DkimKey,
+    DmarcReport,
+    DmarcSource,
+    DmarcStranger,
     Domain,
     DomainChange,
     EgressSource,
@@ -21,6 +24,7 @@ from domains.models import (
     PoolMember,
     SourceChange,
     SourceEvent,
+    TlsReport,
     WorkerHost,
 )
 from domains.source_states import Why, move
@@ -235,3 +239,49 @@ class PoolAdmin(admin.ModelAdmin[Pool]):
     def get_readonly_fields(self, request: HttpRequest, obj: Pool | None = None) -> tuple[str, ...]:
         """Members and streams are tied to its owner."""
         return ("account", "dedicated", "owner") if obj else ("owner",)
+
+
+class DmarcSourceInline(admin.TabularInline[DmarcSource, DmarcReport]):
+    """What a report says, IP by IP."""
+
+    model = DmarcSource
+    extra = 0
+    can_delete = False
+    fields = readonly_fields = (
+        "ip", "count", "dkim", "spf", "disposition", "header_from", "dkim_domain", "spf_domain",
+    )  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest, obj: DmarcReport | None = None) -> bool:
+        """Receivers write reports."""
+        return False
+
+
+@admin.register(DmarcReport)
+class DmarcReportAdmin(admin.ModelAdmin[DmarcReport]):
+    """What receivers counted, of all domains."""
+
+    list_display = ("reporter", "domain", "end", "messages", "policy", "received_at")
+    search_fields = ("reporter", "report_id", "domain__name")
+    list_select_related = ("domain",)
+    raw_id_fields = ("account", "domain")
+    inlines = (DmarcSourceInline,)
+
+
+@admin.register(DmarcStranger)
+class DmarcStrangerAdmin(admin.ModelAdmin[DmarcStranger]):
+    """IPs that accounts have said are not theirs."""
+
+    list_display = ("ip", "domain", "by", "at")
+    search_fields = ("ip", "domain__name")
+    list_select_related = ("domain",)
+    raw_id_fields = ("domain",)
+
+
+@admin.register(TlsReport)
+class TlsReportAdmin(admin.ModelAdmin[TlsReport]):
+    """What senders told of TLS, of all domains."""
+
+    list_display = ("reporter", "domain", "end", "successes", "failures", "received_at")
+    search_fields = ("reporter", "report_id", "domain__name")
+    list_select_related = ("domain",)
+    raw_id_fields = ("account", "domain")

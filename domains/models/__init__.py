@@ -2,6 +2,7 @@
 
 from domains.models.domain import DkimKey, DnsMode, Domain, DomainChange, DomainState, KeyState
 from domains.models.host import WorkerHost
+from domains.models.report import DmarcReport, DmarcSource, DmarcStranger, TlsReport
 from domains.models.source import (
     OPERATOR,
     USABLE,
@@ -17,6 +18,9 @@ __all__ = [
     "OPERATOR",
     "USABLE",
     "DkimKey",
+    "DmarcReport",
+    "DmarcSource",
+    "DmarcStranger",
     "DnsMode",
     "Domain",
     "DomainChange",
@@ -28,5 +32,6 @@ __all__ = [
     "SourceChange",
     "SourceEvent",
     "SourceState",
+    "TlsReport",
     "WorkerHost",
 ]

@@ -1,5 +1,6 @@
 """Celery's periodic work of this floor."""
 
 from domains.tasks.check_due import check_due, tend_keys
+from domains.tasks.reports import forget_reports
 
-__all__ = ["check_due", "tend_keys"]
+__all__ = ["check_due", "forget_reports", "tend_keys"]

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import attention, domains, keys, probe, shared, sources
+from domains.views import attention, domains, keys, probe, reports, shared, sources
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{DOMAIN}keys/schedule/", keys.schedule, name="domain_schedule"),
     path(f"{DOMAIN}keys/import/", keys.bring, name="domain_key_import"),
     path(f"{DOMAIN}mode/", keys.mode, name="domain_mode"),
+    path(f"{DOMAIN}reports/", reports.detail, name="domain_reports"),
+    path(f"{DOMAIN}reports/strangers/", reports.disown, name="domain_strangers"),
     path(f"{DOMAIN}zone-file/", shared.download, name="domain_zone_file"),
     path("dns/<str:token>/", shared.page, name="domain_shared"),
     path("dns/<str:token>/state/", shared.state, name="domain_shared_state"),

@@ -9,6 +9,7 @@ from domains import share
 from domains.models import Domain, EgressSource
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
+from tests.domains.reported import make_reports
 from tests.transactional.library.pictures_made import photo, png
 from tests.transactional.mail import delivered_mail
 from tokens import audit, credentials
@@ -117,6 +118,7 @@ def make_world(cast: Cast) -> World:
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
     _suppressed(cast, delivered)
+    make_reports(Domain.objects.of(account).get())
     queued = _queued(cast, live)
     composed = _composed(cast)
     brand.save(account, {"accent": "#8a1c1c", "address": "Via Roma 1"}, by="alice@shop.example")
@@ -267,6 +269,7 @@ PAGES: dict[str, Address] = {
     "new domain": lambda w: f"{w.a}/domains/new/",
     "domain": lambda w: f"{w.a}/domains/{w.domain}/",
     "import a key": lambda w: f"{w.a}/domains/{w.domain}/keys/import/",
+    "domain, reports": lambda w: f"{w.a}/domains/{w.domain}/reports/",
     "new IP": lambda w: f"{w.a}/domains/ips/new/",
     "IP": lambda w: f"{w.a}/domains/ips/{w.source}/",
     "inbox": lambda w: f"{w.a}/sandbox/",

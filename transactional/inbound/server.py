@@ -1,4 +1,4 @@
-"""The SMTP server of return-paths and feedback loops: takes only what carries a token of ours."""
+"""The SMTP server of return-paths, feedback loops and reports: takes only what is for a box of ours."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from django.db import connection
 from config import certificate
 from config.database import DatabaseThreads
 from transactional import signing
-from transactional.inbound import intake
+from transactional.inbound import intake, reports
 from transactional.listener import Door, Listeners
 from transactional.wire.handler import Envelope, Handler, ServerConfig
 from transactional.wire.reply import Reply
@@ -44,9 +44,17 @@ class Intake(Handler):
         self.counted: Counter[str] = Counter()
 
     async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:
-        """Only return-paths that we signed, and the feedback address."""
+        """Only return-paths that we signed, the feedback address, and the boxes of our domains."""
         if is_feedback(address) or signing.read_verp(address.rpartition("@")[0]) is not None:
             return None
+        box = reports.box_of(address)
+        if box is not None:
+            try:
+                if await self._threads.run(_has_owner, box):
+                    return None
+            except (DjangoDatabaseError, psycopg.Error):
+                logger.exception("whose box %s is cannot be told", address)
+                return _LATER
         self.counted["unknown address"] += 1
         return _UNKNOWN
 
@@ -92,10 +100,22 @@ def _take(envelope: Envelope) -> list[str]:
 
 
 def _take_each(envelope: Envelope) -> list[str]:
-    return [
-        intake.take(envelope.data, signing.read_verp(address.rpartition("@")[0]))
-        for address in envelope.rcpts
-    ]
+    return [_take_one(envelope.data, address) for address in envelope.rcpts]
+
+
+def _take_one(data: bytes, address: str) -> str:
+    box = reports.box_of(address)
+    if box is not None:
+        return reports.take(data, box)
+    return intake.take(data, signing.read_verp(address.rpartition("@")[0]))
+
+
+def _has_owner(box: reports.Box) -> bool:
+    try:
+        return reports.owner(box) is not None
+    except (DjangoDatabaseError, psycopg.Error):
+        connection.close()  # the database may have dropped it since
+        return reports.owner(box) is not None
 
 
 async def serve(told: asyncio.Event) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import psycopg
 from django.db import connection
 
-from domains import pools, why
+from domains import alignment, pools, why
+from domains.alignment import Alignment
 from domains.models import Domain
 from tokens import auth
 from tokens.models import Account
@@ -39,6 +40,7 @@ class AccountFacts:
     shared_ready: bool
     domains: frozenset[str]
     unverified: frozenset[str]
+    alignments: Mapping[str, Alignment]
     streams: Mapping[str, StreamFacts]
     site: Mapping[str, str]
     default_type: int = 0
@@ -80,6 +82,7 @@ def accounts(ids: Iterable[int]) -> dict[int, AccountFacts]:
 def forget() -> None:
     """Drop what is kept: for tests, and after a change that must count at once."""
     _accounts.clear()
+    alignment.forget()
     pools.forget()
 
 
@@ -91,11 +94,19 @@ def _load(ids: set[int]) -> list[AccountFacts]:
     shared = bool(pools.usable(pools.shared_pool().pk))
     verified: dict[int, set[str]] = {pk: set() for pk in ids}
     pending: dict[int, set[str]] = {pk: set() for pk in ids}
-    rows = Domain.objects.filter(account_id__in=ids).values_list(
-        "account_id", "name", "verified_at"
+    aligned: dict[int, dict[str, Alignment]] = {pk: {} for pk in ids}
+    rows = list(
+        Domain.objects.filter(account_id__in=ids).values_list(
+            "account_id", "name", "verified_at", "pk", "checked_at"
+        )
     )
-    for account_id, name, verified_at in rows:
+    stand = alignment.of_domains(
+        (pk, checked) for _, _, verified_at, pk, checked in rows if verified_at
+    )
+    for account_id, name, verified_at, pk, _ in rows:
         (verified if verified_at else pending)[account_id].add(name)
+        if pk in stand:
+            aligned[account_id][name] = stand[pk]
     loaded = []
     for account in Account.objects.filter(pk__in=ids):
         streams = {}
@@ -111,6 +122,7 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 shared_ready=shared,
                 domains=frozenset(verified[account.pk]),
                 unverified=frozenset(pending[account.pk]),
+                alignments=aligned[account.pk],
                 streams=streams,
                 default_type=SubscriptionType.objects.default(account).pk,
                 site=account.letterhead,

@@ -73,6 +73,24 @@ def from_domain_is_verified(asked: Prepared, known: Known) -> Refusal | None:
     return None
 
 
+def mail_aligns(asked: Prepared, known: Known) -> Refusal | None:
+    """Mail that the domain's own DMARC policy tells receivers to stop is not sent to fail there."""
+    found = known.accounts[asked.account_id].alignments.get(asked.from_domain)
+    if found is None:
+        return None
+    asked.alignment = found
+    if not found.stops:
+        return None
+    return Refusal(
+        "DMARC_WOULD_FAIL",
+        f"Receivers would stop this mail: the DMARC policy of {asked.from_domain} is "
+        f"{found.policy}, and neither its DKIM nor its SPF record is right now; the domain's page "
+        "says what to correct.",
+        pointer="message.from",
+        smtp="550 5.7.26",
+    )
+
+
 def an_ip_is_ready(asked: Prepared, known: Known) -> Refusal | None:
     """Transactional mail needs a ready dedicated IP; marketing mail a ready shared one."""
     account = known.accounts[asked.account_id]
@@ -147,6 +165,7 @@ CHECKS: tuple[Check, ...] = (
     credential_is_alive,
     account_may_send,
     from_domain_is_verified,
+    mail_aligns,
     an_ip_is_ready,
     recipients_may_be_mailed,
     marketing_obeys_consent,

@@ -9,6 +9,7 @@ import orjson
 
 from config.errors import Refusal
 from config.ids import uuid7
+from domains.alignment import Alignment
 from transactional.models import EmailVersion, Kind, Lane, RecipientKind, Source
 from transactional.submission import facts
 from transactional.submission.request import RawSubmission, Submission, TemplateSubmission
@@ -44,6 +45,7 @@ class Prepared:
     id: uuid.UUID = field(default_factory=uuid7)
     suppressed: dict[str, str] = field(default_factory=dict)
     holds_secrets: bool = False
+    alignment: Alignment | None = None  # as the policy found it
 
     @property
     def from_domain(self) -> str:

@@ -86,6 +86,7 @@ class Rows:
         lifetime = (asked.version.lifetime if asked.version else 0) or stream.lifetime
         deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
+        told = {"dmarc": asked.alignment.stored()} if asked.alignment else {}
         for address, kind in asked.recipients:
             recipient_id = uuid7()
             code = asked.suppressed.get(address.spec)
@@ -104,7 +105,7 @@ class Rows:
                 )
             )
             happened = EventType.DROPPED if code else EventType.ACCEPTED
-            self._event(asked, recipient_id, happened, {"reason": code} if code else {})
+            self._event(asked, recipient_id, happened, {"reason": code} if code else told)
             if code:
                 continue
             queued += 1

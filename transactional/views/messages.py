@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
+from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional import mail_log
@@ -113,7 +114,9 @@ def _moment(moment: mail_log.Moment, told: set[str]) -> dict[str, object]:
     if event is None:
         return {"moment": moment, "attempt": moment.attempt}
     data = event.data if isinstance(event.data, dict) else {}
-    says = data.get("response") or data.get("message") or data.get("reason") or ""
+    dmarc = data.get("dmarc")
+    said = tell_alignment(dmarc) if isinstance(dmarc, dict) else ""
+    says = said or data.get("response") or data.get("message") or data.get("reason") or ""
     return {
         "moment": moment,
         "pill": _pill(event.type),

@@ -12,6 +12,7 @@ from tests.cast import Cast
 from tests.dns_server import DnsServer
 from tests.domains.dkim.test_importing import ED, pem
 from tests.domains.publish import publish_domain, publish_source, publish_spf
+from tests.domains.reported import make_reports
 from tokens import credentials
 from tokens.models import Account
 
@@ -48,6 +49,22 @@ def api(cast: Cast) -> Call:
 @pytest.fixture
 def stranger(cast: Cast) -> Call:
     return caller(cast.other_account, "domains")
+
+
+def test_what_receivers_report(api: Call, stranger: Call, cast: Cast) -> None:
+    domain = Domain.objects.of(cast.account).get()
+    path = f"{DOMAINS}/{domain.pk}/reports"
+    empty = api("GET", path).json()
+    assert (empty["advice"]["code"], empty["dmarc"]["messages"]) == ("start", 0)
+    make_reports(domain)
+    told = api("GET", path).json()
+    assert (told["advice"]["policy"], told["advice"]["next"]) == ("none", "quarantine")
+    missing = {c["code"] for c in told["advice"]["conditions"] if not c["met"]}
+    assert missing == {"strangers"}
+    unknown = [one["ip"] for one in told["dmarc"]["sources"] if one["kind"] == "unknown"]
+    assert unknown == ["203.0.113.77"] and len(told["dmarc"]["days"]) == 5
+    assert told["tls"]["details"][0]["result"] == "certificate-expired"
+    assert stranger("GET", path).status_code == 404
 
 
 def test_a_domain_is_connected_checked_and_disconnected(

@@ -19,6 +19,8 @@ LOOK = ["", "{domain}/", "{domain}/state/", "ips/{source}/", "ips/{source}/state
 CHANGE_PAGES = ["new/", "ips/new/", "{domain}/keys/import/"]
 CHANGE = ["{domain}/check/", "{domain}/delete/", "ips/{source}/check/", "ips/{source}/pause/"]
 CHANGE += ["{domain}/keys/rotate/", "{domain}/keys/schedule/", "{domain}/mode/"]
+LOOK += ["{domain}/reports/"]
+CHANGE += ["{domain}/reports/strangers/"]
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from domains import pools
 from domains.models import Domain, EgressSource, PoolMember
 from tests.cast import make_email
+from tests.domains.reported import policy_found
 from tests.transactional.submission.senders import Send, code, raw
 from tokens.auth import Principal
 from tokens.models import Account, Scope
@@ -51,6 +52,31 @@ def test_a_single_send_is_stored_whole(send: Send, account: Account, email: Emai
     assert {row.domain for row in QueueRow.objects.all()} == {"x.example", "y.example"}
     assert Body.objects.get(pk=message.pk).context
     assert {e.type for e in Event.objects.all()} == {"accepted"}
+
+
+def test_how_it_aligns_is_kept_with_the_message(send: Send, account: Account) -> None:
+    assert isinstance(send(), Accepted)
+    told = Event.objects.get(type="accepted").data["dmarc"]
+    assert told == {"code": "aligned", "dkim": "exact", "spf": "organisation", "policy": ""}
+
+
+@pytest.mark.parametrize(
+    ("policy", "stops"), [("none", False), ("quarantine", True), ("reject", True)]
+)
+def test_mail_that_its_own_policy_would_stop_is_refused(
+    send: Send, account: Account, policy: str, stops: bool
+) -> None:
+    domain = Domain.objects.of(account).get()
+    wrong = [{"purpose": p, "host": p, "status": "wrong", "code": "x"} for p in ("dkim", "spf")]
+    domain.findings = wrong
+    policy_found(domain, f"v=DMARC1; p={policy}")
+    facts.forget()
+    answer = send()
+    if stops:
+        assert code(answer) == "DMARC_WOULD_FAIL" and policy in answer.refusal.message
+    else:
+        assert isinstance(answer, Accepted)
+        assert Event.objects.get(type="accepted").data["dmarc"]["code"] == "fails"
 
 
 def test_contact_properties_are_kept_and_custom_ones_are_not(send: Send, account: Account) -> None:
