@@ -49,6 +49,11 @@ app.conf.update(
             "schedule": 15.0,
             "options": {"expires": 15},
         },
+        "broadcast": {
+            "task": "transactional.broadcast",
+            "schedule": 1.0,
+            "options": {"expires": 2},
+        },
         "partitions": {"task": "transactional.partitions", "schedule": 3600.0},
         "engagement": {
             "task": "analytics.record_engagement",

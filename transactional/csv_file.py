@@ -47,9 +47,9 @@ class Sheet:
     rows: tuple[Row, ...]
 
 
-def read(content: bytes) -> Sheet:
+def read(content: bytes, *, rows_max: int = ROWS_MAX, bytes_max: int = BYTES_MAX) -> Sheet:
     """The table in a file. Raises CsvError."""
-    if len(content) > BYTES_MAX:
+    if len(content) > bytes_max:
         raise CsvError("size")
     text, encoding = _decode(content)
     text, skipped, delimiter = _declared(text)
@@ -57,7 +57,7 @@ def read(content: bytes) -> Sheet:
     rows = []
     for row in _rows(text, delimiter, skipped):
         rows.append(row)
-        if len(rows) > ROWS_MAX + 1:
+        if len(rows) > rows_max + 1:
             raise CsvError("rows", row.line)
     if not rows:
         raise CsvError("empty")

@@ -69,7 +69,7 @@ def marketing(account: Account, type_: SubscriptionType | None = None) -> int:
         name="News",
         kind="marketing",
         subject="News",
-        html='<p>Hi</p><a href="{{ unsubscribe_link }}">Leave</a>',
+        html='<p>Hi</p><a href="{{ unsubscribe_link }}">Leave</a><p>1 High Street, London</p>',
         subscription_type=type_,
     )
     versions.publish(email, by="alice@shop.example")

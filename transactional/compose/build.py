@@ -21,6 +21,7 @@ from transactional.wire.html import rewrite_links
 
 ID_HEADER = "X-Postino-Id"
 RESENT_HEADER = "X-Postino-Resent"
+TEST_HEADER = "X-Postino-Test"
 # What a submitted message may say that must not leave, or that only we may say
 DROPPED = frozenset({"bcc", "return-path", ID_HEADER.lower(), RESENT_HEADER.lower()})
 
@@ -163,11 +164,14 @@ def _from_version(job: Job, material: Material, version: VersionContent) -> byte
         if context.get(key):
             listed = header.encode_address_list(_addresses(context[key]), name=name)
             headers.append((name, listed))
+    subject = render.TEST_MARK + words.subject if context.get("test") else words.subject
     headers += [
-        ("Subject", header.encode_unstructured(words.subject)),
+        ("Subject", header.encode_unstructured(subject)),
         ("Date", mime.format_date(job.created_at).encode()),
         ("Message-ID", f"<{job.header_id}>".encode()),
     ]
+    if context.get("test"):
+        headers.append((TEST_HEADER, b"yes"))
     if version.language:
         headers.append(("Content-Language", version.language.encode()))
     if job.kind == Kind.MARKETING:

@@ -18,6 +18,7 @@ from transactional.compose.template import (
 from transactional.wire.text import html_to_text
 
 NAMES_SHOWN = 10
+TEST_MARK = "[Test] "  # in front of the subject of a test send
 
 
 class Content(Protocol):

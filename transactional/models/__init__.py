@@ -1,10 +1,13 @@
 """Tables of floor 3."""
 
+from transactional.models.broadcast import Broadcast, BroadcastRow
 from transactional.models.checking import DismissedProblem, LinkProbe, SampleSet
 from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.contact_list import ContactList, ListMember
 from transactional.models.email import Campaign, Email, EmailVersion
 from transactional.models.enums import (
+    Audience,
+    BroadcastState,
     ContactChanged,
     EventType,
     Kind,
@@ -41,8 +44,12 @@ from transactional.models.subscription import (
 from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
+    "Audience",
     "Body",
     "BrandKit",
+    "Broadcast",
+    "BroadcastRow",
+    "BroadcastState",
     "Campaign",
     "Contact",
     "ContactChange",

@@ -25,6 +25,7 @@ class Source(models.TextChoices):
     API = "api", _("API")
     SMTP = "smtp", _("SMTP")
     APP = "app", _("Browser")
+    TEST = "test", _("Test send")  # marked as one, and counted in no statistics
 
 
 class RecipientKind(models.TextChoices):
@@ -114,6 +115,27 @@ class ListKind(models.TextChoices):
 
     STATIC = "static", _("Static")  # written down one by one
     FILTER = "filter", _("Filter")  # whoever meets its conditions when it is used
+
+
+class Audience(models.TextChoices):
+    """Whom a send from the app is for."""
+
+    TYPED = "typed", _("Typed addresses")
+    LISTS = "lists", _("Contact lists")
+    CSV = "csv", _("CSV file")
+
+
+class BroadcastState(models.TextChoices):
+    """Where a send from the app stands."""
+
+    DRAFT = "draft", _("Not confirmed")  # recipients are being chosen; nothing is sent
+    SCHEDULED = "scheduled", _("Scheduled")
+    RUNNING = "running", _("Sending")
+    PAUSED = "paused", _("Paused")  # by a member, or because the email has changed
+    STOPPED = "stopped", _("Stopped")  # by itself: too many bounced
+    CANCELLED = "cancelled", _("Cancelled")
+    SENT = "sent", _("Sent")  # every row is handed over; outcomes still come in
+    DONE = "done", _("Finished")  # every outcome is known
 
 
 class ContactChanged(models.TextChoices):

@@ -6,6 +6,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import Depth, depth
+from transactional.queue.held import WITHDRAW, hold, let_go
 from transactional.queue.rows import (
     DROP,
     FINISH,
@@ -31,12 +32,15 @@ __all__ = [
     "RESCHEDULE",
     "SWEEP",
     "TABLE",
+    "WITHDRAW",
     "Claimed",
     "Claimer",
     "Depth",
     "Job",
     "Waker",
     "depth",
+    "hold",
+    "let_go",
     "row",
     "wake",
 ]

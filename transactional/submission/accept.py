@@ -180,6 +180,8 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
         "to": [[a.name, a.spec] for a, kind in asked.recipients if kind == "to"],
         "cc": [[a.name, a.spec] for a, kind in asked.recipients if kind == "cc"],
     }
+    if asked.submission.test:
+        asked.context["test"] = True
     try:
         if wants_site(render.compiled(asked.version).paths):
             # As it is now: a later rendering must give the same bytes
@@ -190,6 +192,8 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
             # The log is read by people: its subject says no secret
             shown = {**trial, "custom": secret.masked(promised, custom)}
             asked.subject = render.subject(asked.version, shown, otherwise=secret.MASK)
+        if asked.submission.test:
+            asked.subject = render.TEST_MARK + asked.subject
         encoded = asked.context_bytes() or b""
     except PostinoError as err:
         return err.refusal

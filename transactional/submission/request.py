@@ -16,7 +16,8 @@ class TemplateSubmission:
     """A send of a composed email. `to` is one mailbox; `from_` may override the email's own.
 
     `custom` is JSON data for this mail alone; `contact_properties` are also kept on the contact.
-    `draft` sends the draft as it stands, frozen as a version.
+    `draft` sends the draft as it stands, frozen as a version. `test` marks the mail as a test, which
+    no statistics count. `lane` stands for the email's own place in the queue.
     """
 
     principal: Principal
@@ -31,6 +32,8 @@ class TemplateSubmission:
     contact_properties: Mapping[str, str] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     draft: bool = False
+    test: bool = False
+    lane: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Celery tasks of this app: wake-ups of the delivery engine, and periodic chores."""
 
+from transactional.tasks.broadcasts import broadcast
 from transactional.tasks.chores import partitions, sweep
 from transactional.tasks.egress import drain, drain_urgent
 
-__all__ = ["drain", "drain_urgent", "partitions", "sweep"]
+__all__ = ["broadcast", "drain", "drain_urgent", "partitions", "sweep"]

@@ -20,7 +20,6 @@ from transactional.models import (
     Contact,
     ContactChange,
     ContactImport,
-    ContactList,
     DeliveryAttempt,
     DismissedProblem,
     Email,
@@ -29,9 +28,7 @@ from transactional.models import (
     Image,
     ImageContent,
     LinkProbe,
-    ListMember,
     Message,
-    OptInRequest,
     QueueRow,
     Recipient,
     SampleSet,
@@ -39,9 +36,6 @@ from transactional.models import (
     SecretBody,
     SendIdentity,
     Stream,
-    Subscription,
-    SubscriptionChange,
-    SubscriptionType,
     Suppression,
     SuppressionChange,
 )
@@ -321,65 +315,3 @@ class LinkProbeAdmin(Log):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """They are asked again."""
         return True
-
-
-@admin.register(SubscriptionType)
-class SubscriptionTypeAdmin(ModelAdmin[Any]):
-    """Types of marketing mail."""
-
-    list_display = ("id", "account", "name", "is_active", "is_default", "updated_at")
-    list_select_related = ("account",)
-    search_fields = ("name", "=account__id")
-    readonly_fields = ("account", "is_default")
-
-
-class OfContact(Log):
-    """Rows that are deleted with a contact."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """With the contact they go."""
-        return bool(request.user.has_perm("transactional.delete_contact"))
-
-
-@admin.register(Subscription)
-class SubscriptionAdmin(OfContact):
-    """What each person answered about each type."""
-
-    list_display = ("id", "account_id", "contact_id", "type_id", "status", "source", "at")
-    search_fields = ("=contact__email",)
-
-
-@admin.register(SubscriptionChange)
-class SubscriptionChangeAdmin(OfContact):
-    """The history of those answers."""
-
-    search_fields = ("=contact__email",)
-
-    list_display = ("id", "account_id", "contact_id", "type_id", "status", "source", "by", "at")
-
-
-@admin.register(OptInRequest)
-class OptInRequestAdmin(OfContact):
-    """Confirmations that people were asked for."""
-
-    search_fields = ("=contact__email",)
-
-    list_display = ("id", "account_id", "contact_id", "type_id", "mails", "mailed_at", "expires_at")
-
-
-@admin.register(ContactList)
-class ContactListAdmin(ModelAdmin[Any]):
-    """Lists of people."""
-
-    list_display = ("id", "account", "name", "kind", "created_by", "updated_at")
-    list_select_related = ("account",)
-    search_fields = ("name", "=account__id")
-    readonly_fields = ("account", "kind", "conditions")
-
-
-@admin.register(ListMember)
-class ListMemberAdmin(OfContact):
-    """Who is on which static list."""
-
-    list_display = ("id", "list_id", "contact_id", "added_at")
-    search_fields = ("=contact__email", "=list__id")

@@ -1,0 +1,5 @@
+"""Operators' view of this floor, one module per subject."""
+
+from transactional.admin import audience, mail
+
+__all__ = ["audience", "mail"]
