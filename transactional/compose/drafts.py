@@ -1,6 +1,6 @@
 """The one writer of drafts: making an email, saving it against a revision, archiving it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 
 from config.errors import PostinoError, Refusal
 from tokens.models import Account
+from transactional.compose import footers, plain
+from transactional.compose.contract import infer
 from transactional.compose.document import mjml, schema
 from transactional.compose.document.model import Block, Document
 from transactional.compose.template import TemplateProblem, problems
@@ -34,8 +36,19 @@ class DraftFields:
     lane: int = Lane.NORMAL
     track_opens: bool = True
     track_clicks: bool = True
+    language: str = ""
+    lifetime: int = 0
+    folder: str = ""
+    tags: Sequence[str] = ()
     sample: Mapping[str, Any]
+    contract: Sequence[Mapping[str, Any]] | None = None
     document: dict[str, Any] | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is written; a contract of None leaves the stored one."""
+        found = asdict(self) | {"tags": list(self.tags)}
+        return {k: v for k, v in found.items() if k != "contract" or v is not None}
 
 
 def create(account: Account, fields: DraftFields, *, by: str) -> Email:
@@ -43,13 +56,19 @@ def create(account: Account, fields: DraftFields, *, by: str) -> Email:
 
     Raises DocumentRefused for a document that cannot be kept.
     """
-    values = asdict(fields)
+    values = fields.values
     if fields.document is not None:
         document = schema.parse(fields.document)
-        values |= {"document": document.json, "html": mjml.to_html(document, title=fields.subject)}
+        values |= _compiled(document, fields.subject)
     with transaction.atomic():
         campaign = Campaign.objects.create(account=account, name=fields.name)
         return Email.objects.create(account=account, campaign=campaign, updated_by=by, **values)
+
+
+def declare_proposed(email: Email) -> None:
+    """Give a new email the contract that its template implies: a code is secret from the start."""
+    email.contract = infer.proposed(email).json
+    email.save(update_fields=["contract"])
 
 
 def save_draft(email: Email, fields: DraftFields, *, revision: int, by: str) -> Email:
@@ -57,12 +76,16 @@ def save_draft(email: Email, fields: DraftFields, *, revision: int, by: str) -> 
 
     Raises PostinoError DRAFT_CHANGED if somebody saved since.
     """
-    values = {name: value for name, value in asdict(fields).items() if name != "document"}
+    values = {name: value for name, value in fields.values.items() if name != "document"}
     with transaction.atomic():
         current = _locked(email, revision=revision)
         if current.document is not None:
-            document = schema.parse(current.document)
-            values |= {"html": mjml.to_html(document, title=fields.subject), "text": ""}
+            stored = current.document
+            if fields.kind != current.kind:
+                stored = footers.for_kind(stored, fields.kind)
+            if fields.language:
+                stored = {**stored, "settings": {**stored["settings"], "lang": fields.language}}
+            values |= _compiled(schema.parse(stored), fields.subject)
         return _written(current, values, by=by)
 
 
@@ -85,9 +108,13 @@ def save_document(
         if not may_html:
             _check_html_blocks(document, current.document)
         title = fields.get("subject", current.subject)
-        html = mjml.to_html(document, title=title)
-        values = {**fields, "document": document.json, "html": html, "text": ""}
-        return _written(current, values, by=by)
+        return _written(current, {**fields, **_compiled(document, title)}, by=by)
+
+
+def _compiled(document: Document, title: str) -> dict[str, Any]:
+    """A document with what follows from it."""
+    html = mjml.to_html(document, title=title)
+    return {"document": document.json, "html": html, "language": document.settings.lang}
 
 
 def stored_document(email: Email) -> Document:
@@ -107,6 +134,9 @@ def _written(current: Email, values: Mapping[str, Any], *, by: str) -> Email:
     name = values.get("name", current.name)
     if current.name != name:
         Campaign.objects.of(current.account_id).filter(pk=current.campaign_id).update(name=name)
+    if values.get("text", current.text) != current.text:
+        written = values["text"].strip()
+        current.text_basis = plain.basis(values.get("html", current.html)) if written else ""
     for field, value in values.items():
         setattr(current, field, value)
     current.revision += 1

@@ -10,7 +10,7 @@ from transactional.compose.document import fields, schema
 from transactional.compose.document.fields import NETWORKS, Refused
 from transactional.library import images
 from transactional.models import BrandKit, Image
-from transactional.views.email_forms import one_line
+from transactional.views.settings_fields import one_line
 
 FONTS = (
     "Arial, Helvetica, sans-serif",

@@ -16,8 +16,8 @@ from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.compose.template import SOURCE_LIMIT
 from transactional.models import Email, Kind, Lane
+from transactional.views.settings_fields import SettingsFields, one_line, tags_text
 from transactional.wire.address import AddressError, parse_address, parse_address_list
-from transactional.wire.header import HeaderError, guard
 
 SAMPLE_LIMIT = 200_000  # characters of sample data
 SAMPLE_DEPTH = 50
@@ -28,14 +28,6 @@ def verified_domains(account: Account) -> list[str]:
     """Names of the domains this account may write From."""
     rows = Domain.objects.of(account).filter(verified_at__isnull=False).order_by("name")
     return list(rows.values_list("name", flat=True))
-
-
-def one_line(value: str) -> None:
-    """Validate what ends up in a header. Raises ValidationError for hidden line breaks."""
-    try:
-        guard(value)
-    except HeaderError as err:
-        raise ValidationError(_("This may not contain line breaks or control characters.")) from err
 
 
 def mailbox(value: str) -> str:
@@ -132,7 +124,7 @@ class NewEmailForm(forms.Form):
         return chosen or (self.HTML if self.may_html else self.STARTS[0][0])
 
 
-class EmailForm(forms.Form):
+class EmailForm(SettingsFields):
     """The whole draft."""
 
     name = forms.CharField(label=_("Name"), max_length=200, validators=[one_line])
@@ -191,7 +183,7 @@ class EmailForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.domains = verified_domains(account)
         if blocks:
-            del self.fields["html"], self.fields["text"]
+            del self.fields["html"]
         self.fields["from_address"].help_text = (
             gettext("On %(domains)s") % {"domains": ", ".join(self.domains)}
             if self.domains
@@ -202,7 +194,7 @@ class EmailForm(forms.Form):
     def of(cls, email: Email) -> "EmailForm":
         """The form of a stored draft."""
         values = {name: getattr(email, name) for name in cls.base_fields if name != "sample"}
-        values["sample"] = sample_text(email.sample)
+        values |= {"sample": sample_text(email.sample), "tags": tags_text(email.tags)}
         return cls(initial=values, account=email.account, blocks=email.document is not None)
 
     def clean_from_address(self) -> str:

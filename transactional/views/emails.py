@@ -16,6 +16,7 @@ from config.errors import PostinoError
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.compose import drafts, versions
+from transactional.compose.document import starters
 from transactional.models import Email, Kind
 from transactional.models.email import CONTENT_FIELDS
 from transactional.views import snippets, starter
@@ -107,6 +108,8 @@ def email_create(request: AccountRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         fields = _first_draft(request, form)
         email = drafts.create(request.account, fields, by=request.user.email)
+        if form.starting_point in starters.SECRET:
+            drafts.declare_proposed(email)
         page = "email_edit" if email.document is None else "email_compose"
         return redirect(page, request.account.pk, email.pk)
     return render(request, "transactional/email_create.html", {"form": form})

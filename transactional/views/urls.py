@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}emails/new/", emails.email_create, name="email_create"),
     path(EMAIL, emails.email_detail, name="email"),
     path(f"{EMAIL}edit/", email_edit.email_edit, name="email_edit"),
+    path(f"{EMAIL}edit/line/", email_edit.email_inbox_line, name="email_inbox_line"),
     path(f"{EMAIL}compose/", email_compose.email_compose, name="email_compose"),
     path(f"{EMAIL}compose/document/", email_compose.email_document, name="email_document"),
     path(f"{EMAIL}compose/canvas/", email_compose.email_canvas, name="email_canvas"),
