@@ -138,6 +138,13 @@ VARIABLES: tuple[Variable, ...] = (
         7,
         "How long a key that signs no more stays published, for mail under way.",
     ),
+    _v(
+        "DNS",
+        "BLOCKLISTS",
+        bool,
+        True,
+        "Look our IPs and domains up in DNS blocklists; never done in a sandbox.",
+    ),
     _v("Sandbox", "SANDBOX", bool, False, "`up` runs the sandbox: sink, DNS and inbox."),
     _v("Sandbox", "SANDBOX_SMTP_PORT", int, 2526, "Where the sandbox's sink listens."),
     _v("Sandbox", "SANDBOX_DNS_PORT", int, 2553, "Where the sandbox answers DNS (UDP and TCP)."),

@@ -13,6 +13,7 @@ from django.utils.html import format_html_join
 from domains.dkim import rotation
 from domains.findings import sentence_of
 from domains.models import (
+    BlocklistChoice,
     DkimKey,
     DmarcReport,
     DmarcSource,
@@ -20,6 +21,7 @@ from domains.models import (
     Domain,
     DomainChange,
     EgressSource,
+    Listing,
     Pool,
     PoolMember,
     SourceChange,
@@ -285,3 +287,28 @@ class TlsReportAdmin(admin.ModelAdmin[TlsReport]):
     search_fields = ("reporter", "report_id", "domain__name")
     list_select_related = ("domain",)
     raw_id_fields = ("account", "domain")
+
+
+@admin.register(BlocklistChoice)
+class BlocklistChoiceAdmin(admin.ModelAdmin[BlocklistChoice]):
+    """Blocklists switched off, asked at another zone, or given the power to stop an IP."""
+
+    list_display = ("code", "enabled", "stops", "zone")
+    list_editable = ("enabled", "stops")
+
+
+@admin.register(Listing)
+class ListingAdmin(admin.ModelAdmin[Listing]):
+    """What the lists said last. Deleting a row has its list asked again."""
+
+    list_display = ("subject", "code", "state", "words", "why", "since", "checked_at", "next_at")
+    list_filter = ("state", "code")
+    search_fields = ("subject",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Lists say it."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Listing | None = None) -> bool:
+        """Lists say it."""
+        return False

@@ -14,10 +14,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from config.fetch import is_public
-from domains import dns, hosts, pools
+from domains import blocklists, dns, hosts, pools
 from domains.checks import AT_ONCE
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about
-from domains.models import Domain, DomainState, EgressSource, SourceEvent
+from domains.models import Domain, DomainState, EgressSource, SourceEvent, SourceState
 from domains.source_states import Why, move
 from domains.spf import PASSED, TEMPERROR, Verdict, verdict_for
 from domains.standing import pause
@@ -52,17 +52,19 @@ def check_sources(sources: Sequence[EgressSource]) -> list[SourceReport]:
     """The same for several at once; no transaction is open while DNS is asked."""
     asked = [(source, hosts.binding(source), _spf_hosts(source)) for source in sources]
     reports = dns.run(_observe_all(asked))
+    blocklists.look(s.address for s, report in zip(sources, reports, strict=True) if report.passed)
+    stopped = blocklists.stopping([source.address for source in sources])
     for source, report in zip(sources, reports, strict=True):
-        _apply(source, report)
+        _apply(source, report, stopped.get(source.address, ()))
     return reports
 
 
 def _spf_hosts(source: EgressSource) -> tuple[str, ...]:
     """Return-path hosts whose SPF must name an IP before it is used: the verified domains'.
 
-    None for a ready IP: a domain whose SPF breaks later is stopped by itself, and no other.
+    None once it is: a domain whose SPF breaks later is stopped by itself, and no other.
     """
-    if source.account_id is None or source.usable:
+    if source.account_id is None or source.state != SourceState.PENDING:
         return ()
     verified = Domain.objects.of(source.account_id).exclude(state=DomainState.PENDING)
     return tuple(domain.return_path_host for domain in verified.order_by("pk"))
@@ -204,8 +206,11 @@ def _spells(address: str, name: str) -> bool:
     return "".join(octet.zfill(3) for octet in octets) in name
 
 
-def _apply(source: EgressSource, report: SourceReport) -> None:
-    """Write the findings, and let happen what follows. A paused source stays paused."""
+def _apply(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) -> None:
+    """Write the findings, and let happen what follows. A paused source stays paused.
+
+    `lists` are the blocklists that stop it.
+    """
     now = timezone.now()
     changes = {
         "findings": [finding.stored() for finding in report.findings],
@@ -218,7 +223,11 @@ def _apply(source: EgressSource, report: SourceReport) -> None:
     if report.passed:
         if source.account is not None:
             pools.add(pools.dedicated_pool(source.account), source)
-        move(source.pk, SourceEvent.DNS_RIGHT)
+        if lists:
+            move(source.pk, SourceEvent.LISTED, Why("listed", {"lists": ", ".join(lists)}))
+        else:
+            move(source.pk, SourceEvent.DNS_RIGHT)
+            move(source.pk, SourceEvent.CLEARED)
     elif not report.undecided:
         first = next(f for f in report.findings if f.status not in (OK, UNKNOWN))
         move(

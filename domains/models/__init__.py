@@ -2,6 +2,7 @@
 
 from domains.models.domain import DkimKey, DnsMode, Domain, DomainChange, DomainState, KeyState
 from domains.models.host import WorkerHost
+from domains.models.listing import BlocklistChoice, Listing, ListingState
 from domains.models.report import DmarcReport, DmarcSource, DmarcStranger, TlsReport
 from domains.models.source import (
     OPERATOR,
@@ -17,6 +18,7 @@ from domains.models.source import (
 __all__ = [
     "OPERATOR",
     "USABLE",
+    "BlocklistChoice",
     "DkimKey",
     "DmarcReport",
     "DmarcSource",
@@ -27,6 +29,8 @@ __all__ = [
     "DomainState",
     "EgressSource",
     "KeyState",
+    "Listing",
+    "ListingState",
     "Pool",
     "PoolMember",
     "SourceChange",

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.db import models, transaction
 from django.utils import timezone
 
+from domains import blocklists
 from domains.checks import check_domains
 from domains.dkim import rotation
 from domains.models import Domain, EgressSource, SourceState
@@ -23,6 +24,7 @@ def check_due() -> None:
     domains = claim(Domain.objects.all(), "next_check_at")
     if domains:
         check_domains(domains)
+        blocklists.look(domain.name for domain in domains)
     sources = claim(EgressSource.objects.exclude(state=SourceState.PAUSED), "next_check_at")
     if sources:
         check_sources(sources)
