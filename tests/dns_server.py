@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from domains import dns
-from transactional.sandbox.dns import Listening, Zone, open_server
+from domains.zone import Listening, Zone, open_server
 
 
 class DnsServer:
-    """The sandbox's server with the zone a test gives it. SERVFAIL and silence by name."""
+    """The server of `dnsd` and the sandbox, with the zone a test gives it. SERVFAIL and silence by name."""
 
     def __init__(self) -> None:
-        self.zone = Zone(wildcard=False)
+        self.zone = Zone()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()

@@ -38,6 +38,25 @@ def smtp_greets(host: str, port: int) -> Callable[[], bool]:
     return probe
 
 
+def dns_answers(host: str, port: int, zone: str) -> Callable[[], bool]:
+    """True once the SOA of a zone is answered over UDP (RFC 1035 §4.1)."""
+    labels = b"".join(bytes([len(x)]) + x.encode() for x in zone.rstrip(".").split("."))
+    query = b"\x50\x6f\0\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\6\0\1"
+
+    def probe() -> bool:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as client:
+            client.settimeout(_SECONDS)
+            try:
+                client.sendto(query, (reachable(host), port))
+                reply = client.recv(512)
+            except OSError:
+                return False
+        return reply[:2] == query[:2] and reply[3] & 15 == 0 and reply[7] > 0
+
+    return probe
+
+
 def reachable(host: str) -> str:
     """The address under which a server bound to `host` is reached from here."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104

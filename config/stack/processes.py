@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from config.stack.child import Child
-from config.stack.probes import http_answers, smtp_greets
+from config.stack.probes import dns_answers, http_answers, smtp_greets
 
 # What config/celery.py writes once a worker takes tasks
 WORKER_READY = b"worker ready"
@@ -31,6 +31,9 @@ class Settings(Protocol):
     SMTPS_PORT: int
     INBOUND_PORT: int
     SANDBOX: bool
+    DNSD_ZONE: str
+    DNSD_BIND: str
+    DNSD_PORT: int
     EGRESS_WORKERS: int
     WORKER_HOST: str
     LOGIN_URL: str
@@ -108,6 +111,13 @@ PROCESSES: tuple[Process, ...] = (
             *("--respawn-failed-workers", "--workers-kill-timeout", "5"),
         ),
         probe=lambda s, env: http_answers(s.BIND, s.PORT, s.LOGIN_URL),
+    ),
+    Process(
+        name="dns",
+        stage=Stage.DOORS,
+        argv=_manage("dnsd"),
+        when="DNSD_ZONE",
+        probe=lambda s, env: dns_answers(s.DNSD_BIND, s.DNSD_PORT, s.DNSD_ZONE),
     ),
     Process(
         name="submission",

@@ -115,7 +115,7 @@ def _sandbox_environment() -> dict[str, str]:
 def _refuse_taken_ports() -> None:
     # a predecessor that was killed a moment ago may not have let go yet
     deadline = time.monotonic() + _LET_GO_SECONDS
-    for name in _PORTS:
+    for name in (*_PORTS, *(("DNSD_PORT",) if settings.DNSD_ZONE else ())):
         port: int = getattr(settings, name)
         while _taken(name, port):
             if time.monotonic() > deadline:
@@ -128,6 +128,9 @@ def _in_use(name: str, port: int) -> StartError:
 
 
 def _taken(name: str, port: int) -> bool:
+    if name == "DNSD_PORT":
+        bind = settings.DNSD_BIND
+        return port_taken(bind, port) or port_taken(bind, port, udp=True)
     if name not in _SANDBOX_PORTS:
         return port_taken(settings.BIND, port)
     return port_taken(_LOOPBACK, port) or (

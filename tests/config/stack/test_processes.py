@@ -25,6 +25,9 @@ class Settings:
     SMTPS_PORT: int = 2
     INBOUND_PORT: int = 3
     SANDBOX: bool = False
+    DNSD_ZONE: str = ""
+    DNSD_BIND: str = "0.0.0.0"
+    DNSD_PORT: int = 53
     EGRESS_WORKERS: int = 1
     WORKER_HOST: str = "mail1"
     LOGIN_URL: str = "/login/"
@@ -41,6 +44,10 @@ def test_what_accepts_starts_last_and_so_stops_first() -> None:
     assert names(Settings(), Stage.DOORS) == ["web", "submission", "inbound"]
     assert names(Settings(), Stage.WORK) == ["beat", "urgent", "egress", "engagement", "default"]
     assert max(Stage) is Stage.DOORS
+
+
+def test_our_own_dns_runs_where_it_has_a_zone() -> None:
+    assert "dns" in names(Settings(DNSD_ZONE="dns.example"), Stage.DOORS)
 
 
 def test_the_sandbox_runs_only_where_it_is_on() -> None:

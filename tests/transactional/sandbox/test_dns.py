@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from domains.checks import check_domain
 from domains.models import Domain, DomainState, EgressSource, SourceState
 from domains.source_checks import check_source
+from domains.zone import Zone, answer, respond
 from tests.cast import Cast
 from tests.dns_server import DnsServer
-from transactional.sandbox.dns import Rows, Zone, answer, respond, zone_of_rows
+from transactional.sandbox.dns import Rows, to_the_sink, zone_of_rows
 
 ZONE = Zone(
     {
@@ -25,7 +26,8 @@ ZONE = Zone(
         "t1.shop.example": {"CNAME": ("platform.test.",)},
         "platform.test": {"A": ("127.0.0.1",)},
         "big.test": {"TXT": tuple(f'"{i}{"x" * 240}"' for i in range(20))},
-    }
+    },
+    fallback=to_the_sink,
 )
 
 
