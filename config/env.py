@@ -34,6 +34,13 @@ def _v(group: str, name: str, cast: type | list[type], default: Any, text: str) 
 
 VARIABLES: tuple[Variable, ...] = (
     _v("Core", "DATA_DIR", str, "data", "Folder for all that Postino keeps on this host."),
+    _v(
+        "Core",
+        "DISK_RESERVE_MB",
+        int,
+        256,
+        "Free megabytes of DATA_DIR's disk below which no mail is accepted; 0: no limit.",
+    ),
     _v("Core", "DEBUG", bool, False, "Django's debug pages; never on a machine others can reach."),
     _v("Core", "SECRET_KEY", str, "", "Signs sessions; empty: made once and kept in DATA_DIR."),
     _v(

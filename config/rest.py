@@ -22,6 +22,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config import disk
 from config.errors import PostinoError
 
 logger = logging.getLogger(__name__)
@@ -257,6 +258,8 @@ def _translated(error: Exception) -> CallRefused:
         refused = CallRefused(400, "VALIDATION_ERROR", "The request is malformed.")
     elif isinstance(error, exceptions.APIException):
         refused = CallRefused(error.status_code, "VALIDATION_ERROR", str(error.detail))
+    elif _is_disk_full(error):
+        refused = _of_refusal(PostinoError(disk.STORAGE_FULL))
     elif isinstance(error, DatabaseError | psycopg.Error):
         message = "The service cannot store or read this now; try again."
         wait = {"Retry-After": str(RETRY_AFTER)}
@@ -266,6 +269,12 @@ def _translated(error: Exception) -> CallRefused:
     if refused.status_code == 401:
         refused.headers.setdefault("WWW-Authenticate", "Bearer")
     return refused
+
+
+def _is_disk_full(error: Exception) -> bool:
+    """Whether PostgreSQL had no room; Django hides its error behind one of its own."""
+    full = psycopg.errors.DiskFull
+    return isinstance(error, full) or isinstance(error.__cause__, full)
 
 
 def _of_refusal(error: PostinoError) -> CallRefused:

@@ -13,7 +13,7 @@ import httpx
 
 SEND = "/marketing/v3/transactional/single-email/send"
 # Answered by somebody, though not by a promise; anything else is a refusal that nobody expects
-LATER = {"421", "451", "452", "454", "503", "none"}
+LATER = {"421", "451", "452", "454", "503", "507", "none"}
 
 
 @dataclass

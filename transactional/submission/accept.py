@@ -15,7 +15,7 @@ import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config import bulk
+from config import bulk, disk
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7
 from transactional import contacts, queue, subscriptions, suppressions
@@ -45,8 +45,11 @@ TRIAL_LINK = "https://unsubscribe.invalid/"  # stands in for a link that is made
 def accept_many(submissions: Sequence[Submission]) -> list[Answer]:
     """Judge and store a batch; answers in the order given.
 
-    Raises django.db.Error (and psycopg.Error) if the database fails: then nothing is stored.
+    Raises django.db.Error (and psycopg.Error) if the database fails, and PostinoError if the disk
+    is nearly full: then nothing is stored.
     """
+    if disk.short():
+        raise PostinoError(disk.STORAGE_FULL)
     now = timezone.now()
     answers: list[Answer | None] = [None] * len(submissions)
     rows = Rows()

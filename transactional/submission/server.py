@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
-from config import certificate
+from config import certificate, disk
 from config.database import DatabaseThreads
 from config.errors import PostinoError
 from config.errors import Refusal as PolicyRefusal
@@ -46,6 +46,8 @@ class Submission(Handler):
         principal = envelope.auth.principal if envelope.auth else None
         if not isinstance(principal, Principal):
             return Reply(530, "5.7.0", ("Authentication required",))
+        if disk.short():
+            return spoken(disk.STORAGE_FULL)
         submission = RawSubmission(
             principal=principal,
             raw=envelope.data,
@@ -58,7 +60,7 @@ class Submission(Handler):
         except Overloaded:
             return _OVERLOADED
         except Unavailable:
-            return _UNAVAILABLE
+            return spoken(disk.STORAGE_FULL) if disk.short() else _UNAVAILABLE
         if isinstance(answer, Accepted):
             return Reply(250, "2.0.0", (f"queued as {answer.message_id}",))
         return spoken(answer.refusal)

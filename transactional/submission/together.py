@@ -41,7 +41,7 @@ class Together:
         self._led = False
 
     def accept(self, submission: TemplateSubmission) -> Answer:
-        """The door's answer, after the commit. Raises django.db.Error as `accept_many` does."""
+        """The door's answer, after the commit. Raises as `accept_many` does."""
         mine = _Waiting(submission)
         with self._lock:
             self._waiting.append(mine)

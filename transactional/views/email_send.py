@@ -46,14 +46,15 @@ def email_send(request: AccountRequest, email_id: int) -> HttpResponseBase:
     step = request.POST.get("step")
     if step == "edit" or not form.is_valid():
         return _page(request, email, form, status=200 if step == "edit" else 422)
+    once = request.POST.get("once", "")
     try:
         shown = _checked(email, form, by=request.user.email)
+        if step == "send" and once.isalnum() and len(once) == 2 * ONCE:
+            return _sent(request, email, form, once=once)
     except PostinoError as err:
         problem = refusal_sentence(err.refusal.code, err.refusal.message)
-        return _page(request, email, form, problem=problem, status=422)
-    once = request.POST.get("once", "")
-    if step == "send" and once.isalnum() and len(once) == 2 * ONCE:
-        return _sent(request, email, form, once=once)
+        status = err.refusal.http if err.refusal.retryable else 422
+        return _page(request, email, form, problem=problem, status=status)
     context: dict[str, Any] = {
         "email": email,
         "form": form,

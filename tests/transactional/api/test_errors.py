@@ -15,6 +15,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config import disk
 from config.rest import BODY_LIMIT, CallRefused, read_json, write_json
 from tests.transactional.api.conftest import SEND, STATUSES, TOKENS, Api
 from tokens.models import Account, ApiKey
@@ -307,3 +308,15 @@ def test_an_unknown_scope_is_no_door(with_scopes: Callable[..., Api], account: A
     for method, path in CALLS:
         answer = api(method, path)
         assert error_of(answer)["category"] == "MISSING_SCOPES"
+
+
+def test_a_full_disk_is_507_and_stores_nothing(
+    api: Api, email: Email, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "FRESH", 0.0)
+    monkeypatch.setattr(disk, "_seen", disk._seen)  # as it was, when the test is over
+    settings.DISK_RESERVE_MB = 10**9
+    answer = api.send(email)
+    assert answer.status_code == 507
+    assert answer.json()["category"] == "INSUFFICIENT_STORAGE"
+    assert not Message.objects.exists()

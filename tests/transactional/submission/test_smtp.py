@@ -7,7 +7,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from pytest_django import Settings
 
+from config import disk
 from tests.transactional.submission.conftest import RCPTS, SIZE, Door, Token, letter
 from tokens import credentials
 from transactional.models import Body, Event, Message, QueueRow, Recipient
@@ -209,3 +211,18 @@ def test_the_certificate_is_the_one_that_clients_are_given(door: Door) -> None:
     stranger = ssl.create_default_context()
     with pytest.raises(ssl.SSLCertVerificationError):
         smtplib.SMTP_SSL("127.0.0.1", door.tls_port, timeout=30, context=stranger)
+
+
+def test_a_full_disk_is_452_and_the_session_goes_on(
+    door: Door, token: Token, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "FRESH", 0.0)
+    monkeypatch.setattr(disk, "_seen", disk._seen)  # as it was, when the test is over
+    with door.implicit() as client:
+        client.login(token.username, token.password)
+        settings.DISK_RESERVE_MB = 10**9
+        code, text = send(client, letter())
+        assert code == 452 and text.startswith("4.3.1 ")
+        settings.DISK_RESERVE_MB = 0
+        assert send(client, letter())[0] == 250
+    assert Message.objects.count() == 1
