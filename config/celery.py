@@ -67,6 +67,7 @@ app.conf.update(
             "options": {"expires": 600},
         },
         "keys": {"task": "domains.tend_keys", "schedule": 60.0, "options": {"expires": 60}},
+        "sender_mails": {"task": "transactional.forget_sender_mails", "schedule": 3600.0},
         "reports": {
             "task": "domains.forget_reports",
             "schedule": 3600.0,

@@ -156,6 +156,13 @@ VARIABLES: tuple[Variable, ...] = (
     _v("Sandbox", "SANDBOX_SMTP_PORT", int, 2526, "Where the sandbox's sink listens."),
     _v("Sandbox", "SANDBOX_DNS_PORT", int, 2553, "Where the sandbox answers DNS (UDP and TCP)."),
     _v("Identity", "PLATFORM_DOMAIN", str, "postino.localhost", "Domain of our own host names."),
+    _v(
+        "Identity",
+        "PLATFORM_FROM",
+        str,
+        "",
+        "Address of our own mail (confirmations, TLS reports), on a domain verified here.",
+    ),
     _v("Identity", "MAIL_HOST", str, "", "Name that MX records of return-path hosts point to."),
 )
 

@@ -16,6 +16,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "approval.": _("Approvals"),
     "rollout.": _("Roll-outs"),
     "settings.": _("Settings"),
+    "sender.": _("From addresses"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -37,5 +38,8 @@ SENTENCES: Mapping[str, str | Promise] = {
     "rollout.resumed": _("Resumed the roll-out of version %(version)s of “%(name)s”"),
     "rollout.finished": _("Finished the roll-out of version %(version)s of “%(name)s”"),
     "rollout.rolled_back": _("Rolled version %(version)s of “%(name)s” back"),
+    "sender.asked": _("Asked %(name)s to confirm itself as a From address"),
+    "sender.confirmed": _("%(name)s confirmed itself as a From address"),
+    "sender.removed": _("Removed the From address %(name)s"),
     "settings.changed": _("Changed the account's settings: %(changed)s"),
 }

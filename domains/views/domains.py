@@ -23,6 +23,8 @@ from domains.views.key_words import keys_context
 from domains.views.rows import STOP_POLLING, domain_rows, every, mark, state_pill
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
+from transactional.models import SenderAddress
+from transactional.submission import senders
 
 POLL = timedelta(seconds=4)  # an open page checks a waiting domain no more often than this
 PRESSED = timedelta(seconds=1)  # and a button, however many press it
@@ -37,6 +39,7 @@ def overview(request: AccountRequest) -> HttpResponseBase:
     context = {
         "domains": [(domain, state_pill(domain)) for domain in domains],
         "sources": [(source, state_pill(source)) for source in sources],
+        "senders": SenderAddress.objects.of(request.account).order_by("address")[: senders.MOST],
         "may_change": request.may(Role.DEVELOPER),
     }
     return render(request, "domains/overview.html", context)

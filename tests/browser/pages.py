@@ -34,6 +34,7 @@ from transactional.models import (
     Image,
     Kind,
     Recipient,
+    SenderAddress,
     Source,
     Suppression,
     SuppressionReason,
@@ -119,6 +120,11 @@ def make_world(cast: Cast) -> World:
     log = make_mail(cast, live)
     _suppressed(cast, delivered)
     make_reports(Domain.objects.of(account).get())
+    for state, name in (("confirmed", "anna"), ("pending", "a-rather-long-mailbox-name")):
+        SenderAddress.objects.create(
+            account=account, address=f"{name}@studio.example", sends_as="hello@shop.example",
+            state=state, nonce="n", asked_by="alice@shop.example",
+        )  # fmt: skip
     queued = _queued(cast, live)
     composed = _composed(cast)
     brand.save(account, {"accent": "#8a1c1c", "address": "Via Roma 1"}, by="alice@shop.example")
@@ -270,6 +276,7 @@ PAGES: dict[str, Address] = {
     "domain": lambda w: f"{w.a}/domains/{w.domain}/",
     "import a key": lambda w: f"{w.a}/domains/{w.domain}/keys/import/",
     "domain, reports": lambda w: f"{w.a}/domains/{w.domain}/reports/",
+    "new From address": lambda w: f"{w.a}/domains/senders/new/",
     "new IP": lambda w: f"{w.a}/domains/ips/new/",
     "IP": lambda w: f"{w.a}/domains/ips/{w.source}/",
     "inbox": lambda w: f"{w.a}/sandbox/",

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver
 from config.calls import call
 from transactional.api import audience_urls
 from transactional.api.send_status import SendStatusById
+from transactional.api.senders import SenderById, SenderResend, Senders
 from transactional.api.single_send import MarketingSingleSend, SingleSend
 from transactional.api.smtp_tokens import SmtpToken, SmtpTokenReset, SmtpTokens
 
@@ -18,6 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *call("marketing/v4/email/single-send", marketing_send),
     *call("marketing/email-campaigns/2026-03/single-send", marketing_send),
     *call("marketing/v3/email/send-statuses/<str:status_id>", SendStatusById.as_view()),
+]
+urlpatterns += [
+    *call("api/v1/senders", Senders.as_view()),
+    *call("api/v1/senders/<str:sender_id>", SenderById.as_view()),
+    *call("api/v1/senders/<str:sender_id>/resend", SenderResend.as_view()),
 ]
 for _root in DATED:
     urlpatterns += call(f"{_root}/single-email/send", single_send)

@@ -34,6 +34,7 @@ from transactional.models.message import (
     SendIdentity,
 )
 from transactional.models.secret import SecretBody
+from transactional.models.sender import SenderAddress, SenderMail, SenderState
 from transactional.models.stream import Stream
 from transactional.models.subscription import (
     OptInRequest,
@@ -80,6 +81,9 @@ __all__ = [
     "SavedBlock",
     "SecretBody",
     "SendIdentity",
+    "SenderAddress",
+    "SenderMail",
+    "SenderState",
     "Source",
     "Status",
     "Stream",

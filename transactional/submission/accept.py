@@ -34,6 +34,7 @@ from transactional.submission.request import (
     Submission,
     TemplateSubmission,
 )
+from transactional.submission.stand_in import stand_in
 from transactional.submission.tables import Rows
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def accept_many(submissions: Sequence[Submission]) -> list[Answer]:
     known = _look_up(prepared)
     accepted: list[tuple[int, Prepared]] = []
     for place, asked in prepared:
+        stand_in(asked, known.accounts.get(asked.account_id))
         refusal = policy.judge(asked, known) or _trial(asked, known)
         if refusal is None:
             accepted.append((place, asked))

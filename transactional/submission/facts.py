@@ -16,7 +16,15 @@ from domains.alignment import Alignment
 from domains.models import Domain
 from tokens import auth
 from tokens.models import Account
-from transactional.models import Campaign, EmailVersion, Kind, Stream, SubscriptionType
+from transactional.models import (
+    Campaign,
+    EmailVersion,
+    Kind,
+    SenderAddress,
+    SenderState,
+    Stream,
+    SubscriptionType,
+)
 
 FRESH = 1.0  # seconds
 
@@ -41,6 +49,8 @@ class AccountFacts:
     domains: frozenset[str]
     unverified: frozenset[str]
     alignments: Mapping[str, Alignment]
+    senders: Mapping[str, str]  # confirmed From addresses of other domains → what they leave as
+    unconfirmed: frozenset[str]
     streams: Mapping[str, StreamFacts]
     site: Mapping[str, str]
     default_type: int = 0
@@ -107,6 +117,16 @@ def _load(ids: set[int]) -> list[AccountFacts]:
         (verified if verified_at else pending)[account_id].add(name)
         if pk in stand:
             aligned[account_id][name] = stand[pk]
+    senders: dict[int, dict[str, str]] = {pk: {} for pk in ids}
+    unconfirmed: dict[int, set[str]] = {pk: set() for pk in ids}
+    fields = ("account_id", "address", "sends_as", "state")
+    for pk, address, as_, state in SenderAddress.objects.filter(account_id__in=ids).values_list(
+        *fields
+    ):
+        if state == SenderState.CONFIRMED:
+            senders[pk][address] = as_
+        else:
+            unconfirmed[pk].add(address)
     loaded = []
     for account in Account.objects.filter(pk__in=ids):
         streams = {}
@@ -123,6 +143,8 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 domains=frozenset(verified[account.pk]),
                 unverified=frozenset(pending[account.pk]),
                 alignments=aligned[account.pk],
+                senders=senders[account.pk],
+                unconfirmed=frozenset(unconfirmed[account.pk]),
                 streams=streams,
                 default_type=SubscriptionType.objects.default(account).pk,
                 site=account.letterhead,

@@ -9,6 +9,7 @@ from transactional.models import Kind, OptIn, SuppressionReason
 from transactional.submission.facts import AccountFacts
 from transactional.submission.prepare import Prepared
 from transactional.suppressions import SuppressionFacts
+from transactional.wire.address import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,27 @@ def from_domain_is_verified(asked: Prepared, known: Known) -> Refusal | None:
         )
     for address in (asked.from_, asked.sender):
         if address is not None and address.domain_ascii not in account.domains:
-            return Refusal(
+            return _not_ours(address, account) or Refusal(
                 "INVALID_FROM_ADDRESS",
                 f"{address.spec} is not on a domain that this account has connected.",
                 pointer="message.from",
             )
     return None
+
+
+def _not_ours(address: Address, account: AccountFacts) -> Refusal | None:
+    """What to do about a From that is in the list of single addresses."""
+    spec = address.spec.lower()
+    if spec in account.unconfirmed:
+        words = f"{spec} is not confirmed yet: the link that was mailed to it waits to be opened."
+    elif spec in account.senders:
+        words = (
+            f"{spec} is confirmed for answers, and mail submitted over SMTP is never rewritten: "
+            f"put {account.senders[spec]} into From and {spec} into Reply-To."
+        )
+    else:
+        return None
+    return Refusal("INVALID_FROM_ADDRESS", words, pointer="message.from")
 
 
 def mail_aligns(asked: Prepared, known: Known) -> Refusal | None:

@@ -46,6 +46,7 @@ class Prepared:
     suppressed: dict[str, str] = field(default_factory=dict)
     holds_secrets: bool = False
     alignment: Alignment | None = None  # as the policy found it
+    asked_from: str = ""  # the From that was asked for, where another address stands in for it
 
     @property
     def from_domain(self) -> str:

@@ -86,7 +86,9 @@ class Rows:
         lifetime = (asked.version.lifetime if asked.version else 0) or stream.lifetime
         deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
-        told = {"dmarc": asked.alignment.stored()} if asked.alignment else {}
+        told: dict[str, Any] = {"dmarc": asked.alignment.stored()} if asked.alignment else {}
+        if asked.asked_from:
+            told["asked_from"] = asked.asked_from
         for address, kind in asked.recipients:
             recipient_id = uuid7()
             code = asked.suppressed.get(address.spec)

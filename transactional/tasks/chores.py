@@ -12,6 +12,7 @@ from transactional.compose.contract import purge
 from transactional.inbound import worn
 from transactional.models import Lane
 from transactional.models import partitions as months
+from transactional.submission import senders
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ def partitions() -> None:
     """Make the partitions of the months to come."""
     for name in months.ensure(timezone.now()):
         logger.info("partition %s made", name)
+
+
+@shared_task(name="transactional.forget_sender_mails")
+def forget_sender_mails() -> None:
+    """Remove what the limits of confirmation mails need no more."""
+    senders.forget_mails(timezone.now())
 
 
 @shared_task(name="transactional.suppress_worn")

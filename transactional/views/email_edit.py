@@ -19,7 +19,7 @@ from transactional.compose import render as compose
 from transactional.compose.contract import infer, schema
 from transactional.compose.document import variables
 from transactional.compose.sample import sample_context
-from transactional.models import Email
+from transactional.models import Email, SenderAddress, SenderState
 from transactional.views import contract_form, email_places, inbox_line
 from transactional.views.contract_form import Row
 from transactional.views.email_forms import EmailForm, verified_domains
@@ -118,6 +118,8 @@ def _editor(
     addresses = set(used.values_list("from_address", flat=True)[:200])
     addresses |= {f"hello@{name}" for name in domains}
     missing = contract_form.undeclared(schema.parse(email.contract), infer.proposed(email))
+    single = SenderAddress.objects.of(request.account).filter(state=SenderState.CONFIRMED)
+    outside = list(single.values_list("address", flat=True)[:20])
     context: dict[str, Any] = {
         "email": email,
         "form": form,
@@ -132,7 +134,10 @@ def _editor(
         "automatic": plain.automatic(email)[:20_000],
         "known": [f"{{{{ {one.path} }}}}" for one in variables.known(email)],
         "problems": drafts.template_problems(email),
-        "from_addresses": sorted(a for a in addresses if a.rpartition("@")[2] in domains)[:50],
+        "from_addresses": [
+            *sorted(a for a in addresses if a.rpartition("@")[2] in domains)[:50],
+            *outside,
+        ],
         "tab": "edit",
     }
     return render(request, "transactional/email_edit.html", context, status=status)

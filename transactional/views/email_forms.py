@@ -15,7 +15,7 @@ from tokens.models import Account
 from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.compose.template import SOURCE_LIMIT
-from transactional.models import Email, Kind, Lane
+from transactional.models import Email, Kind, Lane, SenderAddress, SenderState
 from transactional.views.settings_fields import SettingsFields, one_line, tags_text
 from transactional.wire.address import AddressError, parse_address, parse_address_list
 
@@ -181,6 +181,7 @@ class EmailForm(SettingsFields):
 
     def __init__(self, *args: Any, account: Account, blocks: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.account = account
         self.domains = verified_domains(account)
         if blocks:
             del self.fields["html"]
@@ -203,7 +204,10 @@ class EmailForm(SettingsFields):
         if not value:
             return ""
         value = mailbox(value)
-        if parse_address(value).domain_ascii not in self.domains:
+        single = SenderAddress.objects.of(self.account).filter(
+            address=value.lower(), state=SenderState.CONFIRMED
+        )
+        if parse_address(value).domain_ascii not in self.domains and not single.exists():
             raise ValidationError(_("This address is not on one of your verified domains."))
         return value
 

@@ -18,6 +18,7 @@ from transactional.views import (
     messages,
     preferences,
     saved_blocks,
+    senders,
     suppressions,
     web_version,
 )
@@ -85,6 +86,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}saved-blocks/", saved_blocks.saved_list, name="saved_blocks"),
     path(f"{ACCOUNT}saved-blocks/all/", saved_blocks.saved_json, name="saved_blocks_json"),
     path(f"{ACCOUNT}saved-blocks/<int:saved_id>/", saved_blocks.saved_change, name="saved_block"),
+    path(f"{ACCOUNT}domains/senders/new/", senders.create, name="sender_create"),
+    path(f"{ACCOUNT}domains/senders/<int:sender_id>/resend/", senders.resend, name="sender_resend"),
+    path(f"{ACCOUNT}domains/senders/<int:sender_id>/remove/", senders.remove, name="sender_remove"),
+    path("confirm/<str:token>/", senders.confirm, name="sender_confirm"),
     path("sandbox/", inbox.inbox_home, name="sandbox"),
     path(f"{ACCOUNT}sandbox/", inbox.inbox_list, name="sandbox_inbox"),
     path(f"{ACCOUNT}sandbox/<str:name>/", inbox.inbox_message, name="sandbox_message"),

@@ -25,7 +25,7 @@ from transactional.compose.document.word_checks import (
     words_of,
 )
 from transactional.compose.sample import sample_context
-from transactional.models import BrandKit, Email, Kind
+from transactional.models import BrandKit, Email, Kind, SenderAddress, SenderState
 
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 SIZE_WARN, SIZE_CUT = 80_000, 102_000  # bytes of HTML; Gmail cuts off after some 102 kB
@@ -67,7 +67,10 @@ def _check_sender(email: Email) -> Iterator[Problem]:
         return
     name = email.from_address.rpartition("@")[2].lower()
     verified = Domain.objects.of(email.account_id).filter(name=name, verified_at__isnull=False)
-    if not verified.exists():
+    single = SenderAddress.objects.of(email.account_id).filter(
+        address=email.from_address.lower(), state=SenderState.CONFIRMED
+    )
+    if not verified.exists() and not single.exists():
         message = _("The domain “%(domain)s” is not verified.") % {"domain": name[:80]}
         yield Problem("block", "FROM_UNVERIFIED", message)
     replies = (email.reply_to or email.from_address).rpartition("@")[0].lower()

@@ -1,0 +1,88 @@
+"""The only place that writes mail of the platform's own: confirmations, reports. It goes through the
+one door like everybody's, from an account that may send.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from config.errors import PostinoError, Refusal
+from domains.models import Domain
+from tokens.auth import Principal
+from transactional.submission.accept import accept_many
+from transactional.submission.request import Accepted, RawSubmission
+from transactional.wire import header, mime
+from transactional.wire.address import Address, parse_address
+from transactional.wire.mime import Attachment
+
+NO_REPLY = "no-reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who the mail is from, and whose account it leaves by."""
+
+    account_id: int
+    address: Address
+
+
+def sender(account_id: int | None = None) -> Sender:
+    """PLATFORM_FROM where it is set; else an address on the first verified domain of the account.
+
+    Raises PostinoError: NO_PLATFORM_SENDER.
+    """
+    if settings.PLATFORM_FROM:
+        address = parse_address(settings.PLATFORM_FROM)
+        domain = Domain.objects.filter(name=address.domain_ascii, verified_at__isnull=False)
+        found = domain.order_by("account_id").values_list("account_id", flat=True).first()
+        if found is not None:
+            return Sender(found, address)
+    elif account_id is not None:
+        own = Domain.objects.of(account_id).filter(verified_at__isnull=False).order_by("pk").first()
+        if own is not None:
+            return Sender(account_id, Address(NO_REPLY, own.name, "Postino"))
+    raise PostinoError(
+        Refusal(
+            "NO_PLATFORM_SENDER",
+            "Postino has no address to write from: verify a domain first, or ask whoever runs "
+            "this installation to set PLATFORM_FROM to an address on a verified domain.",
+            http=409,
+        )
+    )
+
+
+def send(
+    who: Sender,
+    to: str,
+    *,
+    subject: str,
+    text: str,
+    headers: Sequence[tuple[str, bytes]] = (),
+    attachments: Sequence[Attachment] = (),
+) -> uuid.UUID:
+    """Queue a message; its id. Raises PostinoError with the pipeline's refusal."""
+    number = uuid.uuid4().hex
+    raw = mime.build(
+        headers=[
+            ("From", header.encode_address(who.address)),
+            ("To", header.encode_address(parse_address(to), name="To")),
+            ("Subject", header.encode_unstructured(subject)),
+            ("Date", mime.format_date(timezone.now()).encode()),
+            ("Message-ID", f"<{number}@{who.address.domain_ascii}>".encode()),
+            ("Auto-Submitted", b"auto-generated"),  # RFC 3834: nobody answers by machine
+            *headers,
+        ],
+        text=text,
+        html=None,
+        boundary=f"postino-{number}",
+        attachments=attachments,
+    )
+    principal = Principal(who.account_id, "user", 0, "Postino", create_contact=False)
+    asked = RawSubmission(principal=principal, raw=raw, reverse_path=None, recipients=(to,))
+    (answer,) = accept_many([asked])
+    if isinstance(answer, Accepted):
+        return answer.message_id
+    raise PostinoError(answer.refusal)
