@@ -1,5 +1,5 @@
 """Operators' view of this floor, one module per subject."""
 
-from transactional.admin import audience, mail, senders
+from transactional.admin import audience, delivery, mail, senders
 
-__all__ = ["audience", "mail", "senders"]
+__all__ = ["audience", "delivery", "mail", "senders"]

@@ -1,5 +1,6 @@
 """One try of one job over one or more hosts: route, source, sessions, outcome."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -10,7 +11,8 @@ from domains import pools
 from transactional.egress import verdict
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.lookups import Lookups, StreamPolicy
-from transactional.egress.route import Target, find
+from transactional.egress.route import Route, Target, find
+from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.verdict import HOST_STAGES, Tried
 from transactional.lifecycle import Attempt, Outcome
 from transactional.queue import Job
@@ -20,16 +22,42 @@ from transactional.wire.mime import MimeError
 from transactional.wire.reply import Reply
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A try that can be made once there is leave to speak: from which IPs, to which hosts."""
+
+    tried: Tried
+    stream: StreamPolicy
+    sources: tuple[pools.UsableSource, ...]
+    route: Route
+    targets: tuple[Target, ...]
+
+    def choose(self, fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
+        """One of the IPs that may speak now, all of one family."""
+        return pools.choose(fit, ipv6=":" in fit[0].address, kind=self.tried.job.kind)
+
+    def families(self) -> list[tuple[pools.UsableSource, ...]]:
+        """The IPs by address family, in the order in which the hosts are to be tried."""
+        wanted = dict.fromkeys(":" in target.address for target in self.targets)
+        found = [tuple(s for s in self.sources if (":" in s.address) == ipv6) for ipv6 in wanted]
+        return [sources for sources in found if sources]
+
+
 class Attempts:
     """Makes tries; one per engine."""
 
-    def __init__(self, lookups: Lookups, conversations: Conversations) -> None:
+    def __init__(self, lookups: Lookups, conversations: Conversations, shaper: Shaper) -> None:
         self._lookups = lookups
         self._conversations = conversations
+        self._shaper = shaper
 
-    async def make(self, job: Job) -> Outcome | None:
-        """One try; None where the lease was lost on the way."""
+    async def plan(self, job: Job) -> Plan | Outcome:
+        """From where to where; or the outcome of a job that cannot be tried."""
         tried = Tried(job)
+        if job.parked:
+            tried.trail.note("shaping", "waited", why=job.parked)
+        if timezone.now() >= job.deliver_by:
+            return await self.too_late(tried)
         stream = await self._lookups.stream(job.stream_id)
         sources = await self._lookups.sources(stream.pool_id)
         if not sources:
@@ -41,44 +69,56 @@ class Attempts:
         tried.trail.add(route.decision())
         if route.refusal:
             return verdict.without_route(tried, route)
+        families = {":" in one.address for one in sources}
+        targets = route.reachable(ipv4=False in families, ipv6=True in families)
+        if not targets:
+            return self.no_family(tried)
+        return Plan(tried, stream, sources, route, targets)
+
+    def no_family(self, tried: Tried) -> Outcome:
+        """None of the IPs can reach any of the hosts."""
+        reply = "451 4.4.4 No IP of this stream speaks the receiver's protocol family."
+        return verdict.defer(tried, "temporary", reply)
+
+    async def too_late(self, tried: Tried) -> Outcome:
+        """The deadline passed before this try; the event names what was last said."""
+        last = await self._lookups.last_reply(tried.job.id) if tried.job.attempt else ""
+        return verdict.expire(tried, last)
+
+    async def make(self, plan: Plan, permit: Permit) -> Outcome | None:
+        """One try; None where the lease was lost on the way."""
+        tried = plan.tried
+        tried.trail.note("source", permit.choice.code, **permit.choice.data)
         try:
-            families = {":" in one.address for one in sources}
-            targets = route.reachable(ipv4=False in families, ipv6=True in families)
-            last = await self._over(targets, tried, stream, sources)
+            last = await self._over(plan, permit)
         except (PostinoError, MimeError, HeaderError) as err:
             return verdict.bounce(tried, f"554 5.6.0 {err}")
         if last is None:
-            reply = "451 4.4.4 No IP of this stream speaks the receiver's protocol family."
-            return verdict.defer(tried, "temporary", reply)
+            return self.no_family(tried)
         if last.lease_lost:
             return None
-        return verdict.judge(tried, last, stream.uncertain)
+        return verdict.judge(tried, last, plan.stream.uncertain)
 
-    async def _over(
-        self,
-        targets: tuple[Target, ...],
-        tried: Tried,
-        stream: StreamPolicy,
-        sources: tuple[pools.UsableSource, ...],
-    ) -> wire.Outcome | None:
+    async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""
         began = timezone.now()
+        tried, source = plan.tried, permit.source
+        tried.source_id = source.id
         material = await self._lookups.material(tried.job)
         last: wire.Outcome | None = None
-        for target in targets:
-            choice = pools.choose(sources, ipv6=":" in target.address, kind=tried.job.kind)
-            tried.trail.note("source", choice.code, **choice.data)
-            source = choice.source
-            if source is None:
+        for target in plan.targets:
+            if (":" in target.address) != (":" in source.address):
                 continue
-            tried.source_id = source.id
-            talk = Talk(tried.job, material, stream, target, source)
+            site = plan.route.site.key
+            talk = Talk(tried.job, material, plan.stream, target, source, permit.cell, site)
             last = await self._conversations.hold(talk)
             if last.lease_lost:
                 break
             tried.tries.append(_attempt(last, target, source, began))
             if last.uncertain or last.stage not in HOST_STAGES:
                 break
+        if last is not None and (learnt := self._shaper.learn(permit, plan.route, last)):
+            tried.trail.add(learnt)
         return last
 
 

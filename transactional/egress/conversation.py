@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domains import pools
 from transactional.compose.build import Built, Material, build
+from transactional.egress.cell import Cell
 from transactional.egress.flusher import Flusher
 from transactional.egress.lookups import StreamPolicy
 from transactional.egress.route import Target
@@ -12,6 +13,7 @@ from transactional.egress.sessions import Peer, SessionPool
 from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.outcome import SessionRefused, TlsPolicy
+from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
 
@@ -24,6 +26,8 @@ class Talk:
     stream: StreamPolicy
     target: Target
     source: pools.UsableSource
+    cell: Cell
+    site: str
 
     def peer(self) -> Peer:
         """The far end of the session, with the TLS that the stream asks for."""
@@ -35,6 +39,7 @@ class Talk:
             address=self.target.address,
             port=self.target.port,
             tls=TlsPolicy.REQUIRED if required else TlsPolicy.OPPORTUNISTIC,
+            site=self.site,
         )
 
 
@@ -48,14 +53,21 @@ class Conversations:
     async def hold(self, talk: Talk) -> wire.Outcome:
         """One conversation with one host; a kept session that had died is replaced once."""
         peer = talk.peer()
+        loop = asyncio.get_running_loop()
         for fresh in (False, True):
+            now = loop.time()
             try:
+                self._pool.make_room(peer, talk.cell.allowed(now) - talk.cell.inflight)
                 session = await self._pool.take(peer, fresh=fresh)
             except SessionRefused as err:
                 return err.outcome
+            said_before = session.transactions
             result = await self._hand_over(talk, session)
-            self._pool.give_back(peer, session)
-            if not result.reusable_failure:
+            self._pool.give_back(peer, session, most=talk.cell.session_limit(now))
+            ended = said_before > 0 and _is_goodbye(result)
+            if ended:
+                talk.cell.session_ended(said_before, now)
+            if not (result.reusable_failure or ended):
                 break
         return result
 
@@ -74,3 +86,8 @@ class Conversations:
         except asyncio.CancelledError:
             session.close()
             raise
+
+
+def _is_goodbye(seen: wire.Outcome) -> bool:
+    """421 to the first command of another message: this connection has carried enough."""
+    return seen.stage is Stage.MAIL and seen.reply is not None and seen.reply.code == 421

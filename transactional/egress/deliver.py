@@ -1,55 +1,95 @@
-"""Session slots: how many jobs are tried at once, in all and per site, and what became of each."""
+"""Carries each claimed job: plans its try, waits for its turn or parks it, tries, writes it down."""
 
 import asyncio
 import logging
-import uuid
 
-from transactional.egress.attempt import Attempts
-from transactional.egress.conversation import Conversations
+from domains import pools
+from transactional.egress.attempt import Attempts, Plan
+from transactional.egress.cell import Closed
 from transactional.egress.flusher import Flusher
-from transactional.egress.lookups import Lookups
-from transactional.egress.sessions import SessionPool
+from transactional.egress.parking import ParkingLot, Refused
+from transactional.egress.shaping import Permit, Shaper
+from transactional.egress.slots import Slots
+from transactional.lifecycle import Outcome
 from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
 
-SITE_SHARE = (
-    2  # a site gets at most this part (1/n) of the sessions, so that a slow one starves none
-)
+BUDGET_WAIT = 300.0  # seconds until an IP whose budget is spent is asked again
 
 
 class Courier:
     """Carries jobs; one per engine."""
 
     def __init__(
-        self, lookups: Lookups, pool: SessionPool, flusher: Flusher, *, sessions: int
+        self,
+        attempts: Attempts,
+        shaper: Shaper,
+        parking: ParkingLot,
+        flusher: Flusher,
+        slots: Slots,
     ) -> None:
-        self._attempts = Attempts(lookups, Conversations(pool, flusher))
+        self._attempts = attempts
+        self._shaper = shaper
+        self._parking = parking
         self._flusher = flusher
-        self._all = asyncio.Semaphore(sessions)
-        self._per_site = max(1, sessions // SITE_SHARE)
-        self._sites: dict[str, asyncio.Semaphore] = {}
-        self._begun: set[uuid.UUID] = set()
-
-    def has_begun(self, job: Job) -> bool:
-        """Whether the job has a session slot: it is past being given back."""
-        return job.id in self._begun
+        self._slots = slots
 
     async def carry(self, job: Job) -> None:
         """Try once and write down what came of it. Never raises, so that one job stops no other."""
         try:
-            site = self._sites.setdefault(job.domain, asyncio.Semaphore(self._per_site))
-            async with site, self._all:
-                self._begun.add(job.id)
-                outcome = await self._attempts.make(job)
-                if outcome is not None:
-                    # Inside the slot: what a kill could send twice is no more than the sessions
-                    await self._flusher.finish(outcome)
+            planned = await self._plan(job)
+            if isinstance(planned, Plan):
+                await self._turn(planned)
+            elif isinstance(planned, Outcome):
+                await self._flusher.finish(planned)
         except asyncio.CancelledError:
             raise
         except Exception:
             logger.exception("recipient %s: delivery failed unexpectedly", job.id)
         finally:
-            self._begun.discard(job.id)
-            if len(self._sites) > 5000:
-                self._sites = {name: s for name, s in self._sites.items() if s.locked()}
+            self._slots.leave(job)
+
+    async def _plan(self, job: Job) -> Plan | Outcome:
+        self._slots.begin(job)
+        try:
+            return await self._attempts.plan(job)
+        finally:
+            self._slots.rest(job)
+
+    async def _turn(self, plan: Plan) -> None:
+        """Wait for leave to speak; without it the job goes back to the queue."""
+        entered = await self._enter(plan)
+        if not isinstance(entered, Permit):
+            await self._without_leave(plan, entered)
+            return
+        try:
+            await self._slots.enter(plan.tried.job)
+            outcome = await self._attempts.make(plan, entered)
+            if outcome is not None:
+                # Inside the slot: what a kill could send twice is no more than the sessions
+                await self._flusher.finish(outcome)
+        finally:
+            self._shaper.leave(entered)
+
+    async def _enter(self, plan: Plan) -> Permit | Closed | pools.Choice:
+        found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
+        for sources in plan.families():
+            domain = plan.tried.job.domain
+            found = await self._shaper.enter(plan.route, domain, sources, plan.choose)
+            if isinstance(found, Permit):
+                break
+        return found
+
+    async def _without_leave(self, plan: Plan, why: Closed | pools.Choice) -> None:
+        tried = plan.tried
+        if isinstance(why, pools.Choice):
+            tried.trail.note("source", why.code, **why.data)
+            if why.code != "no_budget":
+                await self._flusher.finish(self._attempts.no_family(tried))
+                return
+            why = Closed(why.code, BUDGET_WAIT, why.data)
+        domain = tried.job.domain
+        gate = self._shaper.gate(plan.route, domain)
+        rate = self._shaper.rate(plan.route, domain, plan.sources)
+        await self._parking.park(Refused(tried.job, why, plan.route.site.key, gate, rate))

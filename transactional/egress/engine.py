@@ -18,10 +18,15 @@ from django.db import Error
 
 from config.database import parameters
 from transactional import queue
+from transactional.egress.attempt import Attempts
+from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
 from transactional.egress.lookups import Lookups
+from transactional.egress.parking import ParkingLot
 from transactional.egress.sessions import SessionPool
+from transactional.egress.shaping import Shaper
+from transactional.egress.slots import Slots
 from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
@@ -34,6 +39,7 @@ LINGER = (
 SPACING = 0.02  # seconds between two claims while mail flows: rows are taken in batches
 RECONNECT = 1.0  # seconds before a database that is away is tried again
 REPORT = 5.0  # seconds between reports of this machine's IPs
+TICK = 0.25  # seconds between two looks for jobs that have become slow
 GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
 BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
 
@@ -52,6 +58,11 @@ async def connect() -> psycopg.AsyncConnection[Any]:
     )
 
 
+def safe_share() -> float:
+    """This worker's part of what all may do, while it cannot hear of the others."""
+    return 1.0 / (settings.EGRESS_WORKERS + 1)  # the urgent one besides
+
+
 class Engine:
     """Delivers the rows of some lanes. `start` returns at once; `wake` may be called by any thread."""
 
@@ -65,6 +76,7 @@ class Engine:
         self._event: asyncio.Event | None = None
         self._stopping = False
         self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._places = Slots(sessions)
         self._busy_at = 0.0
         self._more = False  # the last claim left rows behind for want of room
 
@@ -96,10 +108,17 @@ class Engine:
         lookups = Lookups()
         pool = SessionPool()
         flusher = Flusher(connect, lambda: len(self._jobs))
-        courier = Courier(lookups, pool, flusher, sessions=self._sessions)
-        writing = asyncio.create_task(flusher.run())
-        beating = asyncio.create_task(self._heartbeat(pool))
-        reporting = asyncio.create_task(self._report(lookups))
+        scale = settings.RETRY_SCALE
+        shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale)
+        parking = ParkingLot(connect, scale=scale)
+        attempts = Attempts(lookups, Conversations(pool, flusher), shaper)
+        courier = Courier(attempts, shaper, parking, flusher, self._places)
+        writing = [asyncio.create_task(flusher.run()), asyncio.create_task(parking.run())]
+        beside = [
+            asyncio.create_task(self._heartbeat(pool)),
+            asyncio.create_task(self._report(lookups)),
+            asyncio.create_task(self._tick(lookups, shaper)),
+        ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:
             while not self._stopping:
@@ -109,13 +128,25 @@ class Engine:
                     logger.warning("queue not readable: %s", err)
                     await asyncio.sleep(RECONNECT)
         finally:
-            await self._finish(courier)
+            await self._finish()
+            parking.stop()
             flusher.stop()
-            await asyncio.wait([writing], timeout=2)
-            beating.cancel()
-            reporting.cancel()
+            await asyncio.wait(writing, timeout=2)
+            for task in beside:
+                task.cancel()
             await pool.close_idle(everything=True)
             lookups.close()
+
+    async def _tick(self, lookups: Lookups, shaper: Shaper) -> None:
+        """Set slow jobs aside; take over what operators have changed."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._places.tick() and self._event is not None:
+                self._event.set()  # there is room
+            try:
+                shaper.use(await lookups.profiles())
+            except Error as err:
+                logger.warning("limits not readable: %s", err)
 
     async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""
@@ -123,14 +154,19 @@ class Engine:
         async with await connect() as connection:
             while not self._stopping:
                 self._event.clear()
-                room = self._slots - len(self._jobs)
-                if room:
+                room = self._room
+                if room > 0:
                     self._claimer.pools = await lookups.pools_here()
                     found = await self._claimer.claim(connection, limit=room)
                     for job in found.jobs:
                         self._start(courier, job)
                     self._more = found.more
                 await self._wait()
+
+    @property
+    def _room(self) -> int:
+        """Jobs that may be claimed; slow ones that were set aside take no room."""
+        return self._slots - (len(self._jobs) - self._places.aside)
 
     def _start(self, courier: Courier, job: Job) -> None:
         task = asyncio.create_task(courier.carry(job))
@@ -139,13 +175,13 @@ class Engine:
 
     def _done(self, job: Job) -> None:
         self._jobs.pop(job, None)
-        if self._more and self._event is not None and len(self._jobs) <= self._slots // 2:
+        if self._more and self._event is not None and self._room >= self._slots // 2:
             self._event.set()
 
     async def _wait(self) -> None:
         """Until woken, or half of the slots are free, or it is time to look without either."""
         assert self._event is not None  # noqa: S101 — set before this runs
-        if self._more and len(self._jobs) <= self._slots // 2:
+        if self._more and self._room >= self._slots // 2:
             await asyncio.sleep(SPACING)
             return
         busy = bool(self._jobs)
@@ -191,9 +227,9 @@ class Engine:
                     await connection.close()
                 connection = None
 
-    async def _finish(self, courier: Courier) -> None:
+    async def _finish(self) -> None:
         """Give back what has not begun; let the rest come to its end, for GRACE at most."""
-        waiting = [job for job in self._jobs if not courier.has_begun(job)]
+        waiting = [job for job in self._jobs if not self._places.speaks(job)]
         for job in waiting:
             self._jobs[job].cancel()
         under_way = [self._jobs[job] for job in self._jobs if job not in waiting]

@@ -5,6 +5,7 @@ Everything here is read in one thread of its own, so the event loop never waits 
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from domains import dkim, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
+from transactional.egress import profiles
+from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
-from transactional.models import EmailVersion, Stream
+from transactional.models import EmailVersion, Recipient, Stream
 from transactional.queue import Job
 
 FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream may still count
+PROFILES_FRESH = 5.0  # seconds: an operator's change of a limit
 OWN_FRESH = 30.0  # seconds: which IPs are ours changes seldom
 KEPT = 5000  # entries, so that a process does not grow for ever
 T = TypeVar("T")
@@ -91,6 +95,15 @@ class Lookups:
             ("unready", stream.pool_id), FRESH, lambda: why.of_pool(stream.pool_id)
         )
 
+    async def profiles(self) -> Profiles:
+        """The limits and rules towards sites."""
+        return await self._get(("profiles",), PROFILES_FRESH, profiles.load)
+
+    async def last_reply(self, recipient_id: uuid.UUID) -> str:
+        """What was said to a recipient's last try."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _guarded, lambda: _last_reply(recipient_id))
+
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""
         return await self._get(("own",), OWN_FRESH, _own)
@@ -134,6 +147,11 @@ def _own() -> Own:
     """Our inbound host by name, our IPs by address. (Their EHLO names may have other servers.)"""
     addresses = EgressSource.objects.values_list("address", flat=True)
     return Own(frozenset({settings.MAIL_HOST.lower()}), frozenset(addresses))
+
+
+def _last_reply(recipient_id: uuid.UUID) -> str:
+    found = Recipient.objects.filter(pk=recipient_id).values_list("reply", flat=True).first()
+    return str(found or "")
 
 
 def _version(version_id: int) -> VersionContent:

@@ -8,7 +8,6 @@ from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
 IDLE = 10.0  # seconds a session waits for its next message
-PER_SESSION = 100  # messages after which some receivers slow down or hang up
 CLEAR_FOR = 600.0  # seconds a host whose STARTTLS fails is spoken to in clear
 
 
@@ -22,6 +21,7 @@ class Peer:
     address: str
     port: int
     tls: TlsPolicy
+    site: str = ""
 
 
 class SessionPool:
@@ -65,9 +65,24 @@ class SessionPool:
     def _is_clear(self, peer: Peer, now: float) -> bool:
         return self._clear.get((peer.address, peer.port), 0.0) > now
 
-    def give_back(self, peer: Peer, session: Session) -> None:
-        """Keep a session for the next message, if it is still good for one."""
-        if session.is_usable and session.transactions < PER_SESSION:
+    def make_room(self, peer: Peer, most: int) -> None:
+        """Close idle sessions of this source to other hosts of the site, beyond `most` in all."""
+        if self._idle.get(peer):
+            return  # none has to be opened
+        others = [
+            (at, session, waiting)
+            for other, waiting in self._idle.items()
+            if other.source == peer.source and other.site == peer.site
+            for at, session in waiting
+        ]
+        others.sort(key=lambda one: one[0])
+        for at, session, waiting in others[: max(0, len(others) - max(0, most))]:
+            waiting.remove((at, session))
+            session.close()
+
+    def give_back(self, peer: Peer, session: Session, *, most: int) -> None:
+        """Keep a session for the next message, if it is still good for one; `most` it carries."""
+        if session.is_usable and session.transactions < most:
             now = asyncio.get_running_loop().time()
             self._idle.setdefault(peer, []).append((now, session))
         else:

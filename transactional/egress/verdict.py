@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,6 +79,15 @@ def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
     return _ended(tried, status, reply, due_at=due, data={"class": str(kind)})
+
+
+def expire(tried: Tried, last: str) -> Outcome:
+    """The deadline passed while the mail waited; `last` is what was said to the last try, if any."""
+    tried.trail.note("retry", "expired", tries=tried.job.attempt)
+    waited = f" It waited: {tried.job.parked}." if tried.job.parked else ""
+    reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
+    expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline"})
+    return replace(expired, attempts=tried.job.attempt)
 
 
 def _uncertain(tried: Tried, policy: str, reply: str) -> Outcome:

@@ -35,6 +35,7 @@ from transactional.models.message import (
 )
 from transactional.models.secret import SecretBody
 from transactional.models.sender import SenderAddress, SenderMail, SenderState
+from transactional.models.shaping import ShapingAction, ShapingProfile, ShapingRule
 from transactional.models.stream import Stream
 from transactional.models.subscription import (
     OptInRequest,
@@ -84,6 +85,9 @@ __all__ = [
     "SenderAddress",
     "SenderMail",
     "SenderState",
+    "ShapingAction",
+    "ShapingProfile",
+    "ShapingRule",
     "Source",
     "Status",
     "Stream",

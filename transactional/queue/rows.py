@@ -41,6 +41,7 @@ RETURNING q.id
 RESCHEDULE = """
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempts,
+    parked = NULL,
     resent = q.resent OR u.resent
 FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NOT NULL
 RETURNING q.id
@@ -92,6 +93,7 @@ class Job:
     attempt: int
     deliver_by: datetime
     resent: bool
+    parked: str | None
     address: str
     campaign_id: int | None
     version_id: int | None

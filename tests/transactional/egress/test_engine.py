@@ -264,7 +264,7 @@ def test_a_deferral_without_end_expires_and_names_the_last_reply(
     account: Account, settings: Any
 ) -> None:
     Stream.objects.default(account, "transactional")
-    Stream.objects.of(account).update(lifetime=0)
+    Stream.objects.of(account).update(lifetime=4)
     run_with(settings, account, lambda envelope, number: Reply(451, "4.2.0", ("Busy",)), 1)
     assert Recipient.objects.get().status == "expired"
     assert "Busy" in Event.objects.get(type="expired").data["response"]

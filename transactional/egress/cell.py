@@ -1,0 +1,241 @@
+"""One IP of ours towards one site: how much it may send now, and what its answers have taught.
+
+Pure: times are given, nothing is waited for. A rate falls by half at once and comes back by steps
+(multiplicative decrease); connections grow one by one while mail is taken (additive increase).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transactional.egress.decisions import Decision
+from transactional.egress.profiles import Limits, Rule
+
+FIRST = 5  # connections before a receiver has shown that it takes more
+SLOWEST = 1.0  # messages a minute: what no back-off goes below
+BURST = 2.0  # seconds of a rate that may be sent at once
+ONE_EVENT = 5.0  # seconds in which several throttling answers count as one
+STEP = 60.0  # seconds between two steps of a rate that comes back
+STEP_UP = 1.5  # its factor
+MEMORY = 20.0  # seconds over which the rate of what is sent is averaged
+FAILURES = 3  # connections that failed in a row: nobody is there
+DOWN, LONGEST_DOWN = 15.0, 600.0  # seconds a dead site is left alone; doubled each time
+SESSION_MEMORY = 3600.0  # seconds a learnt number of messages per connection counts
+UNLIMITED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why nothing may leave now, and in how many seconds to ask again."""
+
+    code: str
+    wait: float
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def decision(self) -> Decision:
+        """As a step of the message's story."""
+        return Decision("shaping", self.code, {**self.data, "wait": round(self.wait, 1)})
+
+
+class Breaker:
+    """What an open incident says about a cell; see `incidents`."""
+
+    __slots__ = ("code", "data", "per_minute", "until")
+
+    def __init__(
+        self, code: str, *, until: float, per_minute: float, data: Mapping[str, Any]
+    ) -> None:
+        self.code = code
+        self.until = until  # nothing before this but the canary
+        self.per_minute = per_minute  # messages a minute while it drains; 0: no limit
+        self.data = data
+
+    def closed(self, now: float) -> Closed | None:
+        """Shut until the next probe is due."""
+        if now < self.until:
+            return Closed(self.code, self.until - now, self.data)
+        return None
+
+
+class Cell:
+    """The state of one (IP, site). `share` is this worker's part of the limits of all workers."""
+
+    __slots__ = (
+        "_at", "_connections", "_down", "_failures", "_from", "_hits", "_session_until", "_tat",
+        "_used", "_used_at", "breaker", "ceiling", "ceiling_until", "changed", "hold_until",
+        "inflight", "limits", "per_session", "rate", "scale", "seen", "share", "until", "why",
+    )  # fmt: skip
+
+    def __init__(self, limits: Limits, *, now: float, share: float = 1.0, scale: float = 1.0):
+        self.limits = limits
+        self.share = share
+        self.scale = scale  # of all waits: tests run on a fast clock
+        self.inflight = 0
+        #: Messages a minute over all workers that a back-off allows; None: what the profile says.
+        self.rate: float | None = None
+        #: No step up before this.
+        self.hold_until = 0.0
+        #: Nothing at all before this.
+        self.until = 0.0
+        self.why = ""
+        self.ceiling, self.ceiling_until = UNLIMITED, 0.0
+        self.per_session = limits.per_session
+        self.breaker: Breaker | None = None
+        self.seen = now
+        #: When the state that all workers share last changed.
+        self.changed = 0.0
+        self._connections = float(FIRST)
+        self._tat = 0.0
+        self._used, self._used_at = 0.0, now
+        self._at = -1e9  # the last throttling answer
+        self._from = 0.0
+        self._failures, self._down = 0, 0
+        self._hits: dict[str, list[float]] = {}
+        self._session_until = 0.0
+
+    # -- asking
+
+    def closed(self, now: float) -> Closed | None:
+        """What stands against one more message now; None: it may go."""
+        if self.breaker is not None and (shut := self.breaker.closed(now)):
+            return shut
+        if now < self.until:
+            return Closed(self.why, self.until - now, self._told())
+        if self.inflight >= self.allowed(now):
+            return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
+        per_minute = self.per_minute(now)
+        if per_minute:
+            interval = 60 * self.scale / per_minute
+            wait = self._tat - max(1.0, BURST * self.scale / interval) * interval - now + interval
+            if wait > 1e-6:
+                return Closed("rate", wait, {"per_minute": round(per_minute, 1), **self._told()})
+        return None
+
+    def allowed(self, now: float) -> int:
+        """Connections this worker may have open now, at least one."""
+        if self._down and self._failures:
+            return 1  # one goes first, to see whether anybody is there again
+        most = self.limits.connections or UNLIMITED
+        if now < self.ceiling_until:
+            most = min(most, self.ceiling)
+        if most == UNLIMITED:
+            return UNLIMITED
+        return max(1, min(int(self._connections), math.ceil(most * self.share)))
+
+    def per_minute(self, now: float) -> float:
+        """Messages a minute for this worker; 0: no limit."""
+        rates = [self.limits.per_minute or 0.0]
+        self._step_up(now)
+        if self.rate is not None:
+            rates.append(self.rate)
+        if self.breaker is not None and self.breaker.per_minute:
+            rates.append(self.breaker.per_minute)
+        least = min((rate for rate in rates if rate), default=0.0)
+        return least * self.share
+
+    def take(self, now: float) -> None:
+        """One message leaves."""
+        self.inflight += 1
+        self.seen = now
+        per_minute = self.per_minute(now)
+        if per_minute:
+            self._tat = max(self._tat, now) + 60 * self.scale / per_minute
+        self._decay(now)
+        self._used += 1.0 / (MEMORY * self.scale)
+
+    def give_back(self, now: float) -> None:
+        """Its conversation is over."""
+        self.inflight -= 1
+        self.seen = now
+
+    def used(self, now: float) -> float:
+        """Messages a minute that all workers send, as far as one can tell from here."""
+        self._decay(now)
+        return self._used * 60 * self.scale / max(self.share, 0.01)
+
+    def _decay(self, now: float) -> None:
+        passed = max(0.0, now - self._used_at)
+        self._used *= math.exp(-passed / (MEMORY * self.scale))
+        self._used_at = now
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"profile": self.limits.name}
+        if self.rate is not None and self.why:
+            told["because"] = self.why
+        return told
+
+    # -- learning
+
+    def went_well(self) -> None:
+        """The receiver took a message, or refused it for the recipient's sake."""
+        self._failures = self._down = 0
+        self._connections = min(self._connections + 1 / self._connections, 10_000.0)
+
+    def throttled(self, now: float, code: str) -> Decision | None:
+        """The receiver said: too much. None where this belongs to an event that was counted."""
+        self._failures = 0
+        if now - self._at < ONE_EVENT * self.scale:
+            return None
+        self._at = now
+        used = self.used(now)
+        was = min(self.rate or math.inf, used)
+        self._from = max(self._from if self.rate is not None else 0.0, used, SLOWEST)
+        self.rate = max(SLOWEST, was / 2)
+        self.hold_until = now + STEP * self.scale
+        self.why = code
+        self._connections = max(1.0, min(self._connections, max(1, self.inflight)) / 2)
+        self.changed = now
+        data = {"from": round(was, 1), "to": round(self.rate, 1), "because": code}
+        return Decision("shaping", "slowed", data)
+
+    def _step_up(self, now: float) -> None:
+        """The rate comes back, step by step, until it limits nothing any more."""
+        while self.rate is not None and now >= self.hold_until:
+            self.rate *= STEP_UP
+            self.hold_until = max(self.hold_until, now - 10 * STEP * self.scale) + STEP * self.scale
+            enough = self.limits.per_minute or 2 * self._from
+            if self.rate >= enough:
+                self.rate, self.why, self._from = None, "", 0.0
+
+    def obey(self, rule: Rule, now: float) -> Decision | None:
+        """A rule's answer came; acts once it has come often enough."""
+        hits = [at for at in self._hits.get(rule.name, ()) if now - at < rule.within * self.scale]
+        hits.append(now)
+        self._hits[rule.name] = hits[-rule.hits :]
+        if len(hits) < rule.hits:
+            return None
+        until = now + rule.seconds * self.scale
+        if rule.action == "suspend":
+            self.until = max(self.until, until)
+        elif rule.action == "connections":
+            self.ceiling, self.ceiling_until = max(1, rule.value), until
+        else:
+            self._from = max(self._from, self.used(now), SLOWEST)
+            self.rate = max(SLOWEST, min(self.rate or math.inf, rule.value or SLOWEST))
+            self.hold_until = until
+        self.why = rule.name
+        self.changed = now
+        data = {"rule": rule.name, "value": rule.value, "seconds": round(rule.seconds)}
+        return Decision("shaping", f"rule_{rule.action}", data)
+
+    def no_answer(self, now: float) -> Decision | None:
+        """No connection came about. After some in a row the site is left alone for a while."""
+        self._failures += 1
+        if self._failures < FAILURES and not self._down:
+            return None
+        wait = min(DOWN * 2.0 ** min(self._down, 10), LONGEST_DOWN) * self.scale
+        self._down += 1
+        self.until, self.why = max(self.until, now + wait), "site_down"
+        return Decision("shaping", "site_down", {"seconds": round(wait, 1)})
+
+    def session_ended(self, messages: int, now: float) -> None:
+        """The receiver ended a connection after so many messages: the next ones end before it."""
+        self.per_session = max(1, min(messages, self.limits.per_session))
+        self._session_until = now + SESSION_MEMORY * self.scale
+
+    def session_limit(self, now: float) -> int:
+        """Messages per connection."""
+        if self.per_session != self.limits.per_session and now >= self._session_until:
+            self.per_session = self.limits.per_session
+        return self.per_session

@@ -1,0 +1,152 @@
+"""Collects jobs that may not leave yet and gives them back to the queue, many at once.
+
+Where many of one stream to one site come back at once, the rest of them that is still waiting is
+spread over the time they will need, before it is claimed for nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from transactional.egress.cell import Closed
+from transactional.egress.shaping import Gate
+from transactional.queue import Job
+from transactional.queue import parking as rows
+from transactional.queue.parking import Backlog, Parked
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.05  # seconds in which parked jobs are collected
+GROUP = 200  # of them that are written without waiting for more
+MANY = 20  # of one stream to one site, at once: there is a backlog behind them
+AGAIN = 2.0  # seconds between two looks at the same backlog
+HORIZON = 600.0  # seconds within which everything that was spread comes back
+LONGEST_HORIZON = 7200.0
+PER_HORIZON = 20_000  # rows parked in HORIZON seconds for which it is long enough
+
+Key = tuple[int, int, str]  # lane, stream, site
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A job, why it may not leave, and the rate (messages a second, 0: unknown) it waits for."""
+
+    job: Job
+    closed: Closed
+    site: str
+    gate: Gate
+    rate: float
+
+
+class ParkingLot:
+    """One per engine."""
+
+    def __init__(self, connect: Callable[[], Any], *, scale: float) -> None:
+        self._connect = connect
+        self._scale = scale
+        self._waiting: list[tuple[Refused, asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self._looked: dict[Key, float] = {}
+        self._recent: dict[str, tuple[float, int]] = {}
+        self._stopping = False
+        self.parked = 0  # in all
+
+    async def park(self, refused: Refused) -> None:
+        """Returns once the row is back in the queue, or its lease is left to run out."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((refused, future))
+        self._wake.set()
+        await future
+
+    def stop(self) -> None:
+        """Write what is left and end."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write until `stop`."""
+        connection: psycopg.AsyncConnection[Any] | None = None
+        while not (self._stopping and not self._waiting):
+            await self._wake.wait()
+            if len(self._waiting) < GROUP and not self._stopping:
+                await asyncio.sleep(PAUSE)
+            self._wake.clear()
+            batch, self._waiting = self._waiting, []
+            if not batch:
+                continue
+            try:
+                connection = connection or await self._connect()
+                await self._write(connection, [refused for refused, _ in batch])
+            except (psycopg.Error, OSError) as err:
+                # Their leases run out, and the sweeper gives them back
+                logger.warning("%d messages not parked, their leases run out: %s", len(batch), err)
+                if connection is not None:
+                    await connection.close()
+                connection = None
+            for _, future in batch:
+                if not future.done():
+                    future.set_result(None)
+        if connection is not None:
+            await connection.close()
+
+    async def _write(self, connection: psycopg.AsyncConnection[Any], batch: list[Refused]) -> None:
+        groups: dict[Key, list[Refused]] = defaultdict(list)
+        for one in batch:
+            groups[(one.job.lane, one.job.stream_id, one.site)].append(one)
+        parked = []
+        for group in groups.values():
+            for place, one in enumerate(group):
+                wait = one.closed.wait + place * self._spacing(one)
+                wait = max(0.2 * self._scale, wait) * random.uniform(1.0, 1.1)  # noqa: S311 — no secret
+                parked.append(Parked(one.job, wait, f"{one.closed.code} {one.site}"))
+        await rows.park(connection, parked)
+        self.parked += len(parked)
+        for key, group in groups.items():
+            if len(group) >= MANY:
+                await self._spread(connection, key, group[-1])
+
+    def _spacing(self, one: Refused) -> float:
+        return 1.0 / one.rate if one.rate else 0.0
+
+    async def _spread(
+        self, connection: psycopg.AsyncConnection[Any], key: Key, last: Refused
+    ) -> None:
+        """Move the rest of this stream's mail to this site behind what was just parked."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked.get(key, -1e9) < AGAIN:
+            return
+        if len(self._looked) > 5000:
+            self._looked.clear()
+        self._looked[key] = now
+        backlog = Backlog(
+            lane=key[0],
+            stream_id=key[1],
+            domains=tuple(last.gate.domains),
+            wait=last.closed.wait + MANY * self._spacing(last),
+            spacing=self._spacing(last),
+            horizon=self._horizon(last.site, now),
+            why=f"{last.closed.code} {last.site}",
+        )
+        moved = await rows.spread(connection, backlog)
+        self._count(last.site, now, moved)
+        if moved:
+            logger.info("%s: %d waiting messages spread (%s)", last.site, moved, last.closed.code)
+
+    def _count(self, site: str, now: float, moved: int) -> None:
+        since, number = self._recent.get(site, (now, 0))
+        if now - since > HORIZON * self._scale:
+            since, number = now, 0
+        if len(self._recent) > 5000:
+            self._recent.clear()
+        self._recent[site] = (since, number + moved)
+
+    def _horizon(self, site: str, now: float) -> float:
+        """Longer where so much waits that coming back for a look would be work of its own."""
+        number = self._recent.get(site, (now, 0))[1]
+        return min(HORIZON * max(1.0, number / PER_HORIZON), LONGEST_HORIZON) * self._scale

@@ -1,0 +1,244 @@
+"""Who may speak with which site now, and from which IP: asked once per try, told what came of it.
+
+Limits are per cell, one IP towards one site (`cell`). A site as a whole gets a part of this
+worker's sessions, and what cannot have one soon goes back to the queue instead of waiting here.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from domains import pools
+from transactional.egress.cell import UNLIMITED, Cell, Closed
+from transactional.egress.decisions import Decision
+from transactional.egress.profiles import Profiles, shipped
+from transactional.egress.route import Route
+from transactional.wire import outcome as wire
+from transactional.wire.reply import ReplyClass, Stage, classify
+
+PATIENCE = 0.5  # seconds that a message waits here for its turn; longer waits are the queue's
+SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
+BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
+KEPT = 20_000  # cells and sites remembered; the longest unused go first
+DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
+CellKey = tuple[str, str]
+Waiter = tuple[asyncio.Future[None], tuple[Cell, ...]]
+
+
+@dataclass(slots=True)
+class Gate:
+    """A site in this worker: what is under way, what waits, how long one message takes."""
+
+    most: int
+    domains: set[str] = field(default_factory=set)
+    inflight: int = 0
+    promised: int = 0  # places kept for those that were told to go on
+    waiters: deque[Waiter] = field(default_factory=deque)
+    hold: float = 0.05  # seconds, averaged
+    left_at: float = 0.0
+
+    def expected(self, now: float, room: int) -> float:
+        """Seconds until a message that comes now has its turn."""
+        hold = max(self.hold, now - self.left_at) if self.inflight else self.hold
+        return min(BUSY, (len(self.waiters) + 1) * hold / max(1, min(room, self.most)))
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to speak from this source. Give it back with `Shaper.leave`."""
+
+    source: pools.UsableSource
+    choice: pools.Choice
+    cell: Cell
+    gate: Gate
+    since: float
+
+
+Choose = Callable[[tuple[pools.UsableSource, ...]], pools.Choice]
+
+
+class Shaper:
+    """All cells of one engine."""
+
+    def __init__(self, *, sessions: int, share: float, scale: float) -> None:
+        self.profiles: Profiles = shipped()
+        self.cells: OrderedDict[CellKey, Cell] = OrderedDict()
+        self.changed: set[CellKey] = set()  # states that other workers should hear of
+        self._gates: OrderedDict[str, Gate] = OrderedDict()
+        self._sessions = sessions
+        self._share = share
+        self._scale = scale
+
+    def cell(self, address: str, route: Route) -> Cell:
+        """The cell of one of our addresses and a route's site, made at its first use."""
+        key = (address, route.site.key)
+        found = self.cells.get(key)
+        if found is None:
+            hosts = [target.host for target in route.targets]
+            limits = self.profiles.of(route.site, hosts, direct=is_direct(route))
+            now = asyncio.get_running_loop().time()
+            found = self.cells[key] = Cell(limits, now=now, share=self._share, scale=self._scale)
+            _forget(self.cells, lambda cell: cell.inflight == 0)
+        return found
+
+    def gate(self, route: Route, domain: str) -> Gate:
+        """The site of a route in this worker."""
+        key = route.site.key
+        gate = self._gates.get(key)
+        if gate is None:
+            most = max(1, self._sessions // SITE_SHARE) if is_direct(route) else self._sessions
+            gate = self._gates[key] = Gate(most)
+            _forget(self._gates, lambda one: not one.inflight and not one.waiters)
+        if len(gate.domains) < DOMAINS:
+            gate.domains.add(domain)
+        return gate
+
+    async def enter(
+        self,
+        route: Route,
+        domain: str,
+        sources: Iterable[pools.UsableSource],
+        choose: Choose,
+    ) -> Permit | Closed | pools.Choice:
+        """Leave for one message, or why not; a choice without a source where `choose` finds none.
+
+        Waits PATIENCE seconds at most.
+        """
+        loop = asyncio.get_running_loop()
+        gate = self.gate(route, domain)
+        cells = {source: self.cell(source.address, route) for source in sources}
+        deadline = loop.time() + PATIENCE
+        while True:
+            now = loop.time()
+            shut = {source: cell.closed(now) for source, cell in cells.items()}
+            fit = tuple(source for source, why in shut.items() if why is None)
+            if fit and gate.inflight + gate.promised < gate.most:
+                choice = choose(fit)
+                if choice.source is None:
+                    return choice
+                return self._leave_for(choice, cells[choice.source], gate, now)
+            reasons = [why for why in shut.values() if why is not None]
+            closed = self._why(gate, cells.values(), [] if fit else reasons, now)
+            left = deadline - now
+            if closed.wait > left:
+                return closed
+            await self._wait(gate, tuple(cells.values()), left, closed)
+
+    def _leave_for(self, choice: pools.Choice, cell: Cell, gate: Gate, now: float) -> Permit:
+        assert choice.source is not None  # noqa: S101 — asked before
+        cell.take(now)
+        if not gate.inflight:
+            gate.left_at = now  # nothing has been waited for yet
+        gate.inflight += 1
+        return Permit(choice.source, choice, cell, gate, now)
+
+    def _why(self, gate: Gate, cells: Iterable[Cell], reasons: list[Closed], now: float) -> Closed:
+        """The reason that ends first; a place that has to become free is guessed at."""
+        sooner = min(reasons, key=lambda why: why.wait, default=None)
+        if sooner is not None and sooner.code != "connections":
+            return sooner
+        room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
+        wait = gate.expected(now, room)
+        if sooner is None:
+            return Closed("site_busy", wait, {"connections": gate.most})
+        return Closed(sooner.code, wait, sooner.data)
+
+    async def _wait(
+        self, gate: Gate, cells: tuple[Cell, ...], seconds: float, closed: Closed
+    ) -> None:
+        """Until a place is promised, or the time is up."""
+        loop = asyncio.get_running_loop()
+        if closed.code not in ("connections", "site_busy"):
+            await asyncio.sleep(closed.wait)
+            return
+        future: asyncio.Future[None] = loop.create_future()
+        waiter = (future, cells)
+        gate.waiters.append(waiter)
+        timer = loop.call_later(max(seconds, 0.01), _let_go, future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+            if waiter in gate.waiters:
+                gate.waiters.remove(waiter)
+            else:
+                gate.promised -= 1
+
+    def rate(self, route: Route, domain: str, sources: Iterable[pools.UsableSource]) -> float:
+        """Messages a second that this worker may hope to send to a site; 0: nobody knows."""
+        now = asyncio.get_running_loop().time()
+        gate = self.gate(route, domain)
+        cells = [self.cell(source.address, route) for source in sources]
+        by_rate = [cell.per_minute(now) / (60 * self._scale) for cell in cells]
+        room = min(sum(cell.allowed(now) for cell in cells), gate.most)
+        by_hold = room / max(gate.hold, 0.01)
+        return min(sum(by_rate), by_hold) if all(by_rate) else by_hold
+
+    def leave(self, permit: Permit) -> None:
+        """The conversation is over, however it ended."""
+        now = asyncio.get_running_loop().time()
+        gate = permit.gate
+        permit.cell.give_back(now)
+        gate.inflight -= 1
+        gate.hold += 0.2 * (now - permit.since - gate.hold)
+        gate.left_at = now
+        for waiter in gate.waiters:
+            future, cells = waiter
+            if not future.done() and any(cell.inflight < cell.allowed(now) for cell in cells):
+                gate.waiters.remove(waiter)
+                gate.promised += 1
+                future.set_result(None)
+                break
+
+    def learn(self, permit: Permit, route: Route, seen: wire.Outcome) -> Decision | None:
+        """Draw from a conversation what the next ones must know; what was decided, if anything."""
+        now = asyncio.get_running_loop().time()
+        cell = permit.cell
+        if seen.reply is None:
+            nobody = seen.stage in (Stage.CONNECT, Stage.BANNER)
+            return cell.no_answer(now) if nobody else None
+        if seen.reply.is_positive or seen.local:
+            cell.went_well()
+            return None
+        said = str(seen.reply)
+        decision: Decision | None = None
+        for rule in self.profiles.rules_on(said, route.site.provider):
+            decision = cell.obey(rule, now) or decision
+        if decision is None and classify(seen.reply, stage=seen.stage) is ReplyClass.THROTTLED:
+            decision = cell.throttled(now, "receiver_throttles")
+        elif decision is None:
+            cell.went_well()
+        if decision is not None:
+            self.changed.add((permit.source.address, route.site.key))
+        return decision
+
+    def use(self, profiles: Profiles) -> None:
+        """Limits that an operator has changed hold from now on."""
+        if profiles == self.profiles:
+            return
+        self.profiles = profiles
+        for key in [key for key, cell in self.cells.items() if not cell.inflight]:
+            if self.cells[key].changed == 0.0:
+                del self.cells[key]  # made anew under the new limits
+
+
+def is_direct(route: Route) -> bool:
+    """Whether mail goes to the receivers themselves, and not by a relay or into the sandbox."""
+    return not route.site.key.startswith("relay ")
+
+
+def _let_go(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _forget(
+    kept: OrderedDict[CellKey, Cell] | OrderedDict[str, Gate], idle: Callable[..., bool]
+) -> None:
+    """Drop what is idle, the oldest first, where there is too much of it."""
+    if len(kept) <= KEPT:
+        return
+    for key in list(kept)[: KEPT // 10]:
+        if idle(kept[key]):  # type: ignore[index]
+            del kept[key]  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""Rows that may not leave yet go back to the queue, due when there should be room for them.
+
+What a saturated or closed site has waiting is moved in one go, so that no claim reads it again and
+again; a parked row has had no try.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from config.bulk import as_json
+from transactional.queue.rows import Job
+
+SCAN = 10_000  # due rows of a stream that one statement looks through
+REASON = 120  # characters kept of why a row was parked
+
+# A row is not parked beyond its deadline: there it is told what it waited for
+_PARK = """
+UPDATE transactional_queuerow q
+SET lease = NULL, lease_until = NULL, parked = p.why,
+    due_at = least(now() + make_interval(secs => p.wait), greatest(q.deliver_by, now()))
+FROM json_to_recordset(%(parked)s::json) AS p(id uuid, lease uuid, wait float8, why text)
+WHERE q.id = p.id AND q.lease = p.lease AND q.dot_at IS NULL
+"""
+# Rows beyond the horizon come back somewhere in its second half, to see how things are then
+_SPREAD = """
+WITH head AS MATERIALIZED (
+    SELECT id, domain, due_at FROM transactional_queuerow
+    WHERE lease IS NULL AND lane = %(lane)s AND stream_id = %(stream)s AND due_at <= now()
+    ORDER BY due_at LIMIT %(scan)s
+), held AS MATERIALIZED (
+    SELECT q.id, q.due_at FROM transactional_queuerow q JOIN head ON head.id = q.id
+    WHERE head.domain = ANY(%(domains)s) AND q.lease IS NULL FOR UPDATE OF q SKIP LOCKED
+), placed AS (
+    SELECT id, row_number() OVER (ORDER BY due_at) * %(spacing)s AS later FROM held
+)
+UPDATE transactional_queuerow q
+SET parked = %(why)s, due_at = least(
+    now() + make_interval(secs => %(wait)s + CASE
+        WHEN later <= %(horizon)s THEN later ELSE %(horizon)s * (0.5 + 0.5 * random()) END),
+    greatest(q.deliver_by, now()))
+FROM placed WHERE placed.id = q.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A leased row that goes back: due in `wait` seconds; `why` is a stable code with its site."""
+
+    job: Job
+    wait: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The waiting rows of one stream to one site, and how they are to come: after `wait` seconds,
+    one every `spacing` seconds, within `horizon` seconds.
+    """
+
+    lane: int
+    stream_id: int
+    domains: tuple[str, ...]
+    wait: float
+    spacing: float
+    horizon: float
+    why: str
+
+
+async def park(connection: psycopg.AsyncConnection[Any], rows: Sequence[Parked]) -> None:
+    """Give leased rows back to the queue, each due at its time. A lost lease is left alone."""
+    parked = [
+        {"id": one.job.id, "lease": one.job.lease, "wait": one.wait, "why": one.why[:REASON]}
+        for one in rows
+    ]
+    await connection.execute(_PARK, {"parked": as_json(parked)}, prepare=True)
+
+
+async def spread(connection: psycopg.AsyncConnection[Any], backlog: Backlog) -> int:
+    """Move a backlog out of the claims' way; how many rows were moved, SCAN at most."""
+    values = {
+        "lane": backlog.lane,
+        "stream": backlog.stream_id,
+        "domains": list(backlog.domains),
+        "wait": backlog.wait,
+        "spacing": backlog.spacing,
+        "horizon": backlog.horizon,
+        "why": backlog.why[:REASON],
+        "scan": SCAN,
+    }
+    done = await connection.execute(_SPREAD, values, prepare=True)
+    return done.rowcount
