@@ -83,7 +83,11 @@ def enqueue(account: Account, n: int = 1, *, policy: str = "resend") -> list[uui
 
 
 def claim(limit: int = 10) -> list[queue.Job]:
-    return run(lambda c: queue.claim(c, lanes=[1], limit=limit))
+    return run(lambda c: take(c, limit))
+
+
+async def take(connection: psycopg.AsyncConnection[Any], limit: int) -> list[queue.Job]:
+    return list((await queue.Claimer([1]).claim(connection, limit=limit)).jobs)
 
 
 def outcome(job: queue.Job, status: str, **more: Any) -> Outcome:
@@ -124,7 +128,7 @@ def test_two_claimers_never_share_a_row(account: Account) -> None:
         async with await psycopg.AsyncConnection.connect(autocommit=True, **parameters()) as two:
             return list(
                 await asyncio.gather(
-                    *(queue.claim(c, lanes=[1], limit=7) for c in (one, two) for _ in range(1)),
+                    *(take(c, 7) for c in (one, two)),
                 )
             )
 
