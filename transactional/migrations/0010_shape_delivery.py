@@ -16,7 +16,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transactional', '0008_add_broadcasts'),
+        ('transactional', '0009_add_senders'),
     ]
 
     operations = [
