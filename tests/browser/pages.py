@@ -104,6 +104,9 @@ def make_world(cast: Cast) -> World:
     versions.publish(live, by="alice@shop.example")
     audit.record(account, "email.published", by="alice", name=live.name, data={"version": 1})
     live.subject = "Your order {{ custom.order_id }}"
+    live.folder, live.tags = "Shop", ["orders", "receipts"]
+    live.html = live.html.replace("Hello", "Good morning")
+    live.contract = [{"name": "order_id", "type": "string", "required": True, "secret": False}]
     live.save()
     make_email(account, name="Spring news", kind="marketing", updated_by="alice")
     broken = make_email(account, name="Broken", html="<p>{{ x", updated_by="alice")
@@ -236,6 +239,9 @@ PAGES: dict[str, Address] = {
     "email preview, phone": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=phone",
     "email preview, text": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=text",
     "email preview, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/preview/",
+    "email versions": lambda w: f"{w.a}/emails/{w.live.pk}/versions/",
+    "email versions, none": lambda w: f"{w.a}/emails/{w.broken.pk}/versions/",
+    "email versions, compared": lambda w: f"{w.a}/emails/{w.live.pk}/versions/compare/",
     "email send": lambda w: f"{w.a}/emails/{w.live.pk}/send/",
     "email performance": lambda w: f"{w.a}/emails/{w.live.pk}/performance/",
     "email performance, nothing sent": lambda w: f"{w.a}/emails/{w.broken.pk}/performance/",

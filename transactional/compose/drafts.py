@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from config.errors import PostinoError, Refusal
 from tokens.models import Account
-from transactional.compose import footers, plain
+from transactional.compose import footers, plain, versions
 from transactional.compose.contract import infer
 from transactional.compose.document import mjml, schema
 from transactional.compose.document.model import Block, Document
@@ -117,6 +117,13 @@ def _compiled(document: Document, title: str) -> dict[str, Any]:
     return {"document": document.json, "html": html, "language": document.settings.lang}
 
 
+def overwrite(email: Email, values: Mapping[str, Any], *, by: str) -> Email:
+    """Write content into the draft, whatever its revision: for what was saved before."""
+    with transaction.atomic():
+        current = Email.objects.of(email.account_id).select_for_update().get(pk=email.pk)
+        return _written(current, values, by=by)
+
+
 def stored_document(email: Email) -> Document:
     """The checked document of an email that has one."""
     return schema.parse(email.document)
@@ -171,6 +178,30 @@ def set_archived(email: Email, archived: bool, *, by: str) -> None:
     email.updated_at = now
     email.updated_by = by
     email.save(update_fields=["archived_at", "updated_at", "updated_by"])
+    what = "email.archived" if archived else "email.brought_back"
+    versions.record(email, what, by=by)
+
+
+def sort_into(account: Account, ids: Sequence[int], *, folder: str, by: str) -> int:
+    """Move emails of the account into a folder (empty: out of any); returns how many."""
+    moved = 0
+    with transaction.atomic():
+        for email in Email.objects.of(account).filter(pk__in=ids).exclude(folder=folder):
+            email.folder = folder
+            email.save(update_fields=["folder"])
+            versions.record(email, "email.moved", by=by, folder=folder or "–")
+            moved += 1
+    return moved
+
+
+def archive_many(account: Account, ids: Sequence[int], archived: bool, *, by: str) -> int:
+    """Archive emails of the account, or bring them back; returns how many."""
+    found = Email.objects.of(account).filter(pk__in=ids, archived_at__isnull=archived)
+    emails = list(found)
+    with transaction.atomic():
+        for email in emails:
+            set_archived(email, archived, by=by)
+    return len(emails)
 
 
 def template_problems(content: object) -> list[TemplateProblem]:

@@ -33,6 +33,15 @@ from transactional.models.message import (
     Recipient,
     SendIdentity,
 )
+from transactional.models.publishing import (
+    Approval,
+    ApprovalComment,
+    ApprovalState,
+    RollOut,
+    RollOutState,
+    VersionCount,
+    VersionFold,
+)
 from transactional.models.secret import SecretBody
 from transactional.models.sender import SenderAddress, SenderMail, SenderState
 from transactional.models.shaping import ShapingAction, ShapingProfile, ShapingRule
@@ -46,6 +55,9 @@ from transactional.models.subscription import (
 from transactional.models.suppression_change import SuppressionChange
 
 __all__ = [
+    "Approval",
+    "ApprovalComment",
+    "ApprovalState",
     "Audience",
     "Body",
     "BrandKit",
@@ -78,6 +90,8 @@ __all__ = [
     "QueueRow",
     "Recipient",
     "RecipientKind",
+    "RollOut",
+    "RollOutState",
     "SampleSet",
     "SavedBlock",
     "SecretBody",
@@ -100,4 +114,6 @@ __all__ = [
     "SuppressionChange",
     "SuppressionChanged",
     "SuppressionReason",
+    "VersionCount",
+    "VersionFold",
 ]

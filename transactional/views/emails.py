@@ -27,12 +27,12 @@ PAGE = 25
 
 def find_email(request: AccountRequest, email_id: int) -> Email:
     """This account's email, with `changed` set. Raises Http404."""
-    rows = _with_changed(Email.objects.of(request.account)).select_related("published", "account")
+    rows = with_changed(Email.objects.of(request.account)).select_related("published", "account")
     email: Email = get_object_or_404(rows, pk=email_id)
     return email
 
 
-def _with_changed(emails: QuerySet[Email]) -> QuerySet[Email]:
+def with_changed(emails: QuerySet[Email]) -> QuerySet[Email]:
     """Annotate whether the draft differs from what is published, without loading either."""
     differs = Q(published__isnull=True)
     for name in CONTENT_FIELDS:
@@ -66,35 +66,6 @@ class Cursor:
         except ValueError:
             return None
         return found if found.at.tzinfo and 0 < found.pk < 2**63 else None
-
-
-@account_page(Role.VIEWER)
-def email_list(request: AccountRequest) -> HttpResponse:
-    """Emails, the last changed first."""
-    archived = request.GET.get("archived") == "1"
-    query = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    rows = Email.objects.of(request.account).filter(archived_at__isnull=not archived)
-    if query:
-        rows = rows.filter(Q(name__icontains=query) | Q(subject__icontains=query))
-    cursor = Cursor.read(request.GET.get("before", ""))
-    if cursor:
-        rows = rows.filter(Q(updated_at__lt=cursor.at) | Q(updated_at=cursor.at, pk__lt=cursor.pk))
-    listed = _with_changed(rows).select_related("published").order_by("-updated_at", "-pk")
-    listed = listed.defer(
-        "html", "text", "sample", "document", "published__html", "published__text"
-    )
-    found = list(listed[: PAGE + 1])
-    more = len(found) > PAGE
-    last = found[PAGE - 1] if more else None
-    context = {
-        "emails": found[:PAGE],
-        "archived": archived,
-        "query": query,
-        "paged": cursor is not None,
-        "next": str(Cursor(last.updated_at, last.pk)) if last else "",
-        "may_edit": request.may(Role.MARKETER),
-    }
-    return render(request, "transactional/emails.html", context)
 
 
 @account_page(Role.MARKETER)
@@ -139,9 +110,9 @@ def email_detail(request: AccountRequest, email_id: int) -> HttpResponse:
         "email": email,
         "problems": problems,
         "may_edit": request.may(Role.MARKETER),
-        "versions": email.versions.order_by("-number").only("number", "created_at", "created_by")[
-            :10
-        ],
+        "versions": email.versions.order_by("-number").only(
+            "number", "created_at", "created_by", "note"
+        )[:5],
         "code": snippets.single_send(email),
         "tab": "overview",
     }

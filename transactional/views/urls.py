@@ -9,6 +9,7 @@ from transactional.views import (
     contacts,
     email_compose,
     email_edit,
+    email_list,
     email_send,
     emails,
     image_file,
@@ -20,6 +21,7 @@ from transactional.views import (
     saved_blocks,
     senders,
     suppressions,
+    versions,
     web_version,
 )
 
@@ -33,7 +35,7 @@ SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v/<str:token>", web_version.web_version, name="web_version"),
-    path(f"{ACCOUNT}emails/", emails.email_list, name="emails"),
+    path(f"{ACCOUNT}emails/", email_list.email_list, name="emails"),
     path(f"{ACCOUNT}emails/new/", emails.email_create, name="email_create"),
     path(EMAIL, emails.email_detail, name="email"),
     path(f"{EMAIL}edit/", email_edit.email_edit, name="email_edit"),
@@ -44,6 +46,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}compose/variables/", email_compose.email_variables, name="email_variables"),
     path(f"{EMAIL}preview/", email_edit.email_preview, name="email_preview"),
     path(f"{EMAIL}preview/html/", email_edit.email_preview_html, name="email_preview_html"),
+    path(f"{ACCOUNT}emails/bulk/", email_list.email_bulk, name="email_bulk"),
+    path(f"{EMAIL}clone/", versions.email_clone, name="email_clone"),
+    path(f"{EMAIL}versions/", versions.version_list, name="email_versions"),
+    path(f"{EMAIL}versions/compare/", versions.version_compare, name="email_compare"),
+    path(f"{EMAIL}versions/<str:which>/html/", versions.version_html, name="version_html"),
+    path(
+        f"{EMAIL}versions/<int:number>/restore/", versions.version_restore, name="version_restore"
+    ),
     path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
     path(f"{EMAIL}archive/", emails.email_archive, name="email_archive"),
     path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
