@@ -103,6 +103,7 @@ class Installation:
             "EGRESS_WORKERS": "1",
             "WEB_WORKERS": "2",
             "SANDBOX": "false",
+            "SECURE_COOKIES": "false",
         }
 
     def _start(self) -> None:

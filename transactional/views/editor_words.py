@@ -185,7 +185,7 @@ def _states() -> dict[str, str]:
         "state.offline": _("Not saved: no connection, trying again"),
         "state.signedOut": _("Not saved: sign in again in another tab"),
         "state.conflict": _("Not saved: somebody else changed it"),
-        "conflict.who": _("{by} saved this email at {at}, after you had opened it."),
+        "conflict.who": _("{by} changed this email {ago}, after you had opened it."),
         "conflict.somebody": _("{by} saved this email after you had opened it."),
         "images.choose": _("Choose an image"),
         "images.another": _("Choose another"),

@@ -4,10 +4,12 @@ from typing import Any
 
 import orjson
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,6 +20,7 @@ from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.compose import drafts
 from transactional.compose.document import checks, mjml, schema, variables
+from transactional.compose.document.model import Document
 from transactional.compose.document.starters import LANGUAGES
 from transactional.models import Email
 from transactional.views.email_edit import rendered
@@ -54,6 +57,7 @@ def email_compose(request: AccountRequest, email_id: int) -> HttpResponseBase:
             "document": reverse("email_document", args=here),
             "canvas": reverse("email_canvas", args=here),
             "variables": reverse("email_variables", args=here),
+            "problems": reverse("email_problems", args=here),
             "images": reverse("image_choices", args=here[:1]),
             "upload": reverse("image_upload", args=here[:1]),
             "smaller": reverse("image_smaller", args=[here[0], 0]),
@@ -67,9 +71,17 @@ def email_compose(request: AccountRequest, email_id: int) -> HttpResponseBase:
 @require_http_methods(["PUT"])
 @account_page(Role.MARKETER)
 def email_document(request: AccountRequest, email_id: int) -> HttpResponseBase:
-    """Save the document over the revision it was made from; answers what is wrong with it."""
-    email = find_email(request, email_id)
-    body, revision, faults = _body(request, email)
+    """Save the document over the revision it was made from.
+
+    Answers what is wrong with it; or with `canvas` (1, or sample: filled in) how it looks now,
+    which the editor needs at once, while the checks may wait until somebody stops typing.
+    """
+    email = _draft(request, email_id)
+    try:
+        body, revision, faults = _body(request, email)
+    except RequestDataTooBig:
+        limit = {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20}
+        return _refused([_fault("", _("The email is larger than %(limit)s MB.") % limit)], 413)
     if faults:
         return _refused(faults)
     fields, faults = _fields(email, body)
@@ -94,9 +106,37 @@ def email_document(request: AccountRequest, email_id: int) -> HttpResponseBase:
     except PostinoError as err:
         if err.refusal.http != 409:
             raise
-        return _conflict(find_email(request, email_id))
-    answer = {"revision": email.revision, "problems": _problems(email)}
-    return JsonResponse({**answer, "bytes": len(email.html.encode())})
+        return _conflict(_draft(request, email_id))
+    answer = {"revision": email.revision, "bytes": len(email.html.encode())}
+    shape = request.GET.get("canvas", "")
+    if shape not in ("1", "sample"):
+        return JsonResponse({**answer, "problems": _problems(email)})
+    shown = _filled(email) if shape == "sample" else _chips(email, document)
+    return JsonResponse({**answer, "canvas": shown})
+
+
+def _draft(request: AccountRequest, email_id: int) -> Email:
+    """The email as one row, without what its other pages ask about it. Raises Http404."""
+    email: Email = get_object_or_404(Email.objects.of(request.account), pk=email_id)
+    email.account = request.account
+    return email
+
+
+def _chips(email: Email, document: Document) -> str:
+    return mjml.to_html(document, title=email.subject, canvas=True)
+
+
+def _filled(email: Email) -> str:
+    """Filled in from the sample; or why it cannot be, as a page."""
+    words, problem = rendered(email, which="draft")
+    return words.html if words is not None else f"<p>{escape(problem)}</p>"
+
+
+@require_safe
+@account_page(Role.MARKETER)
+def email_problems(request: AccountRequest, email_id: int) -> HttpResponseBase:
+    """What is wrong with the draft as it was saved last."""
+    return JsonResponse({"problems": _problems(_draft(request, email_id))})
 
 
 def _body(request: HttpRequest, email: Email) -> tuple[dict[str, Any], int, list[Fault]]:
@@ -154,8 +194,8 @@ def _fault(pointer: str, message: str) -> Fault:
     return {"pointer": pointer, "message": message}
 
 
-def _refused(faults: list[Fault]) -> JsonResponse:
-    return JsonResponse({"errors": faults}, status=422)
+def _refused(faults: list[Fault], status: int = 422) -> JsonResponse:
+    return JsonResponse({"errors": faults}, status=status)
 
 
 def _conflict(email: Email) -> JsonResponse:
@@ -178,15 +218,15 @@ def email_canvas(request: AccountRequest, email_id: int) -> HttpResponse:
 
     `sample=1` fills it in, `as=text` gives the plain text; `r` only keeps caches apart.
     """
-    email = find_email(request, email_id)
-    as_text = request.GET.get("as") == "text"
-    if as_text or request.GET.get("sample") == "1" or email.document is None:
+    email = _draft(request, email_id)
+    plain = request.GET.get("as") == "text"
+    if plain:
         words, problem = rendered(email, which="draft")
-        shown = problem if words is None else words.text if as_text else words.html
-        plain = as_text or words is None
+        shown = problem if words is None else words.text
+    elif request.GET.get("sample") == "1" or email.document is None:
+        shown = _filled(email)
     else:
-        document = drafts.stored_document(email)
-        shown, plain = mjml.to_html(document, title=email.subject, canvas=True), False
+        shown = _chips(email, drafts.stored_document(email))
     kind = "text/plain" if plain else "text/html"
     response = HttpResponse(shown, content_type=f"{kind}; charset=utf-8")
     response.headers["Content-Security-Policy"] = EMAIL_POLICY

@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}compose/", email_compose.email_compose, name="email_compose"),
     path(f"{EMAIL}compose/document/", email_compose.email_document, name="email_document"),
     path(f"{EMAIL}compose/canvas/", email_compose.email_canvas, name="email_canvas"),
+    path(f"{EMAIL}compose/problems/", email_compose.email_problems, name="email_problems"),
     path(f"{EMAIL}compose/variables/", email_compose.email_variables, name="email_variables"),
     path(f"{EMAIL}preview/", email_edit.email_preview, name="email_preview"),
     path(f"{EMAIL}preview/html/", email_edit.email_preview_html, name="email_preview_html"),

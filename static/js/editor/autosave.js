@@ -1,11 +1,14 @@
 // Keeps the draft on the server: one save at a time, each naming the revision it is based on.
-import { byId, data, say, t } from "./page.js";
+import { byId, csrf, data, say, t } from "./page.js";
 
-const DEBOUNCE = 150;
+const DEBOUNCE = 60;
 const RETRY = [2000, 5000, 15000];
 
-function csrf() {
-  return document.querySelector("[name=csrfmiddlewaretoken]").value;
+// "2 minutes ago", in the page's language
+function ago(at) {
+  const seconds = Math.min(0, (new Date(at) - Date.now()) / 1000);
+  const [unit, size] = seconds > -60 ? ["second", 1] : seconds > -3600 ? ["minute", 60] : seconds > -86400 ? ["hour", 3600] : ["day", 86400];
+  return new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
 export class Autosave {
@@ -16,9 +19,11 @@ export class Autosave {
   #failures = 0;
   #asking = false;
 
-  // `saved(answer)` is told each time the server has the draft; `refused(errors)` when it will not
-  constructor(store, { saved, refused }) {
+  // `saved(answer)` is told each time the server has the draft; `refused(errors)` when it will not;
+  // `wanted()`: in which form the answer brings the canvas along
+  constructor(store, { saved, refused, wanted }) {
     this.#store = store;
+    this.wanted = wanted;
     this.saved = saved;
     this.refused = refused;
     this.revision = data.revision;
@@ -59,7 +64,7 @@ export class Autosave {
     const draft = this.#store.draft;
     let response;
     try {
-      response = await fetch(data.urls.document, {
+      response = await fetch(`${data.urls.document}?canvas=${this.wanted()}`, {
         method: "PUT",
         headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() },
         body: JSON.stringify({ revision: this.revision, ...draft }),
@@ -72,7 +77,7 @@ export class Autosave {
     const answer = json ? await response.json() : null;
     if (response.ok && answer) return this.#done(answer);
     if (response.status === 409 && answer) return this.#conflict(answer);
-    if (response.status === 422 && answer) {
+    if ([413, 422].includes(response.status) && answer) {
       this.#dirty = true;
       this.#show("refused");
       this.refused(answer.errors ?? []);
@@ -104,8 +109,7 @@ export class Autosave {
     this.#asking = true;
     this.revision = revision;
     this.#show("conflict");
-    const when = at ? new Date(at).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" }) : "";
-    byId("conflict-who").textContent = t(when ? "conflict.who" : "conflict.somebody", { by, at: when });
+    byId("conflict-who").textContent = at ? t("conflict.who", { by, ago: ago(at) }) : t("conflict.somebody", { by });
     byId("conflict").showModal();
     return false;
   }

@@ -2,6 +2,7 @@
 // typed in place. New output replaces the old inside the same document, so nothing flashes.
 import { KINDS, title } from "./blocks.js";
 import { imageIn } from "./images.js";
+import { morph } from "./morph.js";
 import { byId, data, t } from "./page.js";
 
 const NEAR = 12; // px: so close to a block is on it
@@ -24,7 +25,7 @@ export class Canvas {
   #latest = 0;
   #dragged = null;
   #target = null;
-  #waiting = false;
+  #last = null; // the page as it was parsed, before it was dressed; null: show all of it anew
 
   // `text`: edits rich text in place; `keys`: what keys do to blocks; `paste`, `copy`: clipboard
   constructor(store, { text, listeners }) {
@@ -64,33 +65,49 @@ export class Canvas {
     return `${data.urls.canvas}?r=${this.revision}${this.sample ? "&sample=1" : ""}${extra}`;
   }
 
+  // How a save may bring the canvas along: "1", "sample", or nothing where it is not shown now
+  get wanted() {
+    if (this.shape === "text" || this.text.inPlace) return "";
+    return this.sample ? "sample" : "1";
+  }
+
   async refresh(revision = this.revision) {
     this.revision = revision;
     if (this.shape === "text") return this.#showText();
-    if (this.text.inPlace) {
-      this.#waiting = true; // the caret stays where it is; shown as soon as the typing ends
-      return undefined;
-    }
-    this.#waiting = false;
+    if (this.text.inPlace) return undefined; // the caret stays; shown as soon as the typing ends
     const number = ++this.#latest;
-    let html;
     try {
       const response = await fetch(this.#address(), { credentials: "same-origin" });
-      if (!response.ok) return undefined;
-      html = await response.text();
+      if (response.ok) this.#put(await response.text(), number);
     } catch {
-      return undefined;
+      // what is shown stays
     }
-    if (number !== this.#latest || this.text.inPlace) return undefined;
+    return undefined;
+  }
+
+  // Shows output that came with a save; asks for it where there is none
+  display(revision, html) {
+    if (html === undefined || !this.wanted) return this.refresh(revision);
+    this.revision = revision;
+    return this.#put(html, ++this.#latest);
+  }
+
+  #put(html, number) {
+    if (number !== this.#latest || this.text.inPlace) return;
     const frame = this.#frame.contentWindow;
     // A parser of the frame's own window: what it makes is under the frame's policy, not the page's
-    const parsed = new frame.DOMParser().parseFromString(html, "text/html");
-    const { scrollX, scrollY } = frame;
-    this.#document.documentElement.replaceWith(this.#document.adoptNode(parsed.documentElement));
-    this.#dress();
-    frame.scrollTo(scrollX, scrollY);
-    document.dispatchEvent(new CustomEvent("canvas-shown", { detail: revision }));
-    return undefined;
+    const fresh = new frame.DOMParser().parseFromString(html, "text/html");
+    const same = this.#last?.head.isEqualNode(fresh.head) && this.#last.body.cloneNode(false).isEqualNode(fresh.body.cloneNode(false));
+    if (same) {
+      this.#dress(morph(this.#document.body, this.#last.body, fresh.body));
+    } else {
+      const { scrollX, scrollY } = frame;
+      this.#document.documentElement.replaceWith(this.#document.importNode(fresh.documentElement, true));
+      this.#dress();
+      frame.scrollTo(scrollX, scrollY);
+    }
+    this.#last = fresh;
+    document.dispatchEvent(new CustomEvent("canvas-shown", { detail: this.revision }));
   }
 
   async #showText() {
@@ -122,26 +139,32 @@ export class Canvas {
   #blockAt(node) {
     const element = node?.nodeType === 1 ? node : node?.parentElement;
     for (let one = element; one; one = one.parentElement) {
-      const id = [...one.classList].find((name) => name.startsWith("b-"))?.slice(2);
-      if (id && this.#store.block(id)) return id;
+      const id = this.#idOf(one);
+      if (id) return id;
     }
     return null;
   }
 
-  #dress() {
+  // Links lead nowhere here, and are no stops on the way through the page; `made`: only in these
+  #dress(made = null) {
     const doc = this.#document;
     if (!doc?.head) return;
-    doc.head.append(Object.assign(doc.createElement("style"), { textContent: LOOK }));
-    // Links lead nowhere here, and are no stops on the way through the page
-    for (const link of doc.querySelectorAll("a, area")) link.tabIndex = -1;
-    for (const chip of doc.querySelectorAll("[data-var]")) {
+    if (!made) doc.head.append(Object.assign(doc.createElement("style"), { textContent: LOOK }));
+    const all = (selector) => (made ?? [doc.body]).filter((one) => one.nodeType === 1)
+      .flatMap((one) => [...(one.matches(selector) ? [one] : []), ...one.querySelectorAll(selector)]);
+    for (const link of all("a, area")) link.tabIndex = -1;
+    for (const chip of all("[data-var]")) {
       [chip.textContent, chip.title] = [chip.dataset.var.split("|")[0], chip.dataset.var];
     }
-    for (const block of this.#store.blocks()) {
-      const element = this.element(block.id);
-      if (element) element.draggable = true;
+    for (const element of all('[class*="b-"]')) {
+      if (this.#idOf(element)) element.draggable = true;
     }
     this.#mark();
+  }
+
+  #idOf(element) {
+    const id = [...element.classList].find((name) => name.startsWith("b-"))?.slice(2);
+    return id && this.#store.block(id) ? id : null;
   }
 
   #mark() {
@@ -198,6 +221,7 @@ export class Canvas {
     const holder = element?.querySelector("h1, h2, h3, h4") ?? element?.querySelector("div") ?? element;
     if (!block || !holder) return;
     element.draggable = false;
+    this.#last = null; // the editor changes what is shown
     this.text.openInPlace(block, holder, event && { left: event.clientX, top: event.clientY });
   }
 

@@ -1,12 +1,8 @@
 // The image library from within the editor: choose an image, or add one by a button, a drop, a paste.
-import { byId, data, h, say, t } from "./page.js";
+import { byId, csrf, data, h, say, t } from "./page.js";
 
 const TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const WAIT = 250; // ms: typing into the search pauses for this long before it is asked
-
-function csrf() {
-  return document.querySelector("[name=csrfmiddlewaretoken]").value;
-}
 
 // The image among what was dropped or pasted; null if there is none
 export function imageIn(transfer) {

@@ -235,10 +235,11 @@ const problems = new Problems(store, {
 const autosave = new Autosave(store, {
   saved(answer) {
     byId("size").textContent = sizeText(answer.bytes);
-    problems.show(answer.problems ?? []);
-    canvas.refresh(answer.revision);
+    canvas.display(answer.revision, answer.canvas);
+    problems.later(answer.revision);
   },
   refused: (errors) => problems.refuse(errors),
+  wanted: () => canvas.wanted,
 });
 
 canvas.onDrop = (dragged, place) => {

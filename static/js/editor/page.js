@@ -8,6 +8,12 @@ export const data = read("editor-data");
 const words = read("editor-words");
 const { icons } = document.querySelector(".editor").dataset;
 
+// The token that forms carry. Signing in again, in another tab, changes the cookie's: that one counts
+export function csrf() {
+  const kept = document.cookie.split("; ").find((one) => one.startsWith("csrftoken="));
+  return kept ? kept.slice("csrftoken=".length) : document.querySelector("[name=csrfmiddlewaretoken]").value;
+}
+
 // A phrase of the page's language, with {names} filled in. Counted phrases: key.one, key.other.
 export function t(key, values = {}) {
   const counted = "count" in values ? `${key}.${values.count === 1 ? "one" : "other"}` : key;

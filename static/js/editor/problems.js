@@ -1,5 +1,5 @@
 // What is wrong with the draft: each problem with a Fix that goes to where it is.
-import { byId, h, t } from "./page.js";
+import { byId, data, h, t } from "./page.js";
 
 const LEVELS = ["block", "warn", "advice"];
 
@@ -20,13 +20,34 @@ function levelOf(problem) {
   return LEVELS.includes(level) ? level : "warn";
 }
 
+const IDLE = 250; // ms after a save: while somebody types, nothing is checked that is changed again
+
 export class Problems {
   #store;
   #shown = "";
+  #timer = 0;
+  #revision = 0;
 
   constructor(store, { fix }) {
     this.#store = store;
     this.fix = fix;
+  }
+
+  // The draft was saved: ask what is wrong with it, once the typing rests
+  later(revision) {
+    this.#revision = revision;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ask(revision), IDLE);
+  }
+
+  async #ask(revision) {
+    try {
+      const response = await fetch(data.urls.problems, { credentials: "same-origin" });
+      const answer = response.ok ? await response.json() : null;
+      if (answer && revision === this.#revision) this.show(answer.problems);
+    } catch {
+      // asked again with the next save
+    }
   }
 
   show(problems) {

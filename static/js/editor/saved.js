@@ -1,9 +1,5 @@
 // Saved blocks: kept under a name, put into any email as a copy.
-import { byId, data, h, icon, say, t } from "./page.js";
-
-function csrf() {
-  return document.querySelector("[name=csrfmiddlewaretoken]").value;
-}
+import { byId, csrf, data, h, icon, say, t } from "./page.js";
 
 export class Saved {
   #store;

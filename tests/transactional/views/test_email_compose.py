@@ -239,7 +239,7 @@ def test_a_sample_that_lacks_something_is_said_on_the_canvas(
     email = block_email(cast)
     Email.objects.of(cast.account).filter(pk=email.pk).update(sample={})
     response = signed_in(cast.alice).get(url(email, "email_canvas"), {"sample": "1"})
-    assert response.headers["Content-Type"].startswith("text/plain")
+    assert response.headers["Content-Type"].startswith("text/html")
     assert "custom.items" in response.content.decode()
 
 

@@ -3,7 +3,9 @@
 The HTML is read by a real parser and written anew: nothing of the input is copied but text.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from django.utils.translation import gettext as _
@@ -15,6 +17,7 @@ from transactional.compose.document.links import LinkRefused, parts_of
 from transactional.compose.document.voice import Voice
 
 RICH_LIMIT = 50_000  # characters of one text
+SHORT = 2000  # characters of a text that is worth remembering
 DEPTH = 20  # nested elements that are kept; what is deeper loses its markup, not its text
 _SAME = {"b": "strong", "i": "em", "ins": "u", "del": "s", "strike": "s"}
 _KEPT = frozenset({"p", "br", "strong", "em", "u", "s", "a", "ul", "ol", "li", "span"})
@@ -82,11 +85,18 @@ class Chip:
 Event = Open | Close | Chip | str
 
 
-def events(html: str, *, names: frozenset[str] = frozenset(), inline: bool = False) -> list[Event]:
+def events(
+    html: str, *, names: frozenset[str] = frozenset(), inline: bool = False
+) -> Sequence[Event]:
     """What of the HTML is kept, in order; `inline` keeps no paragraphs and lists.
 
-    Raises RichTextRefused for a link or a variable that must not be kept.
+    Raises RichTextRefused for a link or a variable that must not be kept. Short texts are
+    remembered: of a draft that is saved with every pause of typing, one text has changed.
     """
+    return (_remembered if len(html) <= SHORT else _events)(html, names, inline)
+
+
+def _events(html: str, names: frozenset[str], inline: bool) -> tuple[Event, ...]:
     if len(html) > RICH_LIMIT:
         raise RichTextRefused(
             _("A text is longer than %(limit)s characters.") % {"limit": RICH_LIMIT}
@@ -116,7 +126,10 @@ def events(html: str, *, names: frozenset[str] = frozenset(), inline: bool = Fal
             stack.append(Close(opened.tag))
             depth += 1
         stack += _children(node)
-    return found
+    return tuple(found)
+
+
+_remembered = lru_cache(maxsize=2048)(_events)
 
 
 def _children(node: LexborNode) -> list[LexborNode | Close]:
