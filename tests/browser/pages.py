@@ -23,7 +23,7 @@ from transactional import (
     suppression_list,
     suppressions,
 )
-from transactional.compose import brand, drafts, saved, versions
+from transactional.compose import brand, drafts, samples, saved, versions
 from transactional.library import images
 from transactional.models import (
     Campaign,
@@ -34,6 +34,7 @@ from transactional.models import (
     Image,
     Kind,
     Recipient,
+    SampleSet,
     SenderAddress,
     Source,
     Suppression,
@@ -79,6 +80,10 @@ class World:
     def suppression(self) -> int:
         """An address that was put on the list by hand; another bounced."""
         return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
+    def sample_set(self) -> int:
+        return int(SampleSet.objects.of(self.cast.account).get().pk)
 
     @property
     def image(self) -> int:
@@ -130,6 +135,7 @@ def make_world(cast: Cast) -> World:
         )  # fmt: skip
     queued = _queued(cast, live)
     composed = _composed(cast)
+    samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
     brand.save(account, {"accent": "#8a1c1c", "address": "Via Roma 1"}, by="alice@shop.example")
     text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
@@ -238,6 +244,9 @@ PAGES: dict[str, Address] = {
     "email preview": lambda w: f"{w.a}/emails/{w.live.pk}/preview/",
     "email preview, phone": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=phone",
     "email preview, text": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=text",
+    "email preview, side by side": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/?as=all",
+    "email preview, dark": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/?as=dark",
+    "sample set": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/samples/{w.sample_set}/",
     "email preview, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/preview/",
     "email versions": lambda w: f"{w.a}/emails/{w.live.pk}/versions/",
     "email versions, none": lambda w: f"{w.a}/emails/{w.broken.pk}/versions/",

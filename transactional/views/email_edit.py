@@ -1,4 +1,4 @@
-"""An email's settings, its HTML where it is written as such, and how it looks with sample data."""
+"""An email's settings, and its HTML where it is written as such."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,11 +7,9 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from config.errors import PostinoError
-from config.headers import EMAIL_POLICY
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.compose import drafts, plain
@@ -25,7 +23,6 @@ from transactional.views.contract_form import Row
 from transactional.views.email_forms import EmailForm, verified_domains
 from transactional.views.emails import find_email, publish_or_say_why
 
-FORMS = ("desktop", "phone", "text")
 TABLE_ONLY = frozenset({"propose", "more-variables"})  # what changes the page and saves nothing
 
 
@@ -161,37 +158,3 @@ def rendered(email: Email, *, which: str) -> tuple[compose.Rendered | None, str]
         return compose.render(content, sample_context(email)), ""
     except PostinoError as err:
         return None, err.refusal.message
-
-
-@require_safe
-@account_page(Role.VIEWER)
-def email_preview(request: AccountRequest, email_id: int) -> HttpResponse:
-    """The email as its readers see it: wide, on a phone, as plain text."""
-    email = find_email(request, email_id)
-    shape = request.GET.get("as", "")
-    which = "published" if request.GET.get("which") == "published" else "draft"
-    result, problem = rendered(email, which=which)
-    context = {
-        "email": email,
-        "shape": shape if shape in FORMS else "desktop",
-        "which": which,
-        "rendered": result,
-        "problem": problem,
-        "shown": email.published if which == "published" and email.published else email,
-        "may_edit": request.may(Role.MARKETER),
-        "tab": "preview",
-    }
-    return render(request, "transactional/email_preview.html", context)
-
-
-@require_safe
-@xframe_options_sameorigin
-@account_page(Role.VIEWER)
-def email_preview_html(request: AccountRequest, email_id: int) -> HttpResponse:
-    """The rendered HTML alone, for the frame: no script runs, opened directly or not."""
-    which = "published" if request.GET.get("which") == "published" else "draft"
-    result, _problem = rendered(find_email(request, email_id), which=which)
-    response = HttpResponse(result.html if result else "")
-    response.headers["Content-Security-Policy"] = f"{EMAIL_POLICY}; sandbox"
-    response.headers["Cache-Control"] = "no-store"
-    return response

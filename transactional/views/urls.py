@@ -3,22 +3,18 @@
 from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
-    brand,
+    compose_urls,
     contact_files,
     contact_privacy,
     contacts,
-    email_compose,
     email_edit,
     email_list,
     email_send,
     emails,
-    image_file,
-    images,
     inbox,
     keys,
     messages,
     preferences,
-    saved_blocks,
     senders,
     suppressions,
     versions,
@@ -30,7 +26,6 @@ SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
 CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
 IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
-IMAGE = f"{ACCOUNT}images/<int:image_id>/"
 SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -40,13 +35,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(EMAIL, emails.email_detail, name="email"),
     path(f"{EMAIL}edit/", email_edit.email_edit, name="email_edit"),
     path(f"{EMAIL}edit/line/", email_edit.email_inbox_line, name="email_inbox_line"),
-    path(f"{EMAIL}compose/", email_compose.email_compose, name="email_compose"),
-    path(f"{EMAIL}compose/document/", email_compose.email_document, name="email_document"),
-    path(f"{EMAIL}compose/canvas/", email_compose.email_canvas, name="email_canvas"),
-    path(f"{EMAIL}compose/problems/", email_compose.email_problems, name="email_problems"),
-    path(f"{EMAIL}compose/variables/", email_compose.email_variables, name="email_variables"),
-    path(f"{EMAIL}preview/", email_edit.email_preview, name="email_preview"),
-    path(f"{EMAIL}preview/html/", email_edit.email_preview_html, name="email_preview_html"),
     path(f"{ACCOUNT}emails/bulk/", email_list.email_bulk, name="email_bulk"),
     path(f"{EMAIL}clone/", versions.email_clone, name="email_clone"),
     path(f"{EMAIL}versions/", versions.version_list, name="email_versions"),
@@ -80,23 +68,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         suppressions.suppression_remove,
         name="suppression_remove",
     ),
-    path("i/<str:name>", image_file.image_file, name="image_file"),
-    path(f"{ACCOUNT}images/", images.image_list, name="images"),
-    path(f"{ACCOUNT}images/choices/", images.image_choices, name="image_choices"),
-    path(f"{ACCOUNT}images/upload/", images.image_upload, name="image_upload"),
-    path(IMAGE, images.image_detail, name="image"),
-    path(f"{IMAGE}smaller/", images.image_smaller, name="image_smaller"),
-    path(f"{IMAGE}delete/", images.image_delete, name="image_delete"),
     path("u/p/<str:token>", preferences.preferences_contact, name="preferences_contact"),
     path("u/p/<str:token>/<str:what>", preferences.preferences_contact, name="preferences_leave"),
     path("u/<str:token>/preferences", preferences.preferences_mail, name="preferences_mail"),
-    path(f"{ACCOUNT}brand/", brand.brand_kit, name="brand"),
-    path(f"{ACCOUNT}brand/preview/", brand.brand_preview, name="brand_preview"),
-    path(f"{ACCOUNT}brand/apply/", brand.brand_apply, name="brand_apply"),
-    path(f"{ACCOUNT}brand/drafts/<int:email_id>/", brand.brand_draft, name="brand_draft"),
-    path(f"{ACCOUNT}saved-blocks/", saved_blocks.saved_list, name="saved_blocks"),
-    path(f"{ACCOUNT}saved-blocks/all/", saved_blocks.saved_json, name="saved_blocks_json"),
-    path(f"{ACCOUNT}saved-blocks/<int:saved_id>/", saved_blocks.saved_change, name="saved_block"),
     path(f"{ACCOUNT}domains/senders/new/", senders.create, name="sender_create"),
     path(f"{ACCOUNT}domains/senders/<int:sender_id>/resend/", senders.resend, name="sender_resend"),
     path(f"{ACCOUNT}domains/senders/<int:sender_id>/remove/", senders.remove, name="sender_remove"),
@@ -113,4 +87,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}keys/smtp/new/", keys.smtp_token_create, name="smtp_token_create"),
     path(f"{SMTP_TOKEN}reset/", keys.smtp_token_reset, name="smtp_token_reset"),
     path(f"{SMTP_TOKEN}delete/", keys.smtp_token_delete, name="smtp_token_delete"),
+    *compose_urls.urlpatterns,
 ]
