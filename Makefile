@@ -36,7 +36,7 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench.editor
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
-	@$(PY) -m pytest --full-scale tests/faults
+	@$(PY) -m pytest --full-scale tests/faults tests/transactional/egress/test_rotation.py
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \
