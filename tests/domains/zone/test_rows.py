@@ -83,7 +83,6 @@ def world(
     with ours.serving() as port, resolving(Resolver(nsd.port, port)) as resolver_port:
         settings.DNS_PORT = resolver_port  # type: ignore[attr-defined]
         resolvers.forget()
-        nsd.wait("shop.example")
         nsd.reload("platform.test")
         yield World(nsd, ours, port, resolver_port, domain)
     nsd.close()
