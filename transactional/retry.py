@@ -1,6 +1,6 @@
 """When a deferred recipient is tried again, and when it has been tried long enough. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 MINUTE = 60.0
@@ -16,6 +16,17 @@ FIRST: dict[str, float] = {
     "mailbox_full": 30 * MINUTE,
 }
 
+# What no deadline makes shorter: a greylist wants its minute, a full mailbox is not emptied in one
+FLOOR: dict[str, float] = {
+    "greylisted": 1 * MINUTE,
+    "temporary": 30.0,
+    "connection": 15.0,
+    "dns": 30.0,
+    "throttled": 1 * MINUTE,
+    "mailbox_full": 5 * MINUTE,
+}
+TRIES_LEFT = 4  # a deadline leaves room for so many more tries, if the floor allows
+
 
 def delay(
     reply_class: str, tries: int, *, jitter: Callable[[], float], scale: float = 1.0
@@ -30,10 +41,44 @@ def delay(
     return wait * (0.8 + 0.4 * jitter()) * scale
 
 
+def wait(
+    reply_class: str,
+    tries: int,
+    left: float,
+    *,
+    jitter: Callable[[], float],
+    scale: float = 1.0,
+) -> float:
+    """Seconds until the next try where `left` seconds remain until the deadline.
+
+    The usual delay, but short enough that several tries fit before the deadline: a code that is
+    good for ten minutes is not put off for five.
+    """
+    usual = delay(reply_class, tries, jitter=jitter, scale=scale)
+    floor = FLOOR.get(reply_class, 30.0) * scale * (1.0 + 0.2 * jitter())
+    return min(usual, max(floor, left / TRIES_LEFT))
+
+
+def tries_ahead(
+    due: datetime, deliver_by: datetime, reply_class: str, tries: int, *, scale: float = 1.0
+) -> Iterator[datetime]:
+    """When each further try is due, from `due` on, as long as every one ends as the last did.
+
+    Waits without their jitter: a real one comes up to a fifth sooner or later.
+    """
+    at: datetime | None = min(due, deliver_by)
+    while at is not None and at < deliver_by:
+        yield at
+        tries += 1
+        left = (deliver_by - at).total_seconds()
+        seconds = wait(reply_class, tries, left, jitter=lambda: 0.5, scale=scale)
+        at = next_due(at, deliver_by, seconds)
+
+
 def next_due(
     now: datetime,
     deliver_by: datetime,
-    wait: float,
+    seconds: float,
 ) -> datetime | None:
     """When to try again; None once the message's lifetime is over.
 
@@ -41,7 +86,7 @@ def next_due(
     """
     if now >= deliver_by:
         return None
-    due = now + timedelta(seconds=wait)
+    due = now + timedelta(seconds=seconds)
     if due < deliver_by:
         return due
     last = deliver_by - timedelta(seconds=5)

@@ -51,3 +51,35 @@ def test_a_wait_past_the_deadline_becomes_one_last_try_before_it() -> None:
 @pytest.mark.parametrize("left", [-1, 0, 1, 9])
 def test_after_the_deadline_nothing_is_tried(left: int) -> None:
     assert retry.next_due(NOW, NOW + timedelta(seconds=left), 3600) is None
+
+
+def test_a_near_deadline_shortens_waits_but_not_below_what_the_class_needs() -> None:
+    def wait(kind: str, left: float) -> float:
+        return retry.wait(kind, 1, left, jitter=lambda: 0.0)
+
+    # ten minutes: a throttled code is not put off for five, and the greylist has its minute
+    assert wait("throttled", 600) == pytest.approx(150)
+    assert wait("greylisted", 600) == pytest.approx(48)
+    assert wait("mailbox_full", 600) == pytest.approx(300)
+    assert wait("mailbox_full", 72 * 3600) == pytest.approx(0.8 * 1800)
+
+
+@given(
+    st.sampled_from([*retry.FIRST, "never heard of"]),
+    st.integers(30, 5 * 24 * 3600),
+    st.integers(0, 40),
+)
+def test_the_tries_ahead_rise_and_end_before_the_deadline(kind: str, left: int, tries: int) -> None:
+    deadline = NOW + timedelta(seconds=left)
+    due = NOW + timedelta(seconds=20)
+    ahead = list(retry.tries_ahead(due, deadline, kind, tries))
+    assert ahead[0] == due
+    assert ahead == sorted(set(ahead))
+    assert all(at < deadline for at in ahead)
+    assert len(ahead) <= 150
+    # the last one comes shortly before the end, not long before it
+    assert (deadline - ahead[-1]).total_seconds() <= max(10, 1.2 * retry.FLOOR.get(kind, 30) + 5)
+
+
+def test_past_the_deadline_nothing_is_ahead() -> None:
+    assert list(retry.tries_ahead(NOW, NOW, "temporary", 1)) == []

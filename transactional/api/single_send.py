@@ -13,7 +13,7 @@ from tokens.web import caller
 from transactional.api import send_view
 from transactional.models import Source
 from transactional.submission import together
-from transactional.submission.request import Refused, TemplateSubmission
+from transactional.submission.request import LONGEST, Refused, TemplateSubmission
 
 MAX_ID = 2**63 - 1
 SEND_ID_LIMIT = 255  # characters, the width of its column
@@ -77,6 +77,7 @@ class Reader:
             bcc=self._texts(message, "bcc"),
             contact_properties=self._contact(body.get("contactProperties")),
             custom=self._custom(body.get("customProperties")),
+            deliver_within=self._within(message.get("deliverWithin")),
         )
         if self.faults:
             raise invalid(self.faults)
@@ -131,6 +132,18 @@ class Reader:
             if not self._is_text(one, f"{pointer}[{place}]", ADDRESS_LIMIT):
                 return ()
         return tuple(values)
+
+    def _within(self, value: Any) -> int | None:
+        """Our own addition: seconds after which the mail is of no use any more."""
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._fault("message.deliverWithin", "must be a number of seconds", "INVALID_TYPE")
+        elif not 1 <= value <= LONGEST:
+            self._fault("message.deliverWithin", f"must be from 1 to {LONGEST}", "OUT_OF_RANGE")
+        else:
+            return value
+        return None
 
     def _contact(self, value: Any) -> Mapping[str, str]:
         """Text only, because these stay on the contact."""

@@ -21,9 +21,17 @@ from transactional.wire.html import rewrite_links
 
 ID_HEADER = "X-Postino-Id"
 RESENT_HEADER = "X-Postino-Resent"
+# What a submitted message may ask of us: seconds in which to deliver it, and its lane
+WITHIN_HEADER = "X-Postino-Deliver-Within"
+LANE_HEADER = "X-Postino-Lane"
 TEST_HEADER = "X-Postino-Test"
 # What a submitted message may say that must not leave, or that only we may say
-DROPPED = frozenset({"bcc", "return-path", ID_HEADER.lower(), RESENT_HEADER.lower()})
+DROPPED = frozenset(
+    {
+        "bcc", "return-path", ID_HEADER.lower(), RESENT_HEADER.lower(), WITHIN_HEADER.lower(),
+        LANE_HEADER.lower(),
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

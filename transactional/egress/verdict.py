@@ -74,7 +74,8 @@ def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     """Try again later, or give up once the message's lifetime is over."""
     now = timezone.now()
     attempts = tried.job.attempt + 1
-    wait = retry.delay(kind, attempts, jitter=random.random, scale=settings.RETRY_SCALE)
+    left = (tried.job.deliver_by - now).total_seconds()
+    wait = retry.wait(kind, attempts, left, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)

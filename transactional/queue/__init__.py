@@ -7,6 +7,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import Depth, depth
 from transactional.queue.held import WITHDRAW, hold, let_go
+from transactional.queue.plan import Plan, plans
 from transactional.queue.rows import (
     DROP,
     FINISH,
@@ -37,10 +38,12 @@ __all__ = [
     "Claimer",
     "Depth",
     "Job",
+    "Plan",
     "Waker",
     "depth",
     "hold",
     "let_go",
+    "plans",
     "row",
     "wake",
 ]

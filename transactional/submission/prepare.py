@@ -10,15 +10,23 @@ import orjson
 from config.errors import Refusal
 from config.ids import uuid7
 from domains.alignment import Alignment
+from transactional.compose.build import LANE_HEADER, WITHIN_HEADER
 from transactional.models import EmailVersion, Kind, Lane, RecipientKind, Source
 from transactional.submission import facts
-from transactional.submission.request import RawSubmission, Submission, TemplateSubmission
+from transactional.submission.request import (
+    LONGEST,
+    RawSubmission,
+    Submission,
+    TemplateSubmission,
+)
 from transactional.wire import rewrite
 from transactional.wire.address import Address, AddressError, is_role, parse_address, parse_path
+from transactional.wire.header import unfold
 from transactional.wire.mime import MimeError
 
 CC_LIMIT = 50  # copies per single send
 CONTEXT_LIMIT = 1_000_000  # octets of custom data kept with a message
+LANES = {lane.name.lower(): int(lane) for lane in Lane}
 HOPS = 50  # Received lines: RFC 5321 §6.3, a mail loop
 
 
@@ -41,6 +49,7 @@ class Prepared:
     reply_to: tuple[Address, ...] = ()
     sender: Address | None = None
     raw: bytes | None = None
+    deliver_within: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
     id: uuid.UUID = field(default_factory=uuid7)
     suppressed: dict[str, str] = field(default_factory=dict)
@@ -116,6 +125,7 @@ def template(asked: TemplateSubmission, email: facts.EmailFacts | None, now: dat
         kind=version.kind,
         source=asked.source,
         lane=version.lane if asked.lane is None else asked.lane,
+        deliver_within=asked.deliver_within,
         campaign_id=None if asked.test else email.campaign_id,
         from_=sender,
         recipients=recipients,
@@ -166,13 +176,15 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
         recipients.append((path, str(RecipientKind.TO)))
     message_id = uuid7()
     sender = seen.from_
+    within, lane = _wishes(seen)
     return Prepared(
         id=message_id,
         submission=asked,
         account_id=asked.principal.account_id,
         kind=str(Kind.TRANSACTIONAL),
         source=Source.SMTP,
-        lane=int(Lane.NORMAL),
+        lane=lane,
+        deliver_within=within,
         campaign_id=campaign_id,
         from_=sender,
         recipients=recipients,
@@ -182,3 +194,25 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
         sender=seen.sender,
         raw=data,
     )
+
+
+def _wishes(seen: rewrite.Inspected) -> tuple[int | None, int]:
+    """What a submitted message asks for in headers of ours: seconds to deliver it in, and a lane."""
+    within: int | None = None
+    lane = int(Lane.NORMAL)
+    for header in seen.headers:
+        name = header.name.lower()
+        if name not in (WITHIN_HEADER.lower(), LANE_HEADER.lower()):
+            continue
+        value = unfold(header.value).decode("ascii", "replace").strip()
+        if name == LANE_HEADER.lower():
+            if value.lower() not in LANES:
+                text = f"{LANE_HEADER} must be urgent, normal or bulk."
+                raise _fault("VALIDATION_FAILED", text, smtp="554 5.6.0")
+            lane = LANES[value.lower()]
+        else:
+            if not (value.isdigit() and len(value) < 10 and 1 <= int(value) <= LONGEST):
+                text = f"{WITHIN_HEADER} must be a number of seconds from 1 to {LONGEST}."
+                raise _fault("VALIDATION_FAILED", text, smtp="554 5.6.0")
+            within = int(value)
+    return within, lane

@@ -32,6 +32,7 @@ class TemplateSubmission:
     contact_properties: Mapping[str, str] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     draft: bool = False
+    deliver_within: int | None = None
     test: bool = False
     lane: int | None = None
 
@@ -51,6 +52,7 @@ class RawSubmission:
 
 
 Submission = TemplateSubmission | RawSubmission
+LONGEST = 30 * 24 * 3600  # seconds that a message may ask to be tried for
 
 
 @dataclass(frozen=True, slots=True)

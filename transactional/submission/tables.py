@@ -83,7 +83,8 @@ class Rows:
         self.bodies.append((asked.id, asked.raw, context))
         if asked.holds_secrets:
             self.secrets.append((asked.id,))
-        lifetime = (asked.version.lifetime if asked.version else 0) or stream.lifetime
+        own = asked.version.lifetime if asked.version else 0
+        lifetime = asked.deliver_within or own or stream.lifetime
         deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
         told: dict[str, Any] = {"dmarc": asked.alignment.stored()} if asked.alignment else {}

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import mail_log
+from transactional import mail_log, queue
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
+from transactional.views.wait_sentences import tell_wait
 
 PAGE = 50
 # The colour of each status and event: colour only repeats what the word says
@@ -97,12 +98,21 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     story = mail_log.story(request.account.pk, message_id)
     if story is None:
         raise Http404
+    ahead = queue.plans(request.account.pk, [one.pk for one in story.recipients])
     told = {one.attempt.reply for one in story.moments if one.attempt is not None}
     context = {
         "story": story,
         "message": story.message,
-        "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
+        "recipients": [
+            {"recipient": one, "pill": _pill(one.status), "plan": ahead.get(one.pk)}
+            for one in story.recipients
+        ],
         "moments": [_moment(one, told) for one in story.moments],
+        "planned": [
+            {"recipient": one, "plan": ahead[one.pk], "waits": tell_wait(ahead[one.pk].waits_for)}
+            for one in story.recipients
+            if one.pk in ahead
+        ],
         "several": len(story.recipients) > 1,
     }
     return render(request, "transactional/message.html", context)

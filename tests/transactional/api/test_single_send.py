@@ -226,3 +226,17 @@ def test_a_million_entries_are_refused_in_time(api: Api, account: Account) -> No
     answer = api.send(email, customProperties={"order_id": "7", "items": [1] * 1_000_000})
     assert answer.json()["sendResult"] == "MISSING_TEMPLATE_PROPERTIES"
     assert "50000 entries" in answer.json()["message"]
+
+
+def test_a_message_may_say_how_long_it_is_of_use(api: Api, email: Email) -> None:
+    assert api.send(email, message={"deliverWithin": 300}).json()["status"] == "PENDING"
+    row = QueueRow.objects.get()
+    assert (row.deliver_by - row.due_at).total_seconds() == 300
+
+
+@pytest.mark.parametrize("value", [0, -5, "300", 2.5, True, 10**9, [300]])
+def test_a_deadline_that_makes_no_sense_is_refused(api: Api, email: Email, value: Any) -> None:
+    answer = api.send(email, message={"deliverWithin": value})
+    assert answer.status_code == 400
+    assert "message.deliverWithin" in answer.json()["message"]
+    assert not QueueRow.objects.exists()

@@ -109,3 +109,40 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(
             accept_many([one] * size)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("headers", "within", "lane"),
+    [
+        (b"X-Postino-Deliver-Within: 600\r\nX-Postino-Lane: urgent\r\n", 600, 0),
+        (b"x-postino-lane: Bulk\r\n", 72 * 3600, 2),
+        (b"", 72 * 3600, 1),
+    ],
+)
+def test_headers_of_ours_set_deadline_and_lane(
+    smtp_principal: Principal, headers: bytes, within: int, lane: int
+) -> None:
+    assert isinstance(raw(smtp_principal, headers + RAW), Accepted)
+    row = QueueRow.objects.get()
+    assert (row.deliver_by - row.due_at).total_seconds() == within
+    assert row.lane == lane
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"X-Postino-Deliver-Within: 0",
+        b"X-Postino-Deliver-Within: ten",
+        b"X-Postino-Deliver-Within: 99999999999999999999",
+        b"X-Postino-Deliver-Within:",
+        b"X-Postino-Lane: fast",
+        b"X-Postino-Lane: \xff",
+    ],
+)
+def test_headers_of_ours_that_say_nonsense_are_refused(
+    smtp_principal: Principal, header: bytes
+) -> None:
+    answer = raw(smtp_principal, header + b"\r\n" + RAW)
+    assert isinstance(answer, Refused)
+    assert answer.refusal.code == "VALIDATION_FAILED"
+    assert answer.refusal.smtp_line.startswith("554 5.6.0 X-Postino-")

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from django.utils import timezone
 from config.ids import uuid7
 from tests.cast import Cast, make_email
 from tokens.models import Account, User
-from transactional import events
+from transactional import events, queue
 from transactional.events import NewEvent
-from transactional.models import DeliveryAttempt, Message, Recipient
+from transactional.models import DeliveryAttempt, Message, QueueRow, Recipient
 
 SignedIn = Callable[[User], Client]
 XSS = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
@@ -187,3 +188,49 @@ def test_a_story_of_a_thousand_opens_is_cut(
     answer = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/")
     assert len(answer.context["moments"]) == 5
     assert "There is more" in answer.content.decode()
+
+
+def waiting(message: Message, recipient: Recipient, **fields: Any) -> QueueRow:
+    now = timezone.now()
+    values = {
+        "due_at": now + timedelta(minutes=2),
+        "deliver_by": now + timedelta(hours=2),
+        **fields,
+    }
+    return QueueRow.objects.create(
+        id=recipient.pk, message=message, account_id=message.account_id, stream_id=1, lane=1,
+        domain="reader.example", **values,
+    )  # fmt: skip
+
+
+def test_a_message_that_waits_says_when_it_is_tried_and_when_it_expires(
+    cast: Cast, signed_in: SignedIn
+) -> None:
+    message = make_message(cast.account, "anna@reader.example", status="deferred")
+    recipient = Recipient.objects.get(message=message)
+    row = waiting(message, recipient, attempt=1, parked="rate google")
+    events.append([happened(message, "deferred", recipient, **{"class": "greylisted"})])
+    answer = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/")
+    (told,) = answer.context["planned"]
+    plan = told["plan"]
+    assert (plan.tries[0], plan.expires) == (row.due_at, row.deliver_by)
+    assert (plan.reply_class, plan.made) == ("greylisted", 1)
+    assert list(plan.tries) == sorted(plan.tries)
+    page = answer.content.decode()
+    assert "What comes next" in page
+    assert "It waits for the pace that google takes." in page
+    # while a worker has it, and once it is over, nothing is promised
+    row.lease, row.lease_until = uuid.uuid4(), timezone.now() + timedelta(minutes=1)
+    row.save()
+    under_way = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/")
+    assert "Under way" in under_way.content.decode()
+    row.delete()
+    over = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/")
+    assert over.context["planned"] == []
+
+
+def test_another_accounts_rows_are_in_nobodys_plan(cast: Cast) -> None:
+    message = make_message(cast.other_account, "anna@reader.example", status="deferred")
+    recipient = Recipient.objects.get(message=message)
+    waiting(message, recipient)
+    assert queue.plans(cast.account.pk, [recipient.pk]) == {}

@@ -1,0 +1,70 @@
+"""What is still to come for a recipient that waits: its next tries, and when it expires."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from django.conf import settings
+
+from transactional import retry
+from transactional.models import Event, EventType, QueueRow
+
+AHEAD = 6  # tries that a plan names
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The tries ahead, if each ends as the last one did; then the mail expires.
+
+    `tries` are times without jitter, at most AHEAD, the first one exact; empty: it is under way
+    now, or its deadline has passed. `waits_for`: code and site of what it waits for besides its
+    time. `reply_class` is that of the last answer, empty before the first try.
+    """
+
+    tries: tuple[datetime, ...]
+    expires: datetime
+    made: int
+    under_way: bool
+    lane: int
+    waits_for: str
+    reply_class: str
+
+
+def plans(account_id: int, recipient_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Plan]:
+    """The plan of each of an account's recipients that is still in the queue; two queries."""
+    rows = QueueRow.objects.filter(pk__in=recipient_ids, account_id=account_id)
+    found = list(rows)
+    classes = _classes(account_id, [row.pk for row in found], {row.message_id for row in found})
+    return {row.pk: _plan(row, classes.get(row.pk, "")) for row in found}
+
+
+def _classes(
+    account_id: int, ids: Sequence[uuid.UUID], messages: set[uuid.UUID]
+) -> Mapping[uuid.UUID, str]:
+    if not ids:
+        return {}
+    told = Event.objects.of(account_id).filter(
+        message_id__in=messages, recipient_id__in=ids, type=EventType.DEFERRED
+    )
+    return {
+        recipient: str(data.get("class", "")) if isinstance(data, dict) else ""
+        for recipient, data in told.order_by("id").values_list("recipient_id", "data")
+    }
+
+
+def _plan(row: QueueRow, reply_class: str) -> Plan:
+    under_way = row.lease is not None
+    ahead = retry.tries_ahead(
+        row.due_at, row.deliver_by, reply_class, row.attempt, scale=settings.RETRY_SCALE
+    )
+    return Plan(
+        tries=() if under_way else tuple(islice(ahead, AHEAD)),
+        expires=row.deliver_by,
+        made=row.attempt,
+        under_way=under_way,
+        lane=row.lane,
+        waits_for=row.parked or "",
+        reply_class=reply_class,
+    )

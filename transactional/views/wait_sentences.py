@@ -1,0 +1,25 @@
+"""What mail waits for besides its time, in words: the codes of `egress/cell.py` and of incidents."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+SENTENCES = {
+    "rate": gettext_lazy("the pace that %(site)s takes"),
+    "connections": gettext_lazy("a free connection to %(site)s"),
+    "site_busy": gettext_lazy("a free connection to %(site)s"),
+    "site_down": gettext_lazy("%(site)s to answer again"),
+    "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
+    "incident": gettext_lazy("the end of an incident with %(site)s"),
+    "no_budget": gettext_lazy("the next day’s budget of an IP that is being warmed up"),
+}
+
+
+def tell_wait(parked: str) -> str:
+    """A sentence's part for `QueueRow.parked`: its code and its site."""
+    code, _space, site = parked.partition(" ")
+    if not code:
+        return ""
+    sentence = SENTENCES.get(code)
+    if sentence is None:  # a rule's name
+        return _("%(site)s, which asked us to slow down") % {"site": site}
+    return str(sentence) % {"site": site}
