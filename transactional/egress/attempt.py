@@ -11,6 +11,7 @@ from domains import pools
 from transactional.egress import verdict
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.lookups import Lookups, StreamPolicy
+from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find
 from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.verdict import HOST_STAGES, Tried
@@ -46,14 +47,20 @@ class Plan:
 class Attempts:
     """Makes tries; one per engine."""
 
-    def __init__(self, lookups: Lookups, conversations: Conversations, shaper: Shaper) -> None:
+    def __init__(
+        self, lookups: Lookups, conversations: Conversations, shaper: Shaper, poison: Poison
+    ) -> None:
         self._lookups = lookups
         self._conversations = conversations
+        self._poison = poison
         self._shaper = shaper
 
     async def plan(self, job: Job) -> Plan | Outcome:
         """From where to where; or the outcome of a job that cannot be tried."""
         tried = Tried(job)
+        if self._poison.is_held(job):
+            tried.trail.note("build", "poison", crashes=job.crashes)
+            return verdict.hold(tried, HELD_REPLY)
         if job.parked:
             tried.trail.note("shaping", "waited", why=job.parked)
         if timezone.now() >= job.deliver_by:
@@ -85,11 +92,17 @@ class Attempts:
         last = await self._lookups.last_reply(tried.job.id) if tried.job.attempt else ""
         return verdict.expire(tried, last)
 
+    async def failed(self, job: Job) -> None:
+        """Nobody foresaw what happened: its lease runs out, and too often is too often."""
+        await self._poison.failed(job)
+
     async def make(self, plan: Plan, permit: Permit) -> Outcome | None:
         """One try; None where the lease was lost on the way."""
         tried = plan.tried
         tried.trail.note("source", permit.choice.code, **permit.choice.data)
         try:
+            if not await self._poison.tell(tried.job):
+                return None
             last = await self._over(plan, permit)
         except (PostinoError, MimeError, HeaderError) as err:
             return verdict.bounce(tried, f"554 5.6.0 {err}")
@@ -97,6 +110,7 @@ class Attempts:
             return self.no_family(tried)
         if last.lease_lost:
             return None
+        self._poison.survived(tried.job)
         return verdict.judge(tried, last, plan.stream.uncertain)
 
     async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:

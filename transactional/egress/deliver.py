@@ -3,6 +3,9 @@
 import asyncio
 import logging
 
+import psycopg
+from django.db import Error
+
 from domains import pools
 from transactional.egress.attempt import Attempts, Plan
 from transactional.egress.cell import Closed
@@ -45,8 +48,11 @@ class Courier:
                 await self._flusher.finish(planned)
         except asyncio.CancelledError:
             raise
+        except (psycopg.Error, Error, OSError) as err:
+            logger.warning("recipient %s: not tried now: %s", job.id, err)
         except Exception:
             logger.exception("recipient %s: delivery failed unexpectedly", job.id)
+            await self._attempts.failed(job)
         finally:
             self._slots.leave(job)
 

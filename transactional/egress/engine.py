@@ -24,6 +24,7 @@ from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
+from transactional.egress.poison import Poison
 from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
 from transactional.egress.slots import Slots
@@ -111,7 +112,8 @@ class Engine:
         scale = settings.RETRY_SCALE
         shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale)
         parking = ParkingLot(connect, scale=scale)
-        attempts = Attempts(lookups, Conversations(pool, flusher), shaper)
+        poison = Poison(connect)
+        attempts = Attempts(lookups, Conversations(pool, flusher), shaper, poison)
         courier = Courier(attempts, shaper, parking, flusher, self._places)
         writing = [asyncio.create_task(flusher.run()), asyncio.create_task(parking.run())]
         beside = [

@@ -70,6 +70,11 @@ def bounce(
     return _ended(tried, Status.BOUNCED, reply, data=why)
 
 
+def hold(tried: Tried, reply: str) -> Outcome:
+    """Kept, and not tried again by itself."""
+    return _ended(tried, Status.HELD, reply)
+
+
 def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     """Try again later, or give up once the message's lifetime is over."""
     now = timezone.now()

@@ -177,6 +177,9 @@ class QueueRow(models.Model):
     lease_until = models.DateTimeField(null=True)
     dot_at = models.DateTimeField(null=True, help_text="A final dot may have been sent from here.")
     resent = models.BooleanField(default=False, help_text="An earlier outcome is unknown.")
+    crashes = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Processes that ended while they built this copy."
+    )
     parked = models.CharField(
         max_length=120, null=True, blank=True, help_text="What it waits for besides its time."
     )

@@ -9,6 +9,7 @@ from transactional.queue.depth import Depth, depth
 from transactional.queue.held import WITHDRAW, hold, let_go
 from transactional.queue.plan import Plan, plans
 from transactional.queue.rows import (
+    BUILDING,
     DROP,
     FINISH,
     FREE,
@@ -24,6 +25,7 @@ from transactional.queue.rows import (
 from transactional.queue.wakeups import Waker, wake
 
 __all__ = [
+    "BUILDING",
     "DROP",
     "FINISH",
     "FREE",

@@ -84,10 +84,10 @@ WITH RECURSIVE {seen}, picked AS (
     SET lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s)
     FROM picked WHERE q.id = picked.id
     RETURNING q.id, q.message_id, q.account_id, q.stream_id, q.lane, q.domain, q.attempt,
-              q.deliver_by, q.resent, q.parked
+              q.deliver_by, q.resent, q.crashes, q.parked
 ), jobs AS (
     SELECT c.id, c.message_id, c.account_id, c.stream_id, c.lane, c.domain, c.attempt,
-           c.deliver_by, c.resent, c.parked, r.address, m.campaign_id, m.version_id, m.from_domain,
+           c.deliver_by, c.resent, c.crashes, c.parked, r.address, m.campaign_id, m.version_id, m.from_domain,
            m.message_id AS header_id, m.created_at, m.kind, b.raw, b.context
     FROM claimed c
     JOIN transactional_recipient r ON r.id = c.id

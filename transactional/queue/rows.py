@@ -42,7 +42,7 @@ RESCHEDULE = """
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempts,
     parked = NULL,
-    resent = q.resent OR u.resent
+    resent = q.resent OR u.resent, crashes = 0
 FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NOT NULL
 RETURNING q.id
 """
@@ -73,6 +73,12 @@ SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = now(), resent = re
 WHERE id = ANY(%(ids)s)
 """
 
+# Before a copy is built that could end the process; an outcome forgets it
+BUILDING = """
+UPDATE transactional_queuerow SET crashes = crashes + 1
+WHERE id = %(id)s AND lease = %(lease)s AND lease_until > now()
+"""
+
 DROP = "DELETE FROM transactional_queuerow WHERE id = ANY(%(ids)s)"
 
 
@@ -93,6 +99,7 @@ class Job:
     attempt: int
     deliver_by: datetime
     resent: bool
+    crashes: int
     parked: str | None
     address: str
     campaign_id: int | None
