@@ -24,6 +24,7 @@ from transactional import (
     suppressions,
 )
 from transactional.compose import brand, drafts, samples, saved, versions
+from transactional.compose.importing import archive, keep
 from transactional.library import images
 from transactional.models import (
     Campaign,
@@ -39,6 +40,7 @@ from transactional.models import (
     Source,
     Suppression,
     SuppressionReason,
+    TemplateImport,
 )
 from transactional.sandbox import sink
 from transactional.submission.accept import accept_many
@@ -75,6 +77,12 @@ class World:
     @property
     def domain(self) -> int:
         return int(Domain.objects.of(self.cast.account).get().pk)
+
+    @property
+    def imported(self) -> TemplateImport:
+        """A template that was imported, with notes of each kind."""
+        found: TemplateImport = TemplateImport.objects.of(self.cast.account).get()
+        return found
 
     @property
     def suppression(self) -> int:
@@ -126,6 +134,7 @@ def make_world(cast: Cast) -> World:
     store.make()
     mail = store.deliver(MAIL.format(id=delivered.pk).encode())
     log = make_mail(cast, live)
+    _imported(cast)
     _suppressed(cast, delivered)
     make_reports(Domain.objects.of(account).get())
     for state, name in (("confirmed", "anna"), ("pending", "a-rather-long-mailbox-name")):
@@ -153,6 +162,17 @@ def make_world(cast: Cast) -> World:
         _contacts(cast),
         _files(cast),
     )
+
+
+def _imported(cast: Cast) -> None:
+    """A template with something to replace, to leave out and to check; one that was refused."""
+    source = "{{ company.name }}{{ x|nonesuch }}{% crm_object 'a' %}<%= 1 %>{% module 'logo' %}"
+    files = {"receipts/order.html": source, "broken.mjml": "<mjml><mj-nope>"}
+    upload = archive.Upload(files, ("images/logo.png",))
+    keep.keep(
+        cast.account, upload, name="theme.zip", title="", kind=Kind.TRANSACTIONAL,
+        from_address="orders@shop.example", by="alice@shop.example",
+    )  # fmt: skip
 
 
 def _composed(cast: Cast) -> Email:
@@ -235,6 +255,8 @@ PAGES: dict[str, Address] = {
     "emails, archived": lambda w: f"{w.a}/emails/?archived=1",
     "emails, nothing found": lambda w: f"{w.a}/emails/?q=nothing-like-this",
     "new email": lambda w: f"{w.a}/emails/new/",
+    "import templates": lambda w: f"{w.a}/emails/import/",
+    "imported templates": lambda w: f"{w.a}/emails/import/{w.imported.pk}/",
     "email": lambda w: f"{w.a}/emails/{w.live.pk}/",
     "email, broken": lambda w: f"{w.a}/emails/{w.broken.pk}/",
     "email editor": lambda w: f"{w.a}/emails/{w.live.pk}/edit/",

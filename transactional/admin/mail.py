@@ -38,6 +38,7 @@ from transactional.models import (
     Stream,
     Suppression,
     SuppressionChange,
+    TemplateImport,
 )
 
 NEWEST = 5000  # rows of the log that can be paged through; older ones are found by their id
@@ -208,6 +209,14 @@ class ContactChangeAdmin(Log):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """With the contact they go, so whoever may delete it may delete them."""
         return bool(request.user.has_perm("transactional.delete_contact"))
+
+
+@admin.register(TemplateImport)
+class TemplateImportAdmin(Log):
+    """Uploads of templates, with what was said of them."""
+
+    list_display = ("name", "account", "by", "at")
+    list_select_related = ("account",)
 
 
 @admin.register(ContactImport)

@@ -25,7 +25,9 @@ LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 
 _OPEN = re.compile(r"\{[{%#]")
 # What stands between delimiters: strings whole, words whole, anything else character by character
-_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\w++|\s++|\*\*|//|[=!<>]=|.", re.S)
+IN_EXPRESSION = re.compile(
+    r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\w++|\s++|\*\*|//|[=!<>]=|.", re.S
+)
 _ENDS = {"{{": re.compile(r"[-+]?\}\}"), "{%": re.compile(r"[-+]?%\}")}
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*+):")
 # What browsers drop from a URL before they read its scheme (WHATWG URL §4.4)
@@ -62,8 +64,10 @@ def guard(source: str) -> None:
     if len(source) > SOURCE_LIMIT:
         raise TemplateRefused(f"The template is longer than {SOURCE_LIMIT:,} characters.")
     at, depth = 0, 0
+    line, counted = 1, 0
     while (opening := _OPEN.search(source, at)) is not None:
-        line = source.count("\n", 0, opening.start()) + 1
+        line += source.count("\n", counted, opening.start())
+        counted = opening.start()
         if opening[0] == "{#":
             at = source.find("#}", opening.end())
             if at < 0:
@@ -87,7 +91,7 @@ def _expression(source: str, opening: re.Match[str], line: int) -> int:
     while at < len(source):
         if balance == 0 and (end := ends.match(source, at)):
             return end.end()
-        token = _TOKEN.match(source, at)
+        token = IN_EXPRESSION.match(source, at)
         assert token is not None  # noqa: S101 — the last alternative matches any character
         text, at = token[0], token.end()
         first = text[0]

@@ -53,6 +53,7 @@ from transactional.models.subscription import (
     SubscriptionType,
 )
 from transactional.models.suppression_change import SuppressionChange
+from transactional.models.template_import import TemplateImport
 
 __all__ = [
     "Approval",
@@ -114,6 +115,7 @@ __all__ = [
     "SuppressionChange",
     "SuppressionChanged",
     "SuppressionReason",
+    "TemplateImport",
     "VersionCount",
     "VersionFold",
 ]

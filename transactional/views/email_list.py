@@ -99,6 +99,7 @@ def email_list(request: AccountRequest) -> HttpResponse:
         else "",
         "back": urlencode(kept),
         "may_edit": request.may(Role.MARKETER),
+        "may_import": request.may(Role.DEVELOPER),
     }
     return render(request, "transactional/emails.html", context)
 
