@@ -109,7 +109,7 @@ def _compiling(pieces: list[Piece], field: str, notes: Notes) -> str:
     """The pieces joined, those left out that keep the whole from compiling."""
     _check_alone(pieces, notes)
     for _try in range(TRIES):
-        made = "".join(piece.text for piece in pieces)
+        made = _joined(pieces)
         problems = template.problems(field, made)
         if not problems:
             return made
@@ -123,7 +123,18 @@ def _compiling(pieces: list[Piece], field: str, notes: Notes) -> str:
         if piece.token is not None and piece.text:
             notes.add(piece.token.line, Level.DROPPED, "BROKEN", piece.token.inner)
             piece.text = ""
-    return "".join(piece.text for piece in pieces)
+    return _joined(pieces)
+
+
+def _joined(pieces: list[Piece]) -> str:
+    """The pieces in a row; a brace at the end of one never becomes a tag with the next."""
+    made: list[str] = []
+    for piece in pieces:
+        if piece.text and made and made[-1].endswith("{") and piece.text[0] in "{%#":
+            made[-1] = made[-1][:-1] + "{{ '{' }}"
+        if piece.text:
+            made.append(piece.text)
+    return "".join(made)
 
 
 def _check_alone(pieces: list[Piece], notes: Notes) -> None:
