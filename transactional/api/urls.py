@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver
 
 from config.calls import call
 from transactional.api import audience_urls
+from transactional.api.explain import Explain
 from transactional.api.send_status import SendStatusById
 from transactional.api.senders import SenderById, SenderResend, Senders
 from transactional.api.single_send import MarketingSingleSend, SingleSend
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *call("marketing/v3/email/send-statuses/<str:status_id>", SendStatusById.as_view()),
 ]
 urlpatterns += [
+    *call("api/v1/messages/<str:message_id>/explain", Explain.as_view()),
     *call("api/v1/senders", Senders.as_view()),
     *call("api/v1/senders/<str:sender_id>", SenderById.as_view()),
     *call("api/v1/senders/<str:sender_id>/resend", SenderResend.as_view()),

@@ -7,7 +7,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import Depth, depth
 from transactional.queue.held import WITHDRAW, hold, let_go
-from transactional.queue.plan import Plan, plans
+from transactional.queue.plan import Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
     DROP,
@@ -44,6 +44,7 @@ __all__ = [
     "Waker",
     "depth",
     "hold",
+    "in_front",
     "let_go",
     "plans",
     "row",

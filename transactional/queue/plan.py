@@ -68,3 +68,14 @@ def _plan(row: QueueRow, reply_class: str) -> Plan:
         waits_for=row.parked or "",
         reply_class=reply_class,
     )
+
+
+def in_front(recipient_id: uuid.UUID, *, most: int) -> int:
+    """Rows of the same stream and lane that are due before this one, counted to `most`."""
+    row = QueueRow.objects.filter(pk=recipient_id).first()
+    if row is None or row.lease is not None:
+        return 0
+    before = QueueRow.objects.filter(
+        lease__isnull=True, lane=row.lane, stream_id=row.stream_id, due_at__lt=row.due_at
+    )
+    return before[:most].count()

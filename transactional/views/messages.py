@@ -1,7 +1,7 @@
 """The pages of the mail log: the list of messages, and one message with its timeline."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import mail_log, queue
+from transactional import explain, mail_log
+from transactional.explain import Step
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
 from transactional.views.wait_sentences import tell_wait
@@ -98,31 +99,40 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     story = mail_log.story(request.account.pk, message_id)
     if story is None:
         raise Http404
-    ahead = queue.plans(request.account.pk, [one.pk for one in story.recipients])
+    why = explain.of_story(request.account.pk, story)
+    ahead = {one.recipient.pk: one.ahead for one in why.recipients if one.ahead is not None}
+    reasons = {one.attempt.pk: one.steps for told in why.recipients for one in told.tries}
     told = {one.attempt.reply for one in story.moments if one.attempt is not None}
     context = {
         "story": story,
         "message": story.message,
-        "recipients": [
-            {"recipient": one, "pill": _pill(one.status), "plan": ahead.get(one.pk)}
-            for one in story.recipients
-        ],
-        "moments": [_moment(one, told) for one in story.moments],
+        "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
+        "why": why,
+        "moments": [_moment(one, told, reasons) for one in story.moments],
         "planned": [
-            {"recipient": one, "plan": ahead[one.pk], "waits": tell_wait(ahead[one.pk].waits_for)}
+            {
+                "recipient": one,
+                "plan": plan.plan,
+                "ahead": plan,
+                "waits": tell_wait(plan.plan.waits_for),
+            }
             for one in story.recipients
-            if one.pk in ahead
+            if (plan := ahead.get(one.pk)) is not None
         ],
         "several": len(story.recipients) > 1,
     }
     return render(request, "transactional/message.html", context)
 
 
-def _moment(moment: mail_log.Moment, told: set[str]) -> dict[str, object]:
+def _moment(
+    moment: mail_log.Moment, told: set[str], reasons: Mapping[uuid.UUID, Sequence[Step]]
+) -> dict[str, object]:
     """An entry of the timeline; a reply that a try's entry tells is not told again."""
     event = moment.event
     if event is None:
-        return {"moment": moment, "attempt": moment.attempt}
+        attempt = moment.attempt
+        steps = reasons.get(attempt.pk, ()) if attempt is not None else ()
+        return {"moment": moment, "attempt": attempt, "steps": steps}
     data = event.data if isinstance(event.data, dict) else {}
     dmarc = data.get("dmarc")
     said = tell_alignment(dmarc) if isinstance(dmarc, dict) else ""
@@ -130,6 +140,7 @@ def _moment(moment: mail_log.Moment, told: set[str]) -> dict[str, object]:
     return {
         "moment": moment,
         "pill": _pill(event.type),
+        "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
         "says": "" if says in told else says,
         "who": data.get("user_agent", ""),

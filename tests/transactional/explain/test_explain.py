@@ -1,0 +1,156 @@
+"""A message's decisions: told from what was stored when they were taken, each with its sentence."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import translation
+
+from tests.cast import Cast
+from tests.transactional.api.conftest import Api, make_key
+from tests.transactional.egress.sink import Sink, running
+from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
+from tokens.models import Account
+from transactional import explain
+from transactional.explain import Step, steps
+from transactional.explain.sentences_table import SENTENCES
+from transactional.models import QueueRow, Recipient, Suppression
+from transactional.submission import policy
+from transactional.submission.request import Accepted
+from transactional.wire.reply import Reply
+
+Explained = Callable[[Account, Accepted], dict[str, Any]]
+
+
+@pytest.fixture
+def sink(settings: Any) -> Any:
+    later = Reply(451, "4.7.1", ("Greylisted, come back later",))
+    with running(Sink(lambda envelope, number: later if number == 0 else None)) as one:
+        settings.EGRESS = f"relay://127.0.0.1:{one.port}"
+        settings.RETRY_SCALE = 0.01
+        yield one
+
+
+def told(account: Account, answer: Accepted) -> dict[str, Any]:
+    api = Api(make_key(account, "transactional-email"))
+    found = api("GET", f"/api/v1/messages/{answer.message_id}/explain")
+    assert found.status_code == 200
+    return dict(found.json())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_decision_from_the_door_to_the_delivery(account: Account, sink: Sink) -> None:
+    [answer] = send_raw(account)
+    waiting = told(account, answer)
+    [one] = waiting["recipients"]
+    assert (one["status"], one["attempts"]) == ("queued", [])
+    assert one["ahead"]["inFront"] == 0 and one["ahead"]["nextAttempts"]
+    assert one["ahead"]["predictedFinish"] <= one["ahead"]["expires"]
+    with engine():
+        eventually(drained)
+    found = told(account, answer)
+    assert [step["code"] for step in found["door"]] == [
+        *(check.__name__ for check in policy.CHECKS[:-1]),
+        "consent_ignored",
+    ]
+    [one] = found["recipients"]
+    assert (one["status"], one["ahead"]) == ("delivered", None)
+    first, second = one["attempts"]
+    assert (first["code"], second["code"]) == (451, 250)
+    assert [step["step"] for step in first["decisions"]][:2] == ["route", "source"]
+    assert {"route": "relay", "source": "only", "retry": "greylisted"}.items() <= {
+        step["step"]: step["code"] for step in first["decisions"]
+    }.items()
+    assert all(step["says"] for step in first["decisions"])
+    assert any("RCPT TO" in line for line in first["dialogue"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_in_front_is_counted(account: Account) -> None:
+    answers = send_raw(account, 3)
+    rows = list(QueueRow.objects.order_by("due_at"))
+    for place, row in enumerate(rows):
+        row.due_at = rows[0].due_at + place * (rows[0].deliver_by - rows[0].due_at) / 10**6
+        row.save(update_fields=["due_at"])
+    last = next(a for a in answers if a.message_id == rows[-1].message_id)
+    [one] = told(account, last)["recipients"]
+    assert one["ahead"]["inFront"] == 2
+
+
+def test_a_refused_message_says_why_and_a_stranger_gets_404(
+    cast: Cast, api: Api, email: Any
+) -> None:
+    refused = api.send(email, message={"from": "x@stranger.example"}).json()
+    path = f"/api/v1/messages/{refused['statusId']}/explain"
+    [step] = api("GET", path).json()["door"]
+    assert (step["step"], step["code"]) == ("policy", "refused")
+    assert "x@stranger.example" in step["says"]
+    stranger = Api(make_key(cast.other_account, "transactional-email"))
+    unknown = stranger("GET", "/api/v1/messages/00000000-0000-7000-8000-000000000000/explain")
+    assert stranger("GET", path).status_code == unknown.status_code == 404
+    assert api("GET", "/api/v1/messages/nonsense/explain").status_code == 404
+    assert Api("")("GET", path).status_code == 401
+
+
+def test_an_address_that_is_left_out_is_told_apart(account: Account, api: Api, email: Any) -> None:
+
+    Suppression.objects.create(
+        account=account, address="carl@x.example", reason="manual", scope="all"
+    )
+    sent = api.send(email, message={"cc": ["carl@x.example"]}).json()
+    found = api("GET", f"/api/v1/messages/{sent['statusId']}/explain").json()
+    carl = next(one for one in found["recipients"] if one["address"] == "carl@x.example")
+    assert carl["status"] == "suppressed"
+    assert [(step["code"], step["data"]) for step in carl["decisions"]] == [
+        ("suppressed", {"reason": "BLOCKED_ADDRESS"})
+    ]
+    assert Recipient.objects.get(address="carl@x.example").status == "suppressed"
+
+
+@pytest.mark.parametrize(
+    "stored", [None, "x", 7, {}, [1, "a", None], [{"code": "x"}], [{"step": 3}]]
+)
+def test_what_is_not_a_decision_is_left_out(stored: object) -> None:
+    assert steps(stored) == ()
+
+
+def test_a_step_without_a_sentence_or_with_missing_data_still_says_something() -> None:
+    assert Step("new", "thing").says == "new: thing."
+    assert "–" in Step("shaping", "slowed").says
+    assert "spam" in Step("shaping", "rule_suspend", {"rule": "100% spam", "seconds": 5}).says
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_every_sentence_fills_its_holes(language: str) -> None:
+    with translation.override(language):
+        for step, code in SENTENCES:
+            assert Step(step, code or "other").says
+
+
+def test_every_code_that_a_deciding_module_notes_has_a_sentence() -> None:
+    """`trail.note("step", "code", …)` and `Decision("step", "code", …)` with both written out."""
+    root = Path(django_settings.BASE_DIR) / "transactional"
+    found = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or len(node.args) < 2:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            both = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
+            if name in ("note", "Decision") and len(both) == 2:
+                found.add(tuple(both))
+    assert len(found) > 5
+    assert {pair for pair in found if pair not in SENTENCES} == set()
+    names = {check.__name__ for check in policy.CHECKS} - {policy.marketing_obeys_consent.__name__}
+    assert {name for name in names if ("policy", name) not in SENTENCES} == set()
+
+
+def test_the_story_of_another_account_is_none(cast: Cast, api: Api, email: Any) -> None:
+
+    sent = UUID(api.send(email).json()["statusId"])
+    assert explain.explain(cast.account.pk, sent) is not None
+    assert explain.explain(cast.other_account.pk, sent) is None

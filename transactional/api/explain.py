@@ -1,0 +1,89 @@
+"""`GET /api/v1/messages/{id}/explain`: why a message fared as it did, decision by decision."""
+
+import uuid
+from typing import Any
+
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.calls import Call
+from tokens.web import caller
+from transactional import explain
+from transactional.explain import Ahead, Step, Told, Try
+
+
+class Explain(Call):
+    """A message's decisions."""
+
+    scopes = frozenset({"transactional-email", "marketing-email"})
+
+    def get(self, request: Request, message_id: str) -> Response:
+        """What was decided at the door, and for each recipient from try to try."""
+        try:
+            found = explain.explain(caller(request).account_id, uuid.UUID(message_id))
+        except ValueError:
+            found = None
+        if found is None:
+            raise Http404
+        message = found.message
+        return Response(
+            {
+                "id": str(message.pk),
+                "kind": message.kind,
+                "stream": message.stream.name if message.stream else None,
+                "requestedAt": message.created_at,
+                "door": [_step(one) for one in found.door],
+                "recipients": [_recipient(one) for one in found.recipients],
+                "complete": not found.cut,
+            }
+        )
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"step": step.step, "code": step.code, "says": step.says, "data": step.data}
+
+
+def _recipient(told: Told) -> dict[str, Any]:
+    row = told.recipient
+    return {
+        "id": str(row.pk),
+        "address": row.address,
+        "status": row.status,
+        "since": row.status_at,
+        "reply": row.reply,
+        "decisions": [_step(one) for one in told.before],
+        "attempts": [_try(one) for one in told.tries],
+        "ahead": None if told.ahead is None else _ahead(told.ahead),
+    }
+
+
+def _try(one: Try) -> dict[str, Any]:
+    attempt = one.attempt
+    return {
+        "number": attempt.number,
+        "at": attempt.at,
+        "milliseconds": attempt.duration_ms,
+        "from": attempt.source_address,
+        "host": attempt.host,
+        "address": attempt.address,
+        "tls": attempt.tls,
+        "stage": attempt.stage,
+        "code": attempt.code,
+        "reply": attempt.reply,
+        "decisions": [_step(step) for step in one.steps],
+        "dialogue": attempt.transcript.splitlines(),
+    }
+
+
+def _ahead(ahead: Ahead) -> dict[str, Any]:
+    plan = ahead.plan
+    return {
+        "underWay": plan.under_way,
+        "waitsFor": plan.waits_for,
+        "nextAttempts": list(plan.tries),
+        "expires": plan.expires,
+        "inFront": ahead.in_front,
+        "perSecond": ahead.per_second,
+        "predictedFinish": ahead.finish,
+    }

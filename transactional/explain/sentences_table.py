@@ -1,0 +1,98 @@
+"""The sentence of every decision, by its step and code; a step's own sentence where a code has none."""
+
+from django.utils.translation import gettext_lazy as _
+
+SENTENCES = {
+    # The policy, at the door: each check by its name
+    ("policy", "credential_is_alive"): _("The key or token that sent it was valid."),
+    ("policy", "account_may_send"): _("The account may send this kind of mail."),
+    ("policy", "from_domain_is_verified"): _("The From address is the account’s own."),
+    ("policy", "mail_aligns"): _("DMARC does not tell receivers to stop it."),
+    ("policy", "an_ip_is_ready"): _("An IP for this kind of mail was ready."),
+    ("policy", "recipients_may_be_mailed"): _("At least one recipient was not suppressed."),
+    ("policy", "consent_obeyed"): _("The contact has not unsubscribed and is not quarantined."),
+    ("policy", "consent_ignored"): _(
+        "Transactional: subscriptions, quarantine and double opt-in were not asked."
+    ),
+    ("policy", ""): _("The check “%(code)s” was passed."),
+    ("policy", "refused"): _("Refused: %(message)s"),
+    ("policy", "suppressed"): _("Not sent to this address: it is suppressed (%(reason)s)."),
+    # Where it goes
+    ("route", "mx"): _("DNS names %(hosts)s for this domain’s mail."),
+    ("route", "address"): _("The domain has no MX record; mail goes to its own address."),
+    ("route", "relay"): _("It goes through the relay %(host)s, port %(port)s."),
+    ("route", "relay_without_address"): _("The relay %(host)s has no address."),
+    ("route", "null_mx"): _("The domain says that it takes no mail."),
+    ("route", "no_domain"): _("The domain does not exist."),
+    ("route", "no_mail_server"): _("The domain has no mail server."),
+    ("route", "dns"): _("DNS did not answer for the domain (%(status)s)."),
+    ("route", "mx_literal"): _("The domain’s MX records name IP addresses, which is not allowed."),
+    ("route", "own_host"): _("The domain’s mail server %(own)s is this installation: a loop."),
+    ("route", "private_address"): _("The domain’s mail servers have private or local addresses."),
+    ("route", "no_address"): _("The domain’s mail servers have no addresses."),
+    # From which IP
+    ("source", "only"): _("It leaves from %(address)s, the only IP of its pool."),
+    ("source", "weighted"): _(
+        "It leaves from %(address)s, drawn by weight and health (%(shares)s)."
+    ),
+    ("source", "spilled"): _(
+        "It leaves from %(address)s: another IP of the pool has used up its budget of the day."
+    ),
+    ("source", "no_source"): _("No IP of its stream was ready: %(why)s."),
+    ("source", "no_family"): _("No IP of its pool speaks the receiver’s protocol family."),
+    ("source", "no_budget"): _("Each IP that fits has used up its budget of the day."),
+    ("source", "marketing_on_dedicated"): _(
+        "Its pool holds dedicated IPs alone, from which marketing mail never leaves."
+    ),
+    # When it may
+    ("shaping", "waited"): _("It had waited in the queue (%(why)s)."),
+    ("shaping", "rate"): _("The pace for this receiver is %(per_minute)s messages a minute."),
+    ("shaping", "connections"): _("All %(connections)s connections for this receiver were in use."),
+    ("shaping", "site_busy"): _("All %(connections)s connections to the receiver were in use."),
+    ("shaping", "site_down"): _(
+        "The receiver did not answer several times in a row: left alone for %(seconds)s seconds."
+    ),
+    ("shaping", "slowed"): _(
+        "The receiver asked for less: from %(from)s to %(to)s messages a minute (%(because)s)."
+    ),
+    ("shaping", "rule_suspend"): _(
+        "The rule “%(rule)s” stops mail to this receiver for %(seconds)s seconds."
+    ),
+    ("shaping", "rule_connections"): _(
+        "The rule “%(rule)s” allows %(value)s connections for %(seconds)s seconds."
+    ),
+    ("shaping", "rule_rate"): _(
+        "The rule “%(rule)s” allows %(value)s messages a minute for %(seconds)s seconds."
+    ),
+    ("shaping", "incident"): _("An incident with this receiver was open: its mail was parked."),
+    ("shaping", ""): _("Held back for a while (%(code)s)."),
+    # Under which TLS
+    ("tls", "opportunistic"): _("%(host)s: TLS if it is offered."),
+    ("tls", "stream"): _("%(host)s: TLS is required by the stream."),
+    ("tls", "provider"): _("%(host)s: TLS is required for %(provider)s."),
+    ("tls", "operator"): _("%(host)s: the certificate must be valid, the operator says."),
+    ("tls", "mta_sts"): _("%(host)s: the domain’s MTA-STS policy wants a valid certificate."),
+    ("tls", "mta_sts_testing"): _("%(host)s: the domain’s MTA-STS policy is in testing."),
+    ("tls", "mta_sts_host"): _("%(host)s: the domain’s MTA-STS policy does not name this host."),
+    ("tls", "mta_sts_would_refuse"): _(
+        "%(host)s: the policy in testing would have refused this connection (%(result)s)."
+    ),
+    ("tls", "dane"): _("%(host)s: DNSSEC names its certificate (DANE)."),
+    ("tls", "dane_unusable"): _("%(host)s: TLS is required; its DANE records cannot be used."),
+    ("tls", "dane_lookup"): _("%(host)s: its DANE records could not be looked up: no mail there."),
+    # What it was built of
+    ("build", "poison"): _(
+        "Held: %(crashes)s delivery processes ended while they built this message."
+    ),
+    # What comes next
+    ("retry", "expired"): _("Its time was up after %(tries)s tries."),
+    ("retry", "greylisted"): _("The receiver greylists: the next try comes soon (%(due)s)."),
+    ("retry", "throttled"): _("The receiver throttles: the next try comes at %(due)s."),
+    ("retry", "mailbox_full"): _("The mailbox is full: the next try comes at %(due)s."),
+    ("retry", "dns"): _("DNS is asked again at %(due)s."),
+    ("retry", "connection"): _("The connection failed: the next try comes at %(due)s."),
+    ("retry", ""): _("Put off (%(code)s): the next try comes at %(due)s."),
+    # Incidents and other ways out
+    ("incident", ""): _("Part of an incident with this receiver (%(code)s)."),
+    ("fallback", ""): _("It goes through the stream’s smarthost (%(code)s)."),
+}

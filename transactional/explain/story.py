@@ -1,0 +1,133 @@
+"""The story of one message, told from what the deciding functions wrote down when they decided."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from config.ids import uuid7_floor
+from transactional import mail_log, queue
+from transactional.explain.tell import Step, steps
+from transactional.mail_log import Story
+from transactional.models import DeliveryAttempt, Event, EventType, Kind, Message, Recipient
+from transactional.queue import Plan
+from transactional.submission import policy
+
+RECENT = timedelta(minutes=1)  # what counts as the pace of now
+COUNTED = 10_000  # rows and tries that are counted at most: an estimate needs no more
+UNKNOWN_PACE = 20.0  # messages a second where nothing has left lately
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One delivery attempt with the decisions that led to it and followed from it."""
+
+    attempt: DeliveryAttempt
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is still to come: the plan, and when it should be done if the receiver takes it.
+
+    `in_front`: messages of the same stream and lane before it; `per_second`: the pace behind the
+    estimate.
+    """
+
+    plan: Plan
+    in_front: int
+    per_second: float
+    finish: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One recipient's part: `before` are decisions after which nothing was tried."""
+
+    recipient: Recipient
+    before: tuple[Step, ...]
+    tries: tuple[Try, ...]
+    ahead: Ahead | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A message's decisions: at the door, and then for each recipient."""
+
+    message: Message
+    door: tuple[Step, ...]
+    recipients: tuple[Told, ...]
+    cut: bool
+
+
+def explain(account_id: int, message_id: uuid.UUID) -> Explanation | None:
+    """The explanation of a message; None if the account has no such message."""
+    story = mail_log.story(account_id, message_id)
+    return None if story is None else of_story(account_id, story)
+
+
+def of_story(account_id: int, story: Story) -> Explanation:
+    """The same from a story already read."""
+    plans = queue.plans(account_id, [one.pk for one in story.recipients])
+    pace = _pace(account_id) if plans else 0.0
+    return Explanation(
+        message=story.message,
+        door=_door(story),
+        recipients=tuple(_told(one, story, plans, pace) for one in story.recipients),
+        cut=story.cut,
+    )
+
+
+def _door(story: Story) -> tuple[Step, ...]:
+    message = story.message
+    if message.refusal:
+        data = {"reason": message.refusal, "message": message.refusal_text}
+        return (Step("policy", "refused", data),)
+    return tuple(Step("policy", _name(check.__name__, message.kind)) for check in policy.CHECKS)
+
+
+def _name(check: str, kind: str) -> str:
+    if check != policy.marketing_obeys_consent.__name__:
+        return check
+    return "consent_obeyed" if kind == Kind.MARKETING else "consent_ignored"
+
+
+def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], pace: float) -> Told:
+    before: list[Step] = []
+    tries: list[Try] = []
+    for moment in story.moments:
+        if moment.recipient is None or moment.recipient.pk != recipient.pk:
+            continue
+        if moment.attempt is not None:
+            tries.append(Try(moment.attempt, steps(moment.attempt.decisions)))
+        elif moment.event is not None:
+            before += _of_event(moment.event)
+    plan = plans.get(recipient.pk)
+    ahead = None if plan is None else _ahead(recipient, plan, pace)
+    return Told(recipient, tuple(before), tuple(tries), ahead)
+
+
+def _of_event(event: Event) -> Sequence[Step]:
+    data: dict[str, Any] = event.data if isinstance(event.data, dict) else {}
+    if event.type == EventType.DROPPED:
+        return (Step("policy", "suppressed", {"reason": data.get("reason", "")}),)
+    return steps(data.get("decisions"))
+
+
+def _ahead(recipient: Recipient, plan: Plan, pace: float) -> Ahead:
+    now = timezone.now()
+    starts = max(now, plan.tries[0]) if plan.tries else now
+    in_front = 0 if plan.under_way else queue.in_front(recipient.pk, most=COUNTED)
+    per_second = pace or UNKNOWN_PACE
+    finish = min(starts + timedelta(seconds=in_front / per_second), max(plan.expires, now))
+    return Ahead(plan, in_front, round(per_second, 1), finish)
+
+
+def _pace(account_id: int) -> float:
+    """Tries of this account in a second, of late."""
+    since = uuid7_floor(timezone.now() - RECENT)
+    recent = DeliveryAttempt.objects.of(account_id).filter(pk__gte=since)
+    return recent[:COUNTED].count() / RECENT.total_seconds()
