@@ -22,6 +22,7 @@ from transactional.views import contract_form, email_places, inbox_line
 from transactional.views.contract_form import Row
 from transactional.views.email_forms import EmailForm, verified_domains
 from transactional.views.emails import find_email, publish_or_say_why
+from transactional.views.refusal_words import told
 
 TABLE_ONLY = frozenset({"propose", "more-variables"})  # what changes the page and saves nothing
 
@@ -157,4 +158,4 @@ def rendered(email: Email, *, which: str) -> tuple[compose.Rendered | None, str]
     try:
         return compose.render(content, sample_context(email)), ""
     except PostinoError as err:
-        return None, err.refusal.message
+        return None, told(err.refusal.message)

@@ -25,6 +25,7 @@ from transactional.compose.sample import sample_context
 from transactional.models import Email, SampleSet
 from transactional.views.email_forms import json_object, sample_text
 from transactional.views.emails import find_email
+from transactional.views.refusal_words import told
 
 SHAPES = {
     "desktop": gettext_lazy("Desktop"),
@@ -87,7 +88,7 @@ def _rendered(
     try:
         words = compose.render(live or email, sample_context(email, filling.data))
     except PostinoError as err:
-        return filling, None, err.refusal.message
+        return filling, None, told(err.refusal.message)
     return filling, words, ""
 
 

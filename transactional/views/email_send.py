@@ -19,6 +19,7 @@ from transactional.submission.accept import Answer, accept_many
 from transactional.submission.request import Refused, TemplateSubmission
 from transactional.views.email_forms import SendForm
 from transactional.views.emails import find_email, refusal_sentence
+from transactional.views.refusal_words import told
 
 ONCE = 16  # bytes: names one confirmed send, so that a second click sends nothing twice
 
@@ -29,6 +30,11 @@ class Outcome:
 
     address: str
     answer: Answer
+
+    @property
+    def why(self) -> str:
+        """Why it was refused, in the reader's language."""
+        return told(self.answer.refusal.message) if isinstance(self.answer, Refused) else ""
 
     @property
     def refused(self) -> bool:
@@ -75,7 +81,9 @@ def _checked(email: Email, form: SendForm, *, by: str) -> dict[str, str]:
     elif email.published:
         content = email.published
     if not content.from_address:
-        raise PostinoError(Refusal("INVALID_FROM_ADDRESS", "The email has no From address."))
+        raise PostinoError(
+            Refusal("INVALID_FROM_ADDRESS", "Choose the address this email comes from.")
+        )
     contact = {"email": form.cleaned_data["to"][0]}
     data = sample_context(email, {"contact": contact, "custom": form.cleaned_data["custom"]})
     subject = compose.render(content, data, text=False).subject

@@ -19,7 +19,7 @@ from transactional.compose import drafts, versions
 from transactional.compose.document import starters
 from transactional.models import Email, Kind
 from transactional.models.email import CONTENT_FIELDS
-from transactional.views import snippets, starter
+from transactional.views import refusal_words, snippets, starter
 from transactional.views.email_forms import NewEmailForm, verified_domains
 
 PAGE = 25
@@ -135,20 +135,8 @@ def publish_or_say_why(request: AccountRequest, email: Email) -> bool:
 
 
 def refusal_sentence(code: str, message: str) -> str:
-    """The core's sentence, or its translation where the code alone says it all."""
-    known = {
-        "MISSING_CONTENT": _("Write a subject and a body before publishing."),
-        "INVALID_FROM_ADDRESS": _("Choose the address this email comes from."),
-        "MISSING_UNSUBSCRIBE_LINK": _(
-            "Marketing email needs an unsubscribe link: put {{ unsubscribe_link }} into it."
-        ),
-        "MISSING_POSTAL_ADDRESS": _(
-            "Marketing email needs your postal address at its end: write it there, or fill it in "
-            "under Account settings and start from a template."
-        ),
-        "APPROVAL_REQUIRED": _("Publishing needs approval in this account: ask for it."),
-    }
-    return known.get(code, message)
+    """The core's sentence in the reader's language."""
+    return refusal_words.told(message)
 
 
 @require_POST

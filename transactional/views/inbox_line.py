@@ -6,6 +6,7 @@ from config.errors import PostinoError
 from transactional.compose import render
 from transactional.compose.sample import sample_context
 from transactional.models import Email
+from transactional.views.refusal_words import told
 from transactional.wire.text import html_to_text
 
 SHOWN = 220  # characters of the preview: no inbox shows more
@@ -41,5 +42,5 @@ def of(email: Email) -> Line:
             body = render.render(_Words("", "", email.html, email.text), data).text
             preview = " ".join((body or html_to_text(email.html)).split())
     except PostinoError as err:
-        return Line(sender, email.subject, email.preview_text[:SHOWN], err.refusal.message)
+        return Line(sender, email.subject, email.preview_text[:SHOWN], told(err.refusal.message))
     return Line(sender, subject, preview[:SHOWN])

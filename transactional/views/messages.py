@@ -15,6 +15,7 @@ from transactional import explain, mail_log
 from transactional.explain import Step
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
+from transactional.views import refusal_words
 from transactional.views.wait_sentences import tell_wait
 
 PAGE = 50
@@ -106,6 +107,8 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     context = {
         "story": story,
         "message": story.message,
+        "refusal": refusal_words.told(story.message.refusal_text),
+        "remedy": refusal_words.remedy(story.message.refusal),
         "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
         "why": why,
         "moments": [_moment(one, told, reasons) for one in story.moments],
