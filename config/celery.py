@@ -66,6 +66,11 @@ app.conf.update(
             "schedule": 600.0,
             "options": {"expires": 600},
         },
+        "domain_changes": {
+            "task": "transactional.tell_domain_changes",
+            "schedule": 30.0,
+            "options": {"expires": 30},
+        },
         "keys": {"task": "domains.tend_keys", "schedule": 60.0, "options": {"expires": 60}},
         "sender_mails": {"task": "transactional.forget_sender_mails", "schedule": 3600.0},
         "reports": {

@@ -13,6 +13,7 @@ from domains.dkim import rotation
 from domains.models import DnsMode, Domain, EgressSource, SourceEvent, SourceState
 from domains.source_checks import in_range, is_connected
 from domains.source_states import Why, tell
+from tokens import audit
 from tokens.models import Account
 
 MOST = 200  # domains of an account: each is asked about for ever, by a worker all share
@@ -58,6 +59,12 @@ def set_dns_mode(row: Domain, mode: str) -> None:
         dns_mode=mode, next_check_at=now, keys_due_at=now
     )
     rotation.tend(row)  # both selectors have keys from the beginning
+
+
+def record(row: Domain, what: str, *, by: str, **data: str) -> None:
+    """Write in the account's audit log what somebody did with a domain."""
+    act = f"domain.{what}"
+    audit.record(row.account_id, act, by=by, target=f"domain:{row.pk}", name=row.name, data=data)
 
 
 def free_address(text: str) -> str:

@@ -54,7 +54,7 @@ class Verdict:
 def judge(state: str, wanted: Sequence[Record], report: DomainReport) -> Verdict:
     """The state that follows from a check of a domain in this state.
 
-    A selector that breaks does not stop a domain while another RSA key is published: that one
+    A selector that breaks does not break a domain while another RSA key is published: that one
     signs. Ed25519 alone does not suffice, for many receivers do not read it (RFC 8463 §1).
     """
     if report.passed:
@@ -85,7 +85,7 @@ def apply(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> Non
     if domain.state == DomainState.VERIFIED:
         domain.verified_at = domain.verified_at or now
     calm = domain.state == DomainState.VERIFIED and report.passed
-    # A domain that broke is waited for however old it is: its mail is refused meanwhile
+    # A domain that broke is waited for, however old it is
     age = YOUNG if domain.state == DomainState.BROKEN else now - domain.created_at
     domain.next_check_at = now + pause(calm=calm, age=age)
     fields = (

@@ -17,6 +17,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "rollout.": _("Roll-outs"),
     "settings.": _("Settings"),
     "sender.": _("From addresses"),
+    "domain.": _("Domains"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -32,6 +33,13 @@ SENTENCES: Mapping[str, str | Promise] = {
     "approval.declined": _("Declined version %(version)s of “%(name)s”"),
     "approval.recalled": _("Recalled the request to publish version %(version)s of “%(name)s”"),
     "approval.voided": _("The request for version %(version)s of “%(name)s” ended: it was edited"),
+    "domain.connected": _("Connected the domain %(name)s"),
+    "domain.disconnected": _("Disconnected the domain %(name)s"),
+    "domain.rotation_asked": _("Asked to rotate the DKIM keys of %(name)s"),
+    "domain.keys_rotated": _("Rotated a DKIM key of %(name)s: %(selector)s signs now"),
+    "domain.key_imported": _("Imported the DKIM key %(selector)s of %(name)s"),
+    "domain.schedule_changed": _("Changed whether the DKIM keys of %(name)s rotate by schedule"),
+    "domain.mode_changed": _("Changed who publishes the DNS records of %(name)s: %(mode)s"),
     "rollout.started": _("Began to roll out version %(version)s of “%(name)s” at %(share)s %%"),
     "rollout.advanced": _("Rolled version %(version)s of “%(name)s” out to %(share)s %%"),
     "rollout.held": _("Held the roll-out of version %(version)s of “%(name)s”"),

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from config.errors import PostinoError
 from config.paging import find, page
 from config.rest import Fault, invalid
-from domains import connect, hosted, records
+from domains import connect, hosted, idn, records
 from domains.api.calls import DomainsCall, finding_view, refused, texts
 from domains.checks import check_domain
 from domains.dkim import choose, importing, rotation
@@ -36,6 +36,7 @@ class Domains(DomainsCall):
         account = Account.objects.get(pk=caller(request).account_id)
         try:
             row = connect.domain(account, connect.free_domain_name(account, asked["name"]))
+            connect.record(row, "connected", by=caller(request).name)
         except PostinoError as err:
             raise refused(err, "name") from err
         return Response(view(row), status=201)
@@ -59,14 +60,18 @@ class DomainById(DomainsCall):
                 connect.set_dns_mode(row, str(asked["dnsMode"]))
             except PostinoError as err:
                 raise refused(err, "dnsMode") from err
+            connect.record(row, "mode_changed", by=caller(request).name, mode=row.dns_mode)
         if "rotates" in asked:
             row.rotates = asked["rotates"]
             Domain.objects.of(row.account_id).filter(pk=row.pk).update(rotates=row.rotates)
+            connect.record(row, "schedule_changed", by=caller(request).name)
         return Response(view(row))
 
     def delete(self, request: Request, domain_id: str) -> Response:
         """204: mail from it is refused from now on, and its keys are gone."""
-        _find(request, domain_id).delete()
+        row = _find(request, domain_id)
+        connect.record(row, "disconnected", by=caller(request).name)
+        row.delete()
         return Response(status=204)
 
 
@@ -96,6 +101,7 @@ class DomainKeys(DomainsCall):
             key = importing.import_key(row, selector=asked["selector"], text=asked["privateKey"])
         except PostinoError as err:
             raise refused(err, err.refusal.pointer) from err
+        connect.record(row, "key_imported", by=caller(request).name, selector=key.selector)
         return Response(key_view(key), status=201)
 
 
@@ -108,6 +114,7 @@ class DomainRotation(DomainsCall):
         if connect.take_turn(row, CHECKED):
             check_domain(row)
         rotation.ask(row)
+        connect.record(row, "rotation_asked", by=caller(request).name)
         turns = [
             {
                 "algorithm": turn.algorithm,
@@ -130,6 +137,7 @@ def summary(row: Domain) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "name": row.name,
+        "unicodeName": idn.shown(row.name),
         "state": row.state,
         "dnsMode": hosted.mode(row),
         "rotates": row.rotates,

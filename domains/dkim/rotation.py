@@ -17,6 +17,7 @@ from django.utils import timezone
 from domains import hosted
 from domains.dkim import keys
 from domains.models import DkimKey, DnsMode, Domain, DomainState, KeyState
+from tokens import audit
 
 ZONE_TTL = 300  # seconds that resolvers keep an answer of our own DNS
 SETTLED = timedelta(hours=1)  # with records at somebody's provider: what negative answers last
@@ -127,6 +128,14 @@ def _turn(domain: Domain, active: DkimKey, now: datetime) -> Turn:
         _move(active, KeyState.RETIRING, now)
         mine = domain.dkim_keys.filter(algorithm=active.algorithm, selector=turn.selector)
         _move(mine.get(state=KeyState.NEXT), KeyState.ACTIVE, now)
+        audit.record(
+            domain.account_id,
+            "domain.keys_rotated",
+            by=audit.SYSTEM,
+            target=f"domain:{domain.pk}",
+            name=domain.name,
+            data={"selector": turn.selector},
+        )
     return turn
 
 

@@ -5,7 +5,9 @@ from django.utils.translation import gettext as _
 
 from config import attention
 from config.attention import Item, Level
+from domains.connect import MOST
 from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.standing import drifting
 
 
 @attention.source
@@ -23,6 +25,24 @@ def broken_domains(account_id: int) -> list[Item]:
         )
         for domain in rows.only("pk", "name")[: attention.PER_SOURCE]
     ]
+
+
+@attention.source
+def drifting_domains(account_id: int) -> list[Item]:
+    """Domains that still send, while a record that was right is not any more."""
+    rows = Domain.objects.of(account_id).filter(state=DomainState.VERIFIED).order_by("name")
+    return [
+        Item(
+            code="DOMAIN_DRIFTS",
+            level=Level.WARN,
+            text=_("A record of %(name)s is not right any more; its mail still leaves.")
+            % {"name": domain.name},
+            link=_("See which record"),
+            url=reverse("domain", args=[account_id, domain.pk]),
+        )
+        for domain in rows.only("pk", "name", "standing")[:MOST]
+        if drifting(domain)
+    ][: attention.PER_SOURCE]
 
 
 @attention.source

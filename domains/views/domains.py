@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import PostinoError
-from domains import connect, share
+from domains import connect, idn, share
 from domains.checks import check_domain
 from domains.connect import take_turn
 from domains.dkim import rotation
@@ -37,7 +37,7 @@ def overview(request: AccountRequest) -> HttpResponseBase:
     domains = list(Domain.objects.of(request.account).order_by("name"))
     sources = list(EgressSource.objects.of(request.account).order_by("pk"))
     context = {
-        "domains": [(domain, state_pill(domain)) for domain in domains],
+        "domains": [(d, state_pill(d), idn.shown(d.name)) for d in domains],
         "sources": [(source, state_pill(source)) for source in sources],
         "senders": SenderAddress.objects.of(request.account).order_by("address")[: senders.MOST],
         "may_change": request.may(Role.DEVELOPER),
@@ -52,6 +52,7 @@ def create(request: AccountRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         try:
             domain = connect.domain(request.account, form.cleaned_data["name"])
+            connect.record(domain, "connected", by=request.user.email)
         except PostinoError:  # pressed twice: the first one made it
             domain = Domain.objects.of(request.account).get(name=form.cleaned_data["name"])
         return redirect("domain", request.account.pk, domain.pk)
@@ -105,6 +106,7 @@ def delete(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     if request.POST.get("name", "").strip().lower() != domain.name:
         messages.error(request, _("The name typed is another one: nothing was disconnected."))
         return redirect("domain", request.account.pk, domain.pk)
+    connect.record(domain, "disconnected", by=request.user.email)
     domain.delete()
     messages.success(request, _("%(name)s is disconnected.") % {"name": domain.name})
     return redirect("domains", request.account.pk)
@@ -135,6 +137,8 @@ def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:
         "rows": [row for row in rows if row.record and not row.record.ours],
         "ours": [row for row in rows if row.record and row.record.ours],
         "waiting": waits(domain),
+        "shown": idn.shown(domain.name),
+        "lookalike": idn.lookalike(domain.name),
         "drifting": drifting(domain),
         "changes": list(domain.changes.order_by("-at")[:5]),
         "since": since,

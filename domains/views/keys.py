@@ -25,6 +25,7 @@ def rotate(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     if connect.take_turn(domain, PRESSED):
         check_domain(domain)
     rotation.ask(domain)
+    connect.record(domain, "rotation_asked", by=request.user.email)
     turns = rotation.tend(domain)
     if turns and all(turn.code == rotation.ROTATED for turn in turns):
         messages.success(request, _("The keys are rotated: the new ones sign from now on."))
@@ -41,6 +42,7 @@ def schedule(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     domain = find_domain(request, domain_id)
     rows = Domain.objects.of(request.account).filter(pk=domain.pk)
     rows.update(rotates="rotates" in request.POST)
+    connect.record(domain, "schedule_changed", by=request.user.email)
     return redirect("domain", request.account.pk, domain.pk)
 
 
@@ -54,6 +56,7 @@ def mode(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     except PostinoError as err:
         messages.error(request, told(err))
     else:
+        connect.record(domain, "mode_changed", by=request.user.email, mode=domain.dns_mode)
         check_domain(domain)
     return redirect("domain", request.account.pk, domain.pk)
 
@@ -71,6 +74,7 @@ def bring(request: AccountRequest, domain_id: int) -> HttpResponseBase:
             field = "selector" if err.refusal.pointer == "selector" else "key"
             form.add_error(field, told(err))
         else:
+            connect.record(domain, "key_imported", by=request.user.email, selector=key.selector)
             check_domain(domain)
             said = _("%(selector)s is imported.") % {"selector": key.selector}
             messages.success(request, said)

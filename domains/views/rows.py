@@ -17,6 +17,7 @@ from domains.dkim.importing import ADVISED_RSA
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, sentence_of
 from domains.models import DkimKey, Domain, DomainState, EgressSource, KeyState, SourceState
 from domains.records import Record
+from domains.standing import drifting
 
 STOP_POLLING = 286  # htmx: swap, and ask no more
 
@@ -144,6 +145,8 @@ def mark(row: Domain | EgressSource) -> str:
 
 def state_pill(row: Domain | EgressSource) -> Pill:
     """The state of a domain or an IP."""
+    if isinstance(row, Domain) and row.state == DomainState.VERIFIED and drifting(row):
+        return Pill("warn", _("Verified, a record broke"))
     return Pill(*_STATES[row.state])
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Case, When
 from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
-from domains.models import Domain
+from domains.models import Domain, DomainState
 from tokens.auth import Principal
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission
@@ -30,7 +31,7 @@ class Sender:
 
 
 def sender(account_id: int | None = None) -> Sender:
-    """PLATFORM_FROM where it is set; else an address on the first verified domain of the account.
+    """PLATFORM_FROM where it is set; else an address on the account's first domain that is right.
 
     Raises PostinoError: NO_PLATFORM_SENDER.
     """
@@ -41,7 +42,9 @@ def sender(account_id: int | None = None) -> Sender:
         if found is not None:
             return Sender(found, address)
     elif account_id is not None:
-        own = Domain.objects.of(account_id).filter(verified_at__isnull=False).order_by("pk").first()
+        mine = Domain.objects.of(account_id).filter(verified_at__isnull=False)
+        working = Case(When(state=DomainState.VERIFIED, then=0), default=1)
+        own = mine.order_by(working, "pk").first()
         if own is not None:
             return Sender(account_id, Address(NO_REPLY, own.name, "Postino"))
     raise PostinoError(

@@ -2,6 +2,7 @@
 
 from transactional.tasks.broadcasts import broadcast
 from transactional.tasks.chores import partitions, sweep
+from transactional.tasks.domain_alerts import tell_domain_changes
 from transactional.tasks.egress import drain, drain_urgent
 
-__all__ = ["broadcast", "drain", "drain_urgent", "partitions", "sweep"]
+__all__ = ["broadcast", "drain", "drain_urgent", "partitions", "sweep", "tell_domain_changes"]
