@@ -61,6 +61,11 @@ app.conf.update(
             "options": {"expires": 2},
         },
         "rollup": {"task": "analytics.fold", "schedule": 2.0, "options": {"expires": 2}},
+        "links": {
+            "task": "transactional.forget_links",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "expired": {
             "task": "tokens.remove_expired",
             "schedule": 600.0,

@@ -52,21 +52,51 @@ def get(
     Raises FetchRefused before anything is sent, FetchFailed after.
     """
     scheme, host, port, path = parts(url, ports)
-    address = _address(host, resolve, allowed)
+    request = _request(scheme, host, port, path, _address(host, resolve, allowed))
+    try:
+        with _client(context) as client:
+            return _read(client, request)
+    except httpx.HTTPError as err:
+        raise FetchFailed(f"{host} could not be reached: {err}") from err
+
+
+def status(
+    url: str,
+    *,
+    resolve: Resolve,
+    allowed: Sequence[Network] = (),
+    ports: frozenset[int] = PORTS,
+    context: ssl.SSLContext | None = None,
+) -> int:
+    """The status of a GET, whose body is not read. A redirect is not followed.
+
+    Raises FetchRefused before anything is sent, FetchFailed after.
+    """
+    scheme, host, port, path = parts(url, ports)
+    request = _request(scheme, host, port, path, _address(host, resolve, allowed))
+    try:
+        with _client(context) as client:
+            response = client.send(request, stream=True, follow_redirects=False)
+            response.close()
+            return response.status_code
+    except httpx.HTTPError as err:
+        raise FetchFailed(f"{host} could not be reached: {err}") from err
+
+
+def _request(scheme: str, host: str, port: int, path: str, address: str) -> httpx.Request:
     shown = f"[{address}]" if ":" in address else address
-    request = httpx.Request(
+    return httpx.Request(
         "GET",
         f"{scheme}://{shown}:{port}{path}",
         headers={"Host": host, "User-Agent": "Postino", "Accept-Encoding": "identity"},
         # The certificate must be the name's, not the address's
         extensions={"sni_hostname": host, "timeout": dict.fromkeys(_PHASES, SECONDS)},
     )
-    try:
-        transport = httpx.HTTPTransport(verify=context or ssl.create_default_context())
-        with httpx.Client(transport=transport, trust_env=False) as client:
-            return _read(client, request)
-    except httpx.HTTPError as err:
-        raise FetchFailed(f"{host} could not be reached: {err}") from err
+
+
+def _client(context: ssl.SSLContext | None) -> httpx.Client:
+    transport = httpx.HTTPTransport(verify=context or ssl.create_default_context())
+    return httpx.Client(transport=transport, trust_env=False)
 
 
 _PHASES = ("connect", "read", "write", "pool")

@@ -266,6 +266,8 @@ PAGES: dict[str, Address] = {
     "email preview": lambda w: f"{w.a}/emails/{w.live.pk}/preview/",
     "email preview, phone": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=phone",
     "email preview, text": lambda w: f"{w.a}/emails/{w.live.pk}/preview/?as=text",
+    "email checks": lambda w: f"{w.a}/emails/{w.composed.pk}/checks/",
+    "email checks, HTML": lambda w: f"{w.a}/emails/{w.broken.pk}/checks/",
     "email preview, side by side": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/?as=all",
     "email preview, dark": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/?as=dark",
     "sample set": lambda w: f"{w.a}/emails/{w.composed.pk}/preview/samples/{w.sample_set}/",

@@ -4,5 +4,15 @@ from transactional.tasks.broadcasts import broadcast
 from transactional.tasks.chores import partitions, sweep
 from transactional.tasks.domain_alerts import tell_domain_changes
 from transactional.tasks.egress import drain, drain_urgent
+from transactional.tasks.links import ask_links, forget_links
 
-__all__ = ["broadcast", "drain", "drain_urgent", "partitions", "sweep", "tell_domain_changes"]
+__all__ = [
+    "ask_links",
+    "broadcast",
+    "drain",
+    "drain_urgent",
+    "forget_links",
+    "partitions",
+    "sweep",
+    "tell_domain_changes",
+]

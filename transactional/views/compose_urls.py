@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
     brand,
+    email_checks,
     email_compose,
     email_preview,
     image_file,
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{EMAIL}preview/html/", email_preview.email_preview_html, name="email_preview_html"),
     path(f"{EMAIL}preview/samples/", email_preview.sample_create, name="sample_create"),
     path(f"{EMAIL}preview/samples/<int:set_id>/", email_preview.sample_set, name="sample_set"),
+    path(f"{EMAIL}checks/", email_checks.email_checks, name="email_checks"),
+    path(f"{EMAIL}checks/pass/", email_checks.email_check_pass, name="email_check_pass"),
     path("i/<str:name>", image_file.image_file, name="image_file"),
     path(f"{ACCOUNT}images/", images.image_list, name="images"),
     path(f"{ACCOUNT}images/choices/", images.image_choices, name="image_choices"),

@@ -200,6 +200,8 @@ def _states() -> dict[str, str]:
         "problems.stop": _("It cannot be published yet."),
         "problems.fix": _("Fix"),
         "problems.fixThis": _("Fix: {message}"),
+        "problems.pass": _("Let pass…"),
+        "problems.passThis": _("Let pass: {message}"),
         "level.block": _("Blocks publishing"),
         "level.warn": _("Warning"),
         "level.advice": _("Advice"),

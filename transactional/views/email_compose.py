@@ -18,7 +18,7 @@ from config.errors import PostinoError
 from config.headers import EMAIL_POLICY
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional.compose import drafts
+from transactional.compose import drafts, link_probes
 from transactional.compose.document import checks, mjml, schema, variables
 from transactional.compose.document.model import Document
 from transactional.compose.document.starters import LANGUAGES
@@ -43,6 +43,7 @@ def email_compose(request: AccountRequest, email_id: int) -> HttpResponseBase:
     here = (request.account.pk, email.pk)
     if email.document is None:
         return redirect("email_edit", *here)
+    link_probes.wake(email)
     data = {
         "document": drafts.stored_document(email).json,
         "revision": email.revision,
@@ -58,6 +59,7 @@ def email_compose(request: AccountRequest, email_id: int) -> HttpResponseBase:
             "canvas": reverse("email_canvas", args=here),
             "variables": reverse("email_variables", args=here),
             "problems": reverse("email_problems", args=here),
+            "pass": reverse("email_check_pass", args=here),
             "images": reverse("image_choices", args=here[:1]),
             "upload": reverse("image_upload", args=here[:1]),
             "smaller": reverse("image_smaller", args=[here[0], 0]),

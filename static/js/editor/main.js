@@ -223,15 +223,16 @@ byId("link-variable").addEventListener("click", async () => {
 const canvas = new Canvas(store, { text, listeners });
 const settings = new Settings(store, { text, variables, acts });
 const structure = new Structure(store, { acts });
-const problems = new Problems(store, {
-  fix(problem, block) {
-    store.selectBlock(block?.id ?? "");
-    const pane = byId("settings");
-    const key = fieldOf(problem.code ?? "");
-    const field = key && pane.querySelector(`[data-field^="${key}"]`);
-    (field || pane.querySelector("[contenteditable], input, textarea, select"))?.focus();
-  },
-});
+const problems = new Problems(store, { fix });
+
+function fix(problem, block) {
+  store.selectBlock(block?.id ?? "");
+  const pane = byId("settings");
+  const key = fieldOf(problem.code ?? "");
+  const field = key && pane.querySelector(`[data-field^="${key}"]`);
+  (field || pane.querySelector("[contenteditable], input, textarea, select"))?.focus();
+}
+
 const autosave = new Autosave(store, {
   saved(answer) {
     byId("size").textContent = sizeText(answer.bytes);
@@ -285,4 +286,7 @@ settings.draw("");
 await Promise.all([variables.load(), kept.load()]);
 variables.offer();
 await canvas.start();
+// From the page of checks: straight to what is to be fixed
+const asked = new URLSearchParams(window.location.search);
+if (asked.has("code")) fix({ code: asked.get("code") }, store.block(asked.get("block") ?? ""));
 document.documentElement.dataset.editor = "ready";

@@ -1,5 +1,5 @@
 // What is wrong with the draft: each problem with a Fix that goes to where it is.
-import { byId, data, h, t } from "./page.js";
+import { byId, csrf, data, h, say, t } from "./page.js";
 
 const LEVELS = ["block", "warn", "advice"];
 
@@ -7,7 +7,7 @@ const LEVELS = ["block", "warn", "advice"];
 const FIELDS = {
   SUBJECT: "subject", PREVIEW: "preview_text", FROM: "from_address", CONTRAST_TEXT: "settings.text",
   CONTRAST_LINKS: "settings.accent", LINK: "props.url", BUTTON: "props.label", IMAGE_ALT: "props.alt",
-  IMAGE: "props.src", TABLE: "props.path", MISSING_TEMPLATE: "sample.", NO_SAMPLE: "sample.",
+  IMAGE: "props.src", FROM_D: "from_address", PROMOTIONAL_LINKS: "", NO_FALLBACK: "", TABLE: "props.path", MISSING_TEMPLATE: "sample.", NO_SAMPLE: "sample.",
 };
 
 export function fieldOf(code) {
@@ -72,7 +72,33 @@ export class Problems {
     return h("li", {},
       h("span", { class: `st ${level === "block" ? "bad" : level === "warn" ? "warn" : "mute"}` }, t(`level.${level}`)),
       h("span", { class: "message" }, problem.message),
-      h("button", { type: "button", class: "btn secondary small", "aria-label": t("problems.fixThis", { message: problem.message }), onclick: () => this.fix(problem, block) }, t("problems.fix")));
+      h("button", { type: "button", class: "btn secondary small", "aria-label": t("problems.fixThis", { message: problem.message }), onclick: () => this.fix(problem, block) }, t("problems.fix")),
+      level === "block" ? null : h("button", { type: "button", class: "btn quiet small", "aria-label": t("problems.passThis", { message: problem.message }), onclick: () => this.#askWhy(problem) }, t("problems.pass")));
+  }
+
+  // Let a warning pass: the reason is kept with the name of whoever gave it
+  #askWhy(problem) {
+    const [dialog, why, fault] = [byId("pass"), byId("pass-why"), byId("pass-error")];
+    byId("pass-message").textContent = problem.message;
+    why.value = fault.textContent = "";
+    dialog.showModal();
+    byId("pass-form").onsubmit = async (event) => {
+      event.preventDefault();
+      const body = new URLSearchParams({ code: problem.code, block: problem.block ?? "", why: why.value });
+      try {
+        const response = await fetch(data.urls.pass, {
+          method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRFToken": csrf() },
+        });
+        const answer = await response.json();
+        if (!response.ok) throw new Error(answer.errors[0].message);
+        dialog.close();
+        say(answer.said);
+        this.later(this.#revision);
+      } catch (error) {
+        fault.textContent = error.message;
+        why.focus();
+      }
+    };
   }
 
   // A document that the server will not keep: where and why

@@ -1,21 +1,30 @@
-"""The checks of a block email that need no network: three levels, the worst first.
+"""The checks of an email that need no network: three levels, the worst first.
 
-Publishing refuses what is of level `block`; warnings and advice are only told.
+Publishing refuses what is of level `block`; warnings and advice are told, and may be dismissed
+with a reason. What links answered is read from what a worker asked before.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
-from config.errors import PostinoError
-from domains.models import Domain
-from transactional.compose import render, template
-from transactional.compose.document import schema
-from transactional.compose.document.colours import contrast
-from transactional.compose.document.expressions import CONTACT, UNSUBSCRIBE
-from transactional.compose.document.link_checks import check_images, check_links, leads_to
+from transactional.compose import link_probes, plain
+from transactional.compose.document import html_checks, schema
+from transactional.compose.document.expressions import UNSUBSCRIBE
+from transactional.compose.document.image_checks import check_library
+from transactional.compose.document.link_checks import (
+    check_images,
+    check_links,
+    check_purpose,
+    check_secrets,
+    leads_to,
+)
+from transactional.compose.document.look_checks import check_colours
 from transactional.compose.document.model import Document
-from transactional.compose.document.problem import Problem
+from transactional.compose.document.problem import Level, Problem
+from transactional.compose.document.sample_checks import check_leftover_words, check_samples
+from transactional.compose.document.sender_checks import check_sender
 from transactional.compose.document.word_checks import (
     check_amount,
     check_headings,
@@ -24,87 +33,105 @@ from transactional.compose.document.word_checks import (
     check_subject,
     words_of,
 )
-from transactional.compose.sample import sample_context
-from transactional.models import BrandKit, Email, Kind, SenderAddress, SenderState
+from transactional.models import BrandKit, DismissedProblem, Email, Kind, Lane
 
-CONTRAST = 4.5  # WCAG 2.2, 1.4.3
-SIZE_WARN, SIZE_CUT = 80_000, 102_000  # bytes of HTML; Gmail cuts off after some 102 kB
-# What click tracking makes of a link, roughly: a signed address of ours around it
-TRACKED_LINK = 120
+UNVERIFIED = "FROM_UNVERIFIED"
+# What stops even an email written as HTML
+STRICT = frozenset(
+    {"SUBJECT_EMPTY", "FROM_EMPTY", UNVERIFIED, "TEMPLATE", "MISSING_UNSUBSCRIBE_LINK"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is wrong with a draft, and what of it somebody let pass."""
+
+    problems: tuple[Problem, ...]
+    dismissed: tuple[tuple[Problem, DismissedProblem], ...]
+
+    @property
+    def publishable(self) -> bool:
+        """Whether nothing stops it from being published."""
+        return not any(one.level == "block" for one in self.problems)
+
+
+def report(email: Email) -> Report:
+    """Everything that is wrong with a draft, apart what was dismissed."""
+    found = _lenient(email) if email.document is None else _found_in_blocks(email)
+    problems = sorted(dict.fromkeys(found), key=lambda one: one.rank)
+    rows = DismissedProblem.objects.of(email.account_id).filter(email=email, withdrawn_at=None)
+    passed = {(row.code, row.block): row for row in rows}
+    kept, dismissed = [], []
+    for one in problems:
+        row = passed.get((one.code, one.block or ""))
+        if row is not None and one.level != "block":
+            dismissed.append((one, row))
+        else:
+            kept.append(one)
+    return Report(tuple(kept), tuple(dismissed))
 
 
 def run(email: Email) -> list[Problem]:
-    """Everything that is wrong with a draft; nothing for one written as HTML."""
-    if email.document is None:
-        return []
-    document = schema.parse(email.document)
-    found = [
-        *check_subject(email.subject, email.preview_text),
-        *_check_sender(email),
-        *_check_templates(email),
-        *_check_blocks(document),
-        *check_amount(document),
-        *check_leftovers(document),
-        *check_images(document),
-        *check_links(document),
-        *check_headings(document),
-        *_check_contrast(document),
-        *_check_kind(email, document),
-        *_check_tracking(email, document),
-    ]
-    return sorted(dict.fromkeys(found), key=lambda one: one.rank)
+    """What is wrong and was not dismissed."""
+    return list(report(email).problems)
 
 
 def stopping(email: Email) -> list[Problem]:
-    """What keeps a draft from being published."""
-    return [one for one in run(email) if one.level == "block"]
+    """What keeps a draft from being published; of one written as HTML, what `versions` leaves to us."""
+    found = [one for one in run(email) if one.level == "block"]
+    return found if email.document is not None else [o for o in found if o.code == UNVERIFIED]
 
 
-def _check_sender(email: Email) -> Iterator[Problem]:
-    if not email.from_address:
-        message = _("Choose the address this email comes from, under Settings.")
-        yield Problem("block", "FROM_EMPTY", message)
-        return
-    name = email.from_address.rpartition("@")[2].lower()
-    verified = Domain.objects.of(email.account_id).filter(name=name, verified_at__isnull=False)
-    single = SenderAddress.objects.of(email.account_id).filter(
-        address=email.from_address.lower(), state=SenderState.CONFIRMED
-    )
-    if not verified.exists() and not single.exists():
-        message = _("The domain “%(domain)s” is not verified.") % {"domain": name[:80]}
-        yield Problem("block", "FROM_UNVERIFIED", message)
-    replies = (email.reply_to or email.from_address).rpartition("@")[0].lower()
-    if replies.replace("-", "").replace("_", "").startswith(("noreply", "donotreply")):
-        message = _("Replies go to an address that says nobody reads it.")
-        yield Problem("advice", "REPLY_NOBODY", message)
+def _lenient(email: Email) -> Iterator[Problem]:
+    """Of an email written as HTML: its logic may make of the parts what no look can know, so only
+    that stops it which no mail may go out with.
+    """
+    for one in _found_in_html(email):
+        yield one if one.code in STRICT else replace(one, level=_below(one.level))
 
 
-def _check_templates(email: Email) -> Iterator[Problem]:
-    for field in ("subject", "preview_text", "html"):
-        for one in template.problems(field, getattr(email, field)):
-            yield Problem("block", "TEMPLATE", one.message)
-    try:
-        paths = render.compiled(email).paths
-        words = render.render(email, sample_context(email), text=False)
-    except PostinoError as err:
-        message = _("It cannot be rendered with the sample data: %(reason)s")
-        values = {"reason": err.refusal.message}
-        yield Problem("block", err.refusal.code, message % values)
-        return
-    size = len(words.html.encode())
-    if email.track_clicks:
-        size += TRACKED_LINK * words.html.count("<a ")
-    if size > SIZE_CUT:
-        message = _("The email has %(size)s kB: Gmail cuts it off after 102 kB.")
-        yield Problem("warn", "SIZE_CUT", message % {"size": size // 1000})
-    elif size > SIZE_WARN:
-        message = _("The email has %(size)s kB, close to the 102 kB at which Gmail cuts it off.")
-        yield Problem("warn", "SIZE_NEAR", message % {"size": size // 1000})
-    contact = email.sample.get(CONTACT, {})
-    for path in sorted(path for path in paths if path.startswith(f"{CONTACT}.")):
-        if path.split(".")[1] not in contact:
-            message = _("“%(name)s” has no sample value.") % {"name": path}
-            yield Problem("advice", "NO_SAMPLE", message)
+def _below(level: Level) -> Level:
+    return "warn" if level == "block" else level
+
+
+def _found_in_html(email: Email) -> Iterator[Problem]:
+    yield from check_subject(email.subject, email.preview_text)
+    yield from check_sender(email)
+    yield from check_samples(email)
+    yield from check_leftover_words(email)
+    yield from html_checks.check_html(email)
+    yield from check_library(email.account_id, html_checks.images_of(email))
+    yield from link_probes.check_answers(email)
+
+
+def _found_in_blocks(email: Email) -> Iterator[Problem]:
+    document = schema.parse(email.document)
+    yield from check_subject(email.subject, email.preview_text)
+    yield from check_sender(email)
+    yield from check_samples(email)
+    yield from _check_blocks(document)
+    yield from check_amount(document)
+    yield from check_leftovers(document)
+    yield from check_images(document)
+    yield from check_library(email.account_id, images_in(document))
+    yield from check_links(document)
+    yield from link_probes.check_answers(email)
+    yield from check_headings(document)
+    yield from check_colours(document)
+    yield from _check_kind(email, document)
+    yield from _check_tracking(email, document)
+    for block in document.blocks():
+        if block.type == "html":
+            yield from html_checks.check_clients(block.props["code"], block.id)
+    if plain.drifted(email):
+        message = _("The email has changed since its plain text was written: read it again.")
+        yield Problem("warn", "TEXT_DRIFT", message)
+
+
+def images_in(document: Document) -> list[tuple[str, str]]:
+    """(address, block) of each image."""
+    shown = [block for block in document.blocks() if block.type in {"image", "logo"}]
+    return [(block.props["src"], block.id) for block in shown]
 
 
 def _check_blocks(document: Document) -> Iterator[Problem]:
@@ -121,22 +148,6 @@ def _check_blocks(document: Document) -> Iterator[Problem]:
             yield Problem("warn", "BLOCK_EMPTY", _("A block has no text yet."), block.id)
 
 
-def _check_contrast(document: Document) -> Iterator[Problem]:
-    settings = document.settings
-    seen = {section.background or settings.surface for section in document.sections}
-    for surface in sorted(seen):
-        ratio = contrast(settings.text, surface)
-        if ratio < CONTRAST:
-            message = _("The text is hard to read on %(colour)s: contrast %(ratio)s, not 4.5.")
-            values = {"colour": surface, "ratio": f"{ratio:.1f}"}
-            yield Problem("warn", "CONTRAST_TEXT", message % values)
-        ratio = contrast(settings.accent, surface)
-        if ratio < CONTRAST:
-            message = _("Links are hard to read on %(colour)s: contrast %(ratio)s, not 4.5.")
-            values = {"colour": surface, "ratio": f"{ratio:.1f}"}
-            yield Problem("warn", "CONTRAST_LINKS", message % values)
-
-
 def _check_kind(email: Email, document: Document) -> Iterator[Problem]:
     way_out = leads_to(document, UNSUBSCRIBE)
     if email.kind == Kind.MARKETING:
@@ -149,6 +160,9 @@ def _check_kind(email: Email, document: Document) -> Iterator[Problem]:
         message = _("Looks like marketing because it has an unsubscribe link.")
         yield Problem("warn", "PROMOTIONAL", message)
     yield from check_promotion(document, email.subject)
+    home = email.from_address.rpartition("@")[2].lower()
+    if home:
+        yield from check_purpose(document, home)
 
 
 def _check_postal(email: Email, document: Document) -> Iterator[Problem]:
@@ -171,6 +185,8 @@ def _letters(text: str) -> str:
 
 
 def _check_tracking(email: Email, document: Document) -> Iterator[Problem]:
+    if email.lane == Lane.URGENT:
+        yield from check_secrets(document)
     codes = [block.id for block in document.blocks() if block.type == "code"]
     if codes and (email.track_opens or email.track_clicks):
         message = _("Turn off counting for emails with a code, under Settings.")

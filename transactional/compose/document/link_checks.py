@@ -13,6 +13,7 @@ from transactional.compose.document.model import Block, Document
 from transactional.compose.document.problem import Problem
 from transactional.compose.document.richtext import Close, Open
 from transactional.compose.template import scheme_of
+from transactional.library.images import token_in
 
 SHORTENERS = frozenset(
     [
@@ -29,10 +30,11 @@ SHORTENERS = frozenset(
         "rb.gy",
     ]
 )
+MANY_LINKS = 3  # fewer say nothing about a purpose
 _HOST_IN_TEXT = re.compile(
     r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/?#]\S*)?", re.IGNORECASE
 )
-_FILE_NAME = re.compile(r"[\w.-]+\.(?:png|jpe?g|gif|webp|svg|bmp)", re.IGNORECASE)
+FILE_NAME = re.compile(r"[\w.-]+\.(?:png|jpe?g|gif|webp|svg|bmp)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,11 @@ def _of_text(block: Block) -> Iterator[Link]:
 def check_links(document: Document) -> Iterator[Problem]:
     """Links that lead nowhere, or not where they say."""
     for link in links(document):
-        yield from _check_link(link)
+        yield from check_link(link)
 
 
-def _check_link(link: Link) -> Iterator[Problem]:
+def check_link(link: Link) -> Iterator[Problem]:
+    """One link."""
     url, at = link.url.strip(), link.block
     if not url:
         yield Problem("block", "LINK_EMPTY", _("A link leads nowhere: type its address."), at)
@@ -123,6 +126,32 @@ def _check_web(link: Link, url: str, scheme: str) -> Iterator[Problem]:
         yield Problem("warn", "LINK_MISLEADS", message, at)
 
 
+def check_purpose(document: Document, home: str) -> Iterator[Problem]:
+    """Transactional email whose links lead, for more than a third, to other people's sites."""
+    hosts = [host for link in links(document) if (host := _host(link.url)) and "{" not in host]
+    away = sorted({host for host in hosts if not _same_site(host, home)})
+    many = sum(not _same_site(host, home) for host in hosts)
+    if len(hosts) >= MANY_LINKS and many * 3 > len(hosts):
+        message = _(
+            "Looks like marketing because %(many)s of %(all)s links lead elsewhere: %(hosts)s."
+        )
+        values = {"many": many, "all": len(hosts), "hosts": ", ".join(away[:3])}
+        yield Problem("warn", "PROMOTIONAL_LINKS", message % values)
+
+
+def check_secrets(document: Document) -> Iterator[Problem]:
+    """A link that works once is given once: whoever forwards the mail forwards it."""
+    seen: set[str] = set()
+    for link in links(document):
+        if not link.url.startswith("{{"):
+            continue
+        if link.url in seen:
+            message = _("The same secret link is given twice.")
+            yield Problem("advice", "LINK_TWICE", message, link.block)
+            return
+        seen.add(link.url)
+
+
 def check_images(document: Document) -> Iterator[Problem]:
     """Images that are missing, or that say nothing where they are not shown."""
     for block in document.blocks():
@@ -139,7 +168,7 @@ def _check_image(block: Block) -> Iterator[Problem]:
         if scheme_of(source) not in {"http", "https"}:
             message = _("The image “%(url)s” does not start with https://.") % {"url": source[:60]}
             yield Problem("block", "IMAGE_RELATIVE", message, block.id)
-        elif scheme_of(source) == "http":
+        elif scheme_of(source) == "http" and not token_in(source):
             message = _("An image is not encrypted: use https://.")
             yield Problem("warn", "IMAGE_HTTP", message, block.id)
         if urlsplit(_quiet(source)).path.lower().endswith((".svg", ".webp")):
@@ -150,7 +179,7 @@ def _check_image(block: Block) -> Iterator[Problem]:
     if not alt:
         message = _("An image has no description: write what it shows, or call it decorative.")
         yield Problem("block", "IMAGE_ALT", message, block.id)
-    elif _FILE_NAME.fullmatch(alt):
+    elif FILE_NAME.fullmatch(alt):
         message = _("An image is described by the name of its file.")
         yield Problem("warn", "IMAGE_ALT_FILE", message, block.id)
 
@@ -172,6 +201,12 @@ def _host(url: str) -> str:
         return (urlsplit(url.strip()).hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _same_site(host: str, home: str) -> bool:
+    """Whether a host is of the sender's domain, or its domain of the host's."""
+    host, home = _bare(host), _bare(home)
+    return host == home or host.endswith(f".{home}") or home.endswith(f".{host}")
 
 
 def _quiet(url: str) -> str:

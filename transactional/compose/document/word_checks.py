@@ -92,6 +92,12 @@ def _spoken(block: Block) -> str:
     return "".join(event if isinstance(event, str) else " " for event in events)
 
 
+def promotional(text: str) -> str:
+    """The first words of sales in a text; empty where there are none."""
+    found = _SALES.search(text)
+    return found[0] if found else ""
+
+
 def check_promotion(document: Document, subject: str) -> Iterator[Problem]:
     """What would make a filter, or a regulator, call a transactional email marketing."""
     for block in document.blocks():

@@ -160,8 +160,13 @@ def test_marketing_needs_a_way_out_and_an_address(cast: Cast) -> None:
     assert ("warn", "PROMOTIONAL", None) in found(draft(cast, footer))
 
 
-def test_html_emails_are_not_checked(cast: Cast) -> None:
-    assert checks.run(make_email(cast.account)) == []
+def test_html_emails_are_told_and_seldom_stopped(cast: Cast) -> None:
+    email = make_email(cast.account)
+    codes = {(one.level, one.code) for one in checks.run(email)}
+    assert ("warn", "MISSING_TEMPLATE_PROPERTIES") in codes  # no sample data
+    assert checks.stopping(email) == []
+    email.from_address = "me@elsewhere.example"
+    assert [one.code for one in checks.stopping(email)] == ["FROM_UNVERIFIED"]
 
 
 def test_publishing_names_what_stops_it(cast: Cast) -> None:
