@@ -122,6 +122,7 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP out", "LEASE_SECONDS", int, 30, "How long a worker holds a message without a sign."),
     _v("SMTP out", "RETRY_SCALE", float, 1.0, "Factor on every wait between two tries."),
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
+    _v("SMTP out", "MTA_STS_PORT", int, 443, "Port of other people's MTA-STS policies."),
     _v("DNS", "DNS_SERVERS", [str], [], "Resolvers to ask; empty: the system's."),
     _v("DNS", "DNS_PORT", int, 53, "Port of those resolvers."),
     _v(

@@ -36,7 +36,7 @@ class Zone:
 
     `resolves`: it answers as a resolver would (the sandbox's is one). `failing` are names and
     types that are answered by SERVFAIL, `bogus` names only to those that do not ask for DNSSEC to
-    be checked. A name `*.x` stands for those below x (RFC 4592), roughly.
+    be checked; `secure` names, and those below, are vouched for (AD). A name `*.x` stands for those below x (RFC 4592), roughly.
     """
 
     names: dict[str, Types] = field(default_factory=dict)
@@ -47,6 +47,11 @@ class Zone:
     resolves: bool = True
     failing: frozenset[tuple[str, str]] = frozenset()
     bogus: frozenset[str] = frozenset()
+    secure: frozenset[str] = frozenset()
+
+    def is_secure(self, name: str) -> bool:
+        """Whether a resolver that validates would vouch for a name."""
+        return any(name == one or name.endswith(f".{one}") for one in self.secure)
 
     def origin(self, name: str) -> str | None:
         """The zone that a name lies in; None where it is not ours."""
@@ -84,6 +89,8 @@ def answer(query: dns.message.Message, zone: Zone) -> dns.message.Message:
         if zone.types(_text(name)) is not None:
             _put(response, name, zone.ttl, "HINFO", ('"RFC8482" ""',))
         return response
+    if query.flags & dns.flags.AD and zone.is_secure(_text(name)):
+        response.flags |= dns.flags.AD
     unchecked = bool(query.flags & dns.flags.CD)
     for _ in range(MAX_ALIASES):
         found = _step(response, zone, name, kind, unchecked)

@@ -13,6 +13,7 @@ from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.lookups import Lookups, StreamPolicy
 from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find
+from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.verdict import HOST_STAGES, Tried
 from transactional.lifecycle import Attempt, Outcome
@@ -51,8 +52,8 @@ class Attempts:
         self, lookups: Lookups, conversations: Conversations, shaper: Shaper, poison: Poison
     ) -> None:
         self._lookups = lookups
-        self._conversations = conversations
         self._poison = poison
+        self._secured = Secured(conversations)
         self._shaper = shaper
 
     async def plan(self, job: Job) -> Plan | Outcome:
@@ -119,16 +120,23 @@ class Attempts:
         tried, source = plan.tried, permit.source
         tried.source_id = source.id
         material = await self._lookups.material(tried.job)
+        stance = await self._secured.rules.stance(
+            tried.job.domain,
+            plan.route,
+            transport=plan.stream.transport,
+            required=plan.stream.tls == "required",
+        )
         last: wire.Outcome | None = None
         for target in plan.targets:
             if (":" in target.address) != (":" in source.address):
                 continue
             site = plan.route.site.key
             talk = Talk(tried.job, material, plan.stream, target, source, permit.cell, site)
-            last = await self._conversations.hold(talk)
+            heard = await self._secured.hold(talk, stance, tried.trail)
+            last = heard.outcome
             if last.lease_lost:
                 break
-            tried.tries.append(_attempt(last, target, source, began))
+            tried.tries.append(_attempt(heard, target, source, began))
             if last.uncertain or last.stage not in HOST_STAGES:
                 break
         if last is not None and (learnt := self._shaper.learn(permit, plan.route, last)):
@@ -136,11 +144,9 @@ class Attempts:
         return last
 
 
-def _attempt(
-    seen: wire.Outcome, target: Target, source: pools.UsableSource, began: datetime
-) -> Attempt:
+def _attempt(heard: Heard, target: Target, source: pools.UsableSource, began: datetime) -> Attempt:
+    seen = heard.outcome
     reply: Reply | None = seen.reply
-    tls = f"{seen.tls_version} {seen.tls_cipher}" if seen.tls_version else ""
     return Attempt(
         id=uuid7(),
         at=max(began, timezone.now() - timedelta(seconds=seen.duration)),
@@ -148,7 +154,7 @@ def _attempt(
         source_address=source.address,
         host=target.host,
         address=f"{target.address}:{target.port}",
-        tls=tls,
+        tls=heard.tls,
         stage=str(seen.stage),
         code=reply.code if reply else 0,
         reply=str(reply) if reply else (seen.error or ""),

@@ -10,9 +10,11 @@ from transactional.egress.flusher import Flusher
 from transactional.egress.lookups import StreamPolicy
 from transactional.egress.route import Target
 from transactional.egress.sessions import Peer, SessionPool
+from transactional.egress.tls import ANY, TlsRule
+from transactional.egress.tls_memory import TlsMemory
 from transactional.queue import Job
 from transactional.wire import outcome as wire
-from transactional.wire.outcome import SessionRefused, TlsPolicy
+from transactional.wire.outcome import SessionRefused
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
@@ -28,17 +30,18 @@ class Talk:
     source: pools.UsableSource
     cell: Cell
     site: str
+    rule: TlsRule = ANY
 
     def peer(self) -> Peer:
-        """The far end of the session, with the TLS that the stream asks for."""
-        required = self.stream.tls == "required"
+        """The far end of the session, with the TLS that its rule asks for."""
         return Peer(
             source=self.source.address,
             ehlo=self.source.ehlo_name,
             host=self.target.host,
             address=self.target.address,
             port=self.target.port,
-            tls=TlsPolicy.REQUIRED if required else TlsPolicy.OPPORTUNISTIC,
+            tls=self.rule.policy,
+            tlsa=self.rule.tlsa,
             site=self.site,
         )
 
@@ -49,6 +52,11 @@ class Conversations:
     def __init__(self, pool: SessionPool, flusher: Flusher) -> None:
         self._pool = pool
         self._flusher = flusher
+
+    @property
+    def memory(self) -> TlsMemory:
+        """What was learnt of servers' TLS."""
+        return self._pool.memory
 
     async def hold(self, talk: Talk) -> wire.Outcome:
         """One conversation with one host; a kept session that had died is replaced once."""

@@ -30,6 +30,7 @@ class Target:
     host: str
     address: str
     port: int
+    secure: bool = field(default=False, compare=False)  # DNSSEC vouches for the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _route(
             reply = f"550 5.4.6 The domain's mail server {told['own']} is ourselves: mail loops."
             return Route((), reply, True, site, "own_host", told)
     targets = tuple(
-        Target(host.name, address, port)
+        Target(host.name, address, port, host.secure)
         for host in hosts
         for address in host.addresses
         if may_deliver_to(address, allowed)

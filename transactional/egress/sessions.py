@@ -3,12 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 
+from transactional.egress.tls_memory import TlsMemory
+from transactional.wire.dane import Tlsa
 from transactional.wire.outcome import SessionRefused, TlsPolicy
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
 IDLE = 10.0  # seconds a session waits for its next message
-CLEAR_FOR = 600.0  # seconds a host whose STARTTLS fails is spoken to in clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Peer:
     port: int
     tls: TlsPolicy
     site: str = ""
+    tlsa: tuple[Tlsa, ...] = ()
 
 
 class SessionPool:
@@ -29,11 +31,11 @@ class SessionPool:
 
     def __init__(self) -> None:
         self._idle: dict[Peer, list[tuple[float, Session]]] = {}
-        self._clear: dict[tuple[str, int], float] = {}
+        #: Which servers' STARTTLS fails, and what is counted for reports.
+        self.memory = TlsMemory()
 
     async def take(self, peer: Peer, *, fresh: bool = False) -> Session:
         """A session to this peer, kept or new. Raises SessionRefused."""
-        loop = asyncio.get_running_loop()
         waiting = self._idle.get(peer, [])
         while waiting and not fresh:
             _, session = waiting.pop()
@@ -41,7 +43,7 @@ class SessionPool:
                 return session
             session.close()
         tls = peer.tls
-        if tls is TlsPolicy.OPPORTUNISTIC and self._is_clear(peer, loop.time()):
+        if tls is TlsPolicy.OPPORTUNISTIC and self.memory.broken(peer.address, peer.port):
             tls = TlsPolicy.OFF
         try:
             return await self._connect(peer, tls)
@@ -49,7 +51,8 @@ class SessionPool:
             if err.outcome.stage is not Stage.STARTTLS or tls is not TlsPolicy.OPPORTUNISTIC:
                 raise
             # Without a policy, mail in clear beats no mail; the host is remembered for a while
-            self._clear[(peer.address, peer.port)] = loop.time() + CLEAR_FOR
+            why = err.outcome.error or str(err.outcome.reply)
+            self.memory.remember(peer.host, peer.address, peer.port, why)
             return await self._connect(peer, TlsPolicy.OFF)
 
     async def _connect(self, peer: Peer, tls: TlsPolicy) -> Session:
@@ -60,10 +63,8 @@ class SessionPool:
             source_address=peer.source or None,
             tls=tls,
             server_name=peer.host,
+            tlsa=peer.tlsa,
         )
-
-    def _is_clear(self, peer: Peer, now: float) -> bool:
-        return self._clear.get((peer.address, peer.port), 0.0) > now
 
     def make_room(self, peer: Peer, most: int) -> None:
         """Close idle sessions of this source to other hosts of the site, beyond `most` in all."""
@@ -101,3 +102,5 @@ class SessionPool:
             else:
                 del self._idle[peer]
         await asyncio.gather(*(session.quit() for session in leaving))
+        if everything:
+            await self.memory.close()

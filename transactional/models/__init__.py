@@ -54,6 +54,7 @@ from transactional.models.subscription import (
 )
 from transactional.models.suppression_change import SuppressionChange
 from transactional.models.template_import import TemplateImport
+from transactional.models.tls import BrokenTls, StsPolicy, TlsCount, TlsReportSent
 
 __all__ = [
     "Approval",
@@ -65,6 +66,7 @@ __all__ = [
     "Broadcast",
     "BroadcastRow",
     "BroadcastState",
+    "BrokenTls",
     "Campaign",
     "Contact",
     "ContactChange",
@@ -106,6 +108,7 @@ __all__ = [
     "Source",
     "Status",
     "Stream",
+    "StsPolicy",
     "Subscribed",
     "Subscription",
     "SubscriptionChange",
@@ -116,6 +119,8 @@ __all__ = [
     "SuppressionChanged",
     "SuppressionReason",
     "TemplateImport",
+    "TlsCount",
+    "TlsReportSent",
     "VersionCount",
     "VersionFold",
 ]

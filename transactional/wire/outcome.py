@@ -19,6 +19,7 @@ class TlsPolicy(StrEnum):
     OPPORTUNISTIC = "opportunistic"  # use it where offered, whatever the certificate
     REQUIRED = "required"  # no mail in clear, whatever the certificate
     VERIFIED = "verified"  # no mail in clear, and the certificate names the server (MTA-STS)
+    DANE = "dane"  # no mail in clear, and the certificate is one that TLSA records name
 
 
 @dataclass(frozen=True, slots=True)

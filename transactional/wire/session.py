@@ -6,10 +6,12 @@ RFC 5321 §3.1–3.2 (session), RFC 3207 (STARTTLS). Runs on asyncio and uvloop 
 import asyncio
 import ssl
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Self
+from typing import Any, Self
 
+from transactional.wire.dane import Tlsa, judge
 from transactional.wire.outcome import (
     Capabilities,
     Outcome,
@@ -37,6 +39,14 @@ def client_context(*, verify: bool) -> ssl.SSLContext:
     return context
 
 
+def _chain(about: Any) -> list[bytes]:
+    """The certificates that a server showed, DER, its own first. Public only from Python 3.13."""
+    asked = getattr(about, "get_unverified_chain", None)
+    if asked is not None:
+        return [bytes(one) for one in asked() or ()]
+    return [one.public_bytes(2) for one in about._sslobj.get_unverified_chain() or ()]
+
+
 class Session:
     """One connection to one mail exchanger, good for many messages one after the other.
 
@@ -56,6 +66,7 @@ class Session:
         self._ehlo = ehlo
         self._server_name = server_name.rstrip(".") if server_name else None
         self._timeouts = timeouts
+        self._tlsa: tuple[Tlsa, ...] = ()
         self._needs_reset = False
         self._exchange: list[str | Reply] = []
 
@@ -71,11 +82,12 @@ class Session:
         server_name: str | None = None,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         tls_context: ssl.SSLContext | None = None,
+        tlsa: tuple[Tlsa, ...] = (),
     ) -> Self:
         """Connect, greet and secure. `host_addr` and `source_address` are IP addresses.
 
         `server_name` is the MX host name, for SNI and for the certificate. `tls_context` replaces
-        the default one of the policy. Raises SessionRefused with the outcome, and ValueError where
+        the default one of the policy; `tlsa` are the records of a DANE session. Raises SessionRefused with the outcome, and ValueError where
         an address is a name or a verified session has no name to verify.
         """
         ip_address(host_addr)
@@ -100,6 +112,7 @@ class Session:
             outcome = Outcome(Stage.CONNECT, error=text, duration=loop.time() - began)
             raise SessionRefused(outcome) from error
         session = cls(stream, ehlo=ehlo, server_name=server_name, timeouts=timeouts)
+        session._tlsa = tlsa if tls is TlsPolicy.DANE else ()
         await session._begin(tls, tls_context, began)
         return session
 
@@ -179,6 +192,11 @@ class Session:
         self._stream.adopt(secured)
         about: ssl.SSLObject = secured.get_extra_info("ssl_object")
         cipher = about.cipher()
+        if self._tlsa:
+            names = [self._server_name] if self._server_name else []
+            if problem := judge(_chain(about), self._tlsa, names, datetime.now(UTC)):
+                secured.abort()
+                raise StreamError(f"TLSA: {problem}")
         self.tls_version, self.tls_cipher = about.version(), cipher[0] if cipher else None
 
     async def _ask(self, command: str, timeout: float) -> Reply:

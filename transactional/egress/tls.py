@@ -1,0 +1,213 @@
+"""The only place that decides how much TLS a delivery needs: policy of the domain, of the stream, of
+the receiver; and what to call what came of it (RFC 8460 §4.3).
+
+DANE (RFC 7672) goes before MTA-STS (RFC 8461 §2), both before the stream's own wish. Under either of
+the first two mail is never sent in clear, nor to a server that they do not name.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from django.conf import settings
+from django.utils import timezone
+
+from domains import dns
+from domains.sites import ALWAYS_TLS
+from transactional.egress.decisions import Decision
+from transactional.egress.mta_sts import NOTHING, Sts, StsPolicies
+from transactional.egress.route import Route, Target
+from transactional.egress.tls_memory import Counted, TlsMemory
+from transactional.wire import outcome as wire
+from transactional.wire.dane import Tlsa, usable
+from transactional.wire.mta_sts import ENFORCE, TESTING
+from transactional.wire.outcome import TlsPolicy
+from transactional.wire.reply import Stage
+from transactional.wire.tls_report import NO_POLICY, STS, TLSA
+
+STRICT = frozenset({TlsPolicy.REQUIRED, TlsPolicy.VERIFIED, TlsPolicy.DANE})
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRule:
+    """What TLS one host needs, and why. With a `refusal` mail must not go there at all.
+
+    `code` is opportunistic, stream, provider, operator, mta_sts, mta_sts_testing, mta_sts_host, dane,
+    dane_unusable or dane_lookup. `softer` is what follows a failure that a policy only wants told.
+    """
+
+    policy: TlsPolicy
+    code: str
+    kind: str = NO_POLICY  # for reports: sts, tlsa, no-policy-found
+    tlsa: tuple[Tlsa, ...] = ()
+    refusal: str = ""
+    result: str = ""
+    softer: TlsPolicy | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    def decision(self, host: str) -> Decision:
+        """The rule as a step of the message's story."""
+        return Decision("tls", self.code, {"host": host, "policy": str(self.policy), **self.data})
+
+
+ANY = TlsRule(TlsPolicy.OPPORTUNISTIC, "opportunistic")
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """What is known about TLS towards a domain before any of its hosts is spoken to."""
+
+    domain: str
+    route: Route
+    required: bool  # by the stream
+    sts: Sts = NOTHING
+    reported: bool = False  # the domain asks for TLS reports
+    plain: bool = False  # a relay or the sandbox: the domain's own policies are not asked
+
+
+class TlsRules:
+    """Decides; one per engine."""
+
+    def __init__(self, memory: TlsMemory) -> None:
+        self._memory = memory
+        self._policies = StsPolicies()
+
+    async def stance(self, domain: str, route: Route, *, transport: str, required: bool) -> Stance:
+        """What the domain's policies say. DNS and, once in a while, one fetch."""
+        await self._memory.ready()
+        if transport != "mx":
+            return Stance(domain, route, required, plain=True)
+        sts, asked = await asyncio.gather(
+            self._policies.of(domain), dns.kept_txt(f"_smtp._tls.{domain}")
+        )
+        reported = any(text.startswith("v=TLSRPTv1") for text in asked.records)
+        return Stance(domain, route, required, sts, reported)
+
+    async def towards(self, stance: Stance, target: Target) -> TlsRule:
+        """What one host needs."""
+        if stance.plain:
+            return _own_wish(stance)
+        dane = await _dane(stance, target)
+        if dane is not None:
+            return dane
+        policy = stance.sts.policy
+        if policy is not None and policy.mode in (ENFORCE, TESTING):
+            return _sts(stance, target)
+        return _own_wish(stance)
+
+    def learn(
+        self, stance: Stance, rule: TlsRule, target: Target, source: str, result: str
+    ) -> None:
+        """Count a delivery for the domain's report. An empty `result`: it was secured."""
+        if stance.reported:
+            day = timezone.now().date()
+            mx = target.host
+            self._memory.count(Counted(day, stance.domain, rule.kind, mx, source, result))
+
+
+async def _dane(stance: Stance, target: Target) -> TlsRule | None:
+    """DANE, where DNSSEC vouches for the way to the host; None where it does not apply."""
+    if not (settings.DNS_VALIDATES and stance.route.secure and target.secure):
+        return None
+    found = await dns.tlsa(target.host, target.port)
+    if found.status in (dns.SERVFAIL, dns.TIMEOUT):
+        # RFC 7672 §2.1.2: who hides the records must not get the mail in clear
+        words = f"the TLSA records of {target.host} cannot be looked up ({found.status})"
+        return TlsRule(
+            TlsPolicy.DANE, "dane_lookup", TLSA, refusal=words, result="dnssec-invalid"
+        )  # fmt: skip
+    if found.status != dns.OK or not found.secure:
+        return None
+    records = usable(found.records)
+    if not records:
+        return TlsRule(TlsPolicy.REQUIRED, "dane_unusable", TLSA, data={"records": found.records})
+    return TlsRule(TlsPolicy.DANE, "dane", TLSA, tlsa=records, data={"records": len(records)})
+
+
+def _sts(stance: Stance, target: Target) -> TlsRule:
+    policy = stance.sts.policy
+    if policy is None:
+        return _own_wish(stance)
+    told = {"mode": policy.mode, "mx": list(policy.mx[:5])}
+    named = policy.allows(target.host)
+    if policy.mode == TESTING:
+        own = _own_wish(stance)
+        if not named:
+            # Told in the report and nothing else (§5)
+            return replace(
+                own, code="mta_sts_testing", kind=STS, result="validation-failure", data=told
+            )
+        return TlsRule(TlsPolicy.VERIFIED, "mta_sts_testing", STS, softer=own.policy, data=told)
+    if not named:
+        words = f"{target.host} is none of the hosts in the MTA-STS policy of {stance.domain}"
+        return TlsRule(
+            TlsPolicy.VERIFIED, "mta_sts_host", STS,
+            refusal=words, result="validation-failure", data=told,
+        )  # fmt: skip
+    return TlsRule(TlsPolicy.VERIFIED, "mta_sts", STS, data=told)
+
+
+def _own_wish(stance: Stance) -> TlsRule:
+    """What the operator, the stream and the receiver's name ask for."""
+    data = {"error": stance.sts.error} if stance.sts.error else {}
+    if settings.EGRESS_TLS_VERIFY and not stance.plain:
+        return TlsRule(TlsPolicy.VERIFIED, "operator", data=data)
+    if stance.required:
+        return TlsRule(TlsPolicy.REQUIRED, "stream", data=data)
+    provider = stance.route.site.provider
+    if provider in ALWAYS_TLS and not stance.plain:
+        return TlsRule(TlsPolicy.REQUIRED, "provider", data={**data, "provider": provider})
+    return TlsRule(TlsPolicy.OPPORTUNISTIC, "opportunistic", data=data)
+
+
+def refused(rule: TlsRule) -> wire.Outcome:
+    """The outcome of a host that a policy forbids: nothing was said to it."""
+    return wire.Outcome(Stage.STARTTLS, error=f"451 4.7.5 TLS policy: {rule.refusal}.")
+
+
+def in_words(seen: wire.Outcome, rule: TlsRule) -> wire.Outcome:
+    """A TLS failure of a host that must have it, as a reply that says which policy asks."""
+    if seen.stage is not Stage.STARTTLS or rule.policy not in STRICT:
+        return seen
+    said = str(seen.reply) if seen.reply else seen.error
+    return replace(seen, reply=None, error=f"451 4.7.5 TLS is required ({rule.code}): {said}")
+
+
+def result_of(seen: wire.Outcome, clear_because: str = "") -> str:
+    """RFC 8460's word for a session; empty where it was secured, or did not come so far."""
+    if seen.tls_version and seen.stage is not Stage.STARTTLS:
+        return ""
+    said = clear_because or (seen.error or str(seen.reply or ""))
+    if seen.stage in (Stage.CONNECT, Stage.BANNER, Stage.EHLO):
+        return ""
+    text = said.lower()
+    for word, result in _RESULTS:
+        if word in text:
+            return result
+    return "starttls-not-supported" if not clear_because else "validation-failure"
+
+
+_RESULTS = (
+    ("not offered", "starttls-not-supported"),
+    ("tlsa", "tlsa-invalid"),
+    ("expired", "certificate-expired"),
+    ("hostname mismatch", "certificate-host-mismatch"),
+    ("ip address mismatch", "certificate-host-mismatch"),
+    ("certificate verify failed", "certificate-not-trusted"),
+    ("certificate", "certificate-not-trusted"),
+    ("handshake", "validation-failure"),
+    ("tls", "validation-failure"),
+    ("octets in clear", "validation-failure"),
+)
+
+
+def told(seen: wire.Outcome, rule: TlsRule, clear_because: str = "") -> str:
+    """Version, cipher and verdict of a conversation, for the attempt's row: at most 80 characters."""
+    if seen.tls_version:
+        verdict = {TlsPolicy.VERIFIED: "verified", TlsPolicy.DANE: "DANE"}.get(rule.policy, "")
+        if rule.softer and clear_because:
+            verdict = "not verified"
+        return " ".join(filter(None, (seen.tls_version, seen.tls_cipher, verdict)))[:80]
+    if seen.stage in (Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS):
+        return ""
+    return "in clear: TLS is broken there" if clear_because else "in clear: no TLS offered"

@@ -1,0 +1,139 @@
+"""What deliveries learn of TLS and keep: servers whose STARTTLS fails, and counts for TLS reports.
+
+Known at once in this process; written to the database, and read from other processes, every minute.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import psycopg
+from django.db import Error as DjangoDatabaseError
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
+
+from transactional.models import BrokenTls, TlsCount
+
+logger = logging.getLogger(__name__)
+
+BROKEN_FOR = timedelta(days=1)  # servers are repaired: tried again after that
+KEEP_EVERY = 60.0  # seconds between two exchanges with the database
+MOST_BROKEN = 20_000
+MOST_COUNTS = 50_000  # kinds of outcomes between two exchanges; further ones are not counted
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Deliveries alike, for the report of a day."""
+
+    day: date
+    domain: str
+    policy: str
+    mx: str
+    source: str
+    result: str
+
+
+class TlsMemory:
+    """One per engine. Used by its loop alone, but for what runs in its thread."""
+
+    def __init__(self) -> None:
+        self._broken: dict[tuple[str, int], tuple[float, str]] = {}
+        self._new: dict[tuple[str, int], tuple[str, str]] = {}
+        self._counts: Counter[Counted] = Counter()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tls-memory")
+        self._keeper: asyncio.Task[None] | None = None
+        self._loaded: asyncio.Event | None = None
+
+    async def ready(self) -> None:
+        """What other processes have learnt is known from here on."""
+        if self._keeper is None:
+            self._loaded = asyncio.Event()
+            self._keeper = asyncio.create_task(self._keep())
+        if self._loaded is not None:
+            await self._loaded.wait()
+
+    def broken(self, address: str, port: int) -> str:
+        """Why this server is spoken to in clear; empty where it is not."""
+        until, error = self._broken.get((address, port), (0.0, ""))
+        return error if until > time.monotonic() else ""
+
+    def remember(self, host: str, address: str, port: int, error: str) -> None:
+        """Its STARTTLS failed just now."""
+        if len(self._broken) >= MOST_BROKEN:
+            self._broken.clear()
+        self._broken[address, port] = (time.monotonic() + BROKEN_FOR.total_seconds(), error[:300])
+        self._new[address, port] = (host, error[:300])
+
+    def count(self, counted: Counted) -> None:
+        """A delivery to a domain that asks for reports."""
+        if counted in self._counts or len(self._counts) < MOST_COUNTS:
+            self._counts[counted] += 1
+
+    async def _keep(self) -> None:
+        while True:
+            await self._exchange()
+            if self._loaded is not None:
+                self._loaded.set()
+            await asyncio.sleep(KEEP_EVERY)
+
+    async def _exchange(self) -> None:
+        loop = asyncio.get_running_loop()
+        new, self._new = self._new, {}
+        counts, self._counts = self._counts, Counter()
+        try:
+            self._broken |= await loop.run_in_executor(self._thread, exchange, new, counts)
+        except (DjangoDatabaseError, psycopg.Error) as err:
+            logger.warning("what is known of TLS is not written yet: %s", err)
+            self._new = new | self._new
+            self._counts.update(counts)
+
+    async def close(self) -> None:
+        """Write what is new, and end."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        if self._new or self._counts:
+            await self._exchange()
+        self._thread.shutdown(wait=False)
+
+
+def exchange(
+    new: dict[tuple[str, int], tuple[str, str]], counts: Counter[Counted]
+) -> dict[tuple[str, int], tuple[float, str]]:
+    """In a thread: write what is new; returns the servers that are broken, until when and why."""
+    now = timezone.now()
+    try:
+        BrokenTls.objects.bulk_create(
+            [
+                BrokenTls(
+                    address=address,
+                    port=port,
+                    host=host,
+                    error=error,
+                    seen_at=now,
+                    until=now + BROKEN_FOR,
+                )
+                for (address, port), (host, error) in sorted(new.items())
+            ],
+            update_conflicts=True,
+            unique_fields=["address", "port"],
+            update_fields=["host", "error", "seen_at", "until"],
+        )
+        for counted, number in sorted(counts.items(), key=lambda one: str(one[0])):
+            fields = {name: getattr(counted, name) for name in Counted.__slots__}
+            row, made = TlsCount.objects.get_or_create(**fields, defaults={"count": number})
+            if not made:
+                TlsCount.objects.filter(pk=row.pk).update(count=F("count") + number)
+        moment = time.monotonic()
+        rows = BrokenTls.objects.filter(until__gt=now).order_by("-seen_at")[:MOST_BROKEN]
+        return {
+            (row.address, row.port): (moment + (row.until - now).total_seconds(), row.error)
+            for row in rows
+        }
+    finally:
+        connection.close()
