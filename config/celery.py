@@ -44,6 +44,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "rollouts": {
+            "task": "transactional.watch_rollouts",
+            "schedule": 10.0,
+            "options": {"expires": 10},
+        },
         "secrets": {
             "task": "transactional.purge_secrets",
             "schedule": 15.0,

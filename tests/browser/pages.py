@@ -23,7 +23,7 @@ from transactional import (
     suppression_list,
     suppressions,
 )
-from transactional.compose import brand, drafts, samples, saved, versions
+from transactional.compose import approvals, brand, drafts, rollouts, samples, saved, versions
 from transactional.compose.importing import archive, keep
 from transactional.library import images
 from transactional.models import (
@@ -69,6 +69,7 @@ class World:
     log: Mail
     anna: Contact
     files: tuple[ContactImport, ContactImport]
+    asked: Email
 
     @property
     def a(self) -> str:
@@ -121,6 +122,7 @@ def make_world(cast: Cast) -> World:
     live.html = live.html.replace("Hello", "Good morning")
     live.contract = [{"name": "order_id", "type": "string", "required": True, "secret": False}]
     live.save()
+    rollouts.start(live, by="alice@shop.example", note="A better subject")
     make_email(account, name="Spring news", kind="marketing", updated_by="alice")
     broken = make_email(account, name="Broken", html="<p>{{ x", updated_by="alice")
     token, _ = credentials.create_smtp(account, campaign_name="Shop", create_contact=True, by="a")
@@ -161,6 +163,7 @@ def make_world(cast: Cast) -> World:
         log,
         _contacts(cast),
         _files(cast),
+        _asked(cast),
     )
 
 
@@ -183,6 +186,15 @@ def _composed(cast: Cast) -> Email:
     )  # fmt: skip
     email = drafts.create(cast.account, fields, by="alice")
     Email.objects.of(cast.account).filter(pk=email.pk).update(subject="")
+    return email
+
+
+def _asked(cast: Cast) -> Email:
+    """An email that waits for approval, with a word about it; another was declined."""
+    email = make_email(cast.account, name="Terms", updated_by="mia")
+    mia, alice = "mia@shop.example", "alice@shop.example"
+    approvals.decline(approvals.ask(email, by=mia, note="New terms"), by=alice, why="A typo")
+    approvals.comment(approvals.ask(email, by=mia), "Corrected\nnow", by=mia)
     return email
 
 
@@ -275,6 +287,11 @@ PAGES: dict[str, Address] = {
     "email versions": lambda w: f"{w.a}/emails/{w.live.pk}/versions/",
     "email versions, none": lambda w: f"{w.a}/emails/{w.broken.pk}/versions/",
     "email versions, compared": lambda w: f"{w.a}/emails/{w.live.pk}/versions/compare/",
+    "email roll-out": lambda w: f"{w.a}/emails/{w.live.pk}/rollout/",
+    "email roll-out, none": lambda w: f"{w.a}/emails/{w.broken.pk}/rollout/",
+    "email approval": lambda w: f"{w.a}/emails/{w.asked.pk}/approval/",
+    "email approval, none": lambda w: f"{w.a}/emails/{w.broken.pk}/approval/",
+    "approvals": lambda w: f"{w.a}/approvals/",
     "email send": lambda w: f"{w.a}/emails/{w.live.pk}/send/",
     "email performance": lambda w: f"{w.a}/emails/{w.live.pk}/performance/",
     "email performance, nothing sent": lambda w: f"{w.a}/emails/{w.broken.pk}/performance/",

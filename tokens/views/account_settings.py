@@ -51,11 +51,25 @@ class AccountForm(forms.ModelForm[Account]):
         label=gettext_lazy("A spam report stops"), choices=_SCOPES, widget=forms.RadioSelect
     )
 
+    approvers = forms.ChoiceField(
+        label=gettext_lazy("Who approves what is published"),
+        required=False,
+        choices=[
+            ("", gettext_lazy("Nobody has to: whoever may edit may publish")),
+            (Role.OWNER, gettext_lazy("An owner")),
+            (Role.DEVELOPER, gettext_lazy("An owner or a developer")),
+            (Role.MARKETER, gettext_lazy("Anybody else who may edit")),
+        ],
+        help_text=gettext_lazy(
+            "Nobody approves their own request, and API keys cannot publish around it."
+        ),
+    )
+
     class Meta:
         model = Account
         fields = (
-            "name", "company_name", *ADDRESS, "language", "time_zone", "hard_bounce_scope",
-            "complaint_scope",
+            "name", "company_name", *ADDRESS, "language", "time_zone", "approvers",
+            "hard_bounce_scope", "complaint_scope",
         )  # fmt: skip
         labels: ClassVar = {
             "name": gettext_lazy("Name of the account"),

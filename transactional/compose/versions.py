@@ -13,8 +13,9 @@ from tokens.models import Account
 from transactional.compose import render
 from transactional.compose.document import checks
 from transactional.compose.hubl.context import UNSUBSCRIBE_PATHS
-from transactional.models import Email, EmailVersion, Kind, SubscriptionType
+from transactional.models import Email, EmailVersion, Kind, RollOut, SubscriptionType
 from transactional.models.email import CONTENT_FIELDS
+from transactional.models.publishing import UNDER_WAY
 from transactional.wire.text import html_to_text
 
 # Added later than the first versions: left out of a digest while empty, so that those still count
@@ -65,9 +66,17 @@ def publish(email: Email, *, by: str, note: str = "") -> EmailVersion:
     if needs_approval(email.account_id):
         message = "This account publishes only what has been approved: ask for approval."
         raise PostinoError(Refusal("APPROVAL_REQUIRED", message, http=403))
+    check_free(email)
     version = ready(email, by=by)
     go_live(email, version, by=by, note=note)
     return version
+
+
+def check_free(email: Email) -> None:
+    """Nothing else is on its way to readers. Raises PostinoError ROLLOUT_UNDER_WAY."""
+    if RollOut.objects.of(email.account_id).filter(email=email, state__in=UNDER_WAY).exists():
+        message = "Another version is being rolled out: finish it or roll it back first."
+        raise PostinoError(Refusal("ROLLOUT_UNDER_WAY", message, http=409))
 
 
 def needs_approval(account_id: int) -> bool:

@@ -7,6 +7,7 @@ are per batch; what is answered `Accepted` is durable.
 import logging
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from config import bulk, disk
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7
 from transactional import contacts, queue, subscriptions, suppressions
-from transactional.compose import render, versions
+from transactional.compose import render, rollouts, versions
 from transactional.compose.contract import check as contract
 from transactional.compose.contract import secret
 from transactional.compose.hubl.context import wants_site
@@ -36,6 +37,7 @@ from transactional.submission.request import (
 )
 from transactional.submission.stand_in import stand_in
 from transactional.submission.tables import Rows
+from transactional.wire.address import AddressError, parse_address
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +107,20 @@ def _emails(submissions: Sequence[Submission]) -> dict[int, EmailFacts]:
             continue
         if one.draft or email.version is None:
             email = _snapshot(one, email)
+        elif email.trial is not None:
+            email = _tried(one, email, email.trial)
         chosen[place] = email
     return chosen
+
+
+def _tried(asked: TemplateSubmission, email: EmailFacts, trial: facts.Trial) -> EmailFacts:
+    """The version that this recipient gets while another is rolled out."""
+    try:
+        address = parse_address(asked.to).spec
+    except AddressError:
+        return email  # refused for that in a moment
+    part = rollouts.takes_part(trial.rollout_id, address, trial.share)
+    return replace(email, version=trial.version) if part else email
 
 
 def _snapshot(asked: TemplateSubmission, email: EmailFacts) -> EmailFacts:

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from transactional import lifecycle, queue
+from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
 from transactional.inbound import worn
 from transactional.models import Lane
@@ -52,3 +53,11 @@ def purge_secrets() -> None:
     """Take secret values out of messages whose last copy has left or was given up."""
     while (done := purge.purge()) == purge.BATCH:
         logger.info("secrets of %d messages were purged", done)
+
+
+@shared_task(name="transactional.watch_rollouts")
+def watch_rollouts() -> None:
+    """Count mail by version; end roll-outs that do harm, let grow those that do well."""
+    while version_counts.fold() == version_counts.BATCH:
+        pass
+    rollouts.watch()

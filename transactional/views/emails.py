@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from config.errors import PostinoError
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional.compose import drafts, versions
+from transactional.compose import approvals, drafts, rollouts, versions
 from transactional.compose.document import starters
 from transactional.models import Email, Kind
 from transactional.models.email import CONTENT_FIELDS
@@ -114,23 +114,38 @@ def email_detail(request: AccountRequest, email_id: int) -> HttpResponse:
             "number", "created_at", "created_by", "note"
         )[:5],
         "code": snippets.single_send(email),
+        "needs_approval": bool(request.account.approvers),
+        "approval": approvals.current(email),
+        "rollout": rollouts.under_way(email.pk),
         "tab": "overview",
     }
     return render(request, "transactional/email.html", context)
 
 
-def publish_or_say_why(request: AccountRequest, email: Email) -> bool:
-    """Publish, leaving a notice either way."""
+def publish_or_say_why(
+    request: AccountRequest, email: Email, *, note: str = "", share: int = 100
+) -> bool:
+    """Publish, roll out, or ask for approval where the account wants it; says which, or why not."""
+    by = request.user.email
     try:
-        version = versions.publish(email, by=request.user.email)
+        if versions.needs_approval(request.account.pk):
+            approvals.ask(email, by=by, note=note, share=share)
+            said = _("Asked: it is published as soon as somebody else approves it.")
+        elif share in rollouts.SHARES[:-1]:
+            made = rollouts.start(email, by=by, share=share, note=note)
+            said = _("Version %(number)s goes to %(share)s %% of the recipients from now on.") % {
+                "number": made.version.number,
+                "share": share,
+            }
+        else:
+            version = versions.publish(email, by=by, note=note)
+            said = _("Version %(number)s is published: sends use it from now on.") % {
+                "number": version.number
+            }
     except PostinoError as err:
         messages.error(request, refusal_sentence(err.refusal.code, err.refusal.message))
         return False
-    messages.success(
-        request,
-        _("Version %(number)s is published: sends use it from now on.")
-        % {"number": version.number},
-    )
+    messages.success(request, said)
     return True
 
 
@@ -144,8 +159,11 @@ def refusal_sentence(code: str, message: str) -> str:
 def email_publish(request: AccountRequest, email_id: int) -> HttpResponseBase:
     """Make the draft what programs and people send."""
     email = find_email(request, email_id)
-    publish_or_say_why(request, email)
-    return redirect("email", request.account.pk, email.pk)
+    note = " ".join(request.POST.get("note", "").replace("\0", "").split())[:500]
+    share = {"5": 5, "25": 25}.get(request.POST.get("share", ""), 100)
+    done = publish_or_say_why(request, email, note=note, share=share)
+    page = "email_rollout" if done and rollouts.under_way(email.pk) else "email"
+    return redirect(page, request.account.pk, email.pk)
 
 
 @require_POST

@@ -11,6 +11,19 @@ from django.utils.translation import gettext_noop
 
 N = gettext_noop
 SENTENCES: tuple[str, ...] = (
+    N("Marketing email needs your postal address at its end."),
+    N("This account publishes only what has been approved: ask for approval."),
+    N("This account sends only what has been approved; this email is a draft."),
+    N("Another version is being rolled out: finish it or roll it back first."),
+    N("Another version is being rolled out."),
+    N("A roll-out begins with 5 or 25 per cent."),
+    N("Nothing is published yet: publish to everybody."),
+    N("The draft is what is published already."),
+    N("This roll-out has ended."),
+    N("This draft waits for approval already."),
+    N("Somebody else has to approve what you asked for."),
+    N("This request is not open any more."),
+    N("The draft was edited: ask again."),
     N("This credential has been deleted or has expired."),
     N("This account does not exist any more."),
     N(

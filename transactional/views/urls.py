@@ -16,6 +16,7 @@ from transactional.views import (
     keys,
     messages,
     preferences,
+    publishing,
     senders,
     suppressions,
     versions,
@@ -51,6 +52,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
         f"{EMAIL}versions/<int:number>/restore/", versions.version_restore, name="version_restore"
     ),
     path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
+    path(f"{ACCOUNT}approvals/", publishing.approval_list, name="approvals"),
+    path(f"{EMAIL}approval/", publishing.email_approval, name="email_approval"),
+    path(
+        f"{EMAIL}approval/<int:approval_id>/<str:action>/",
+        publishing.approval_act,
+        name="approval_act",
+    ),
+    path(f"{EMAIL}rollout/", publishing.email_rollout, name="email_rollout"),
+    path(
+        f"{EMAIL}rollout/<int:rollout_id>/<str:action>/", publishing.rollout_act, name="rollout_act"
+    ),
     path(f"{EMAIL}archive/", emails.email_archive, name="email_archive"),
     path(f"{EMAIL}send/", email_send.email_send, name="email_send"),
     path(f"{ACCOUNT}messages/", messages.message_list, name="messages"),
