@@ -117,6 +117,10 @@ async def _behind_a_failure(record: Record, seen: Seen) -> Seen:
         if name in passed:
             return replace(seen, looped=True)
         passed.append(name)
+    else:
+        return replace(
+            seen, looped=True
+        )  # so long a chain ends nowhere that resolvers follow it to
     works = plain.status not in (dns.SERVFAIL, dns.TIMEOUT)
     return replace(seen, bogus=seen.answer.status == dns.SERVFAIL and works)
 

@@ -38,7 +38,7 @@ SENTENCES: dict[str, Promise] = {
         "The DNSSEC signatures of %(host)s do not hold, so resolvers discard the answer. Correct "
         "the DS record at your registrar, or sign the zone anew."
     ),
-    "alias_loop": _("The CNAME records of %(host)s lead in a circle. Delete them."),
+    "alias_loop": _("The CNAME records of %(host)s lead in a circle, or on and on. Delete them."),
     "stale": _(
         "The record is right at your name servers. Resolvers may keep the old answer for up to "
         "%(minutes)s more minutes; there is nothing to do but wait."

@@ -2,17 +2,20 @@
 
 import io
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
-from domains.tasks import check_due
+from domains.models import DkimKey, Domain, DomainState, EgressSource, KeyState, SourceState
+from domains.records import required
+from domains.tasks import check_due, tend_keys
 from tests.cast import Cast
 from tests.dns_server import DnsServer
-from tests.domains.publish import publish_domain, publish_source
+from tests.domains.dkim.test_importing import ED, pem
+from tests.domains.publish import publish_domain, publish_record, publish_source
 from tokens.models import User
 
 
@@ -59,6 +62,64 @@ def test_the_domain_command_prints_findings(dns_server: DnsServer, waiting: Doma
     assert f"{waiting.name}, account {waiting.account_id}: verified" in out.getvalue()
     with pytest.raises(CommandError, match="No account"):
         call_command("domain", "check", "unknown.example")
+
+
+def test_the_domain_command_looks_after_keys(
+    dns_server: DnsServer, cast: Cast, few_rsa_keys: None, tmp_path: Path
+) -> None:
+    def run(*args: str) -> str:
+        out = io.StringIO()
+        call_command("domain", *args, stdout=out)
+        return out.getvalue()
+
+    publish_domain(dns_server, Domain.objects.of(cast.account).get())
+    number = cast.account.pk
+    assert f"active   rsa-2048  p{number}r1" in run("keys", "shop.example")
+    assert "DNS does not have it yet" in run("rotate", "shop.example")
+    assert f"next     rsa-2048  p{number}r2" in run("keys", "shop.example")
+    ago = timezone.now() - timedelta(hours=2)
+    for record in required(Domain.objects.of(cast.account).get()):
+        if record.role == KeyState.NEXT:
+            publish_record(dns_server, record)
+    run("check", "shop.example")
+    DkimKey.objects.filter(state=KeyState.NEXT).update(seen_at=ago)
+    assert run("rotate", "shop.example").count("signs from now on") == 2
+    path = tmp_path / "mail.private"
+    path.write_text(pem(ED))
+    given = ("import", "shop.example", "--selector", "mail2026", "--key")
+    assert "mail2026: imported" in run(*given, str(path))
+    for wrong in ([*given, str(path)], [*given, "/no/such/file"], ["import", "shop.example"]):
+        with pytest.raises(CommandError):
+            run(*wrong)
+
+
+def test_due_keys_are_looked_after_by_the_task(cast: Cast, few_rsa_keys: None) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    Domain.objects.of(cast.other_account).update(keys_due_at=later)
+    tend_keys()
+    mine = DkimKey.objects.filter(state=KeyState.NEXT).values_list("domain__account", flat=True)
+    assert list(mine) == [cast.account.pk] * 2
+    assert Domain.objects.of(cast.account).get().keys_due_at > timezone.now()
+
+
+def test_operators_rotate_and_revoke_in_admin(cast: Cast, few_rsa_keys: None) -> None:
+    User.objects.create_superuser("ops@platform.example", "pw")
+    client = Client()
+    client.force_login(User.objects.get(email="ops@platform.example"))
+    domain = Domain.objects.of(cast.account).get()
+    chosen = {"action": "rotate_keys", "_selected_action": [domain.pk]}
+    page = client.post("/admin/domains/domain/", chosen, follow=True)
+    assert b"rsa: not_seen" in page.content
+    key = domain.dkim_keys.get(state=KeyState.ACTIVE, algorithm="rsa")
+    chosen = {"action": "revoke", "_selected_action": [key.pk]}
+    page = client.post("/admin/domains/dkimkey/", chosen, follow=True)
+    key.refresh_from_db()
+    assert b": revoked" in page.content and key.state == KeyState.RETIRED
+
+
+def test_dnsd_says_what_it_lacks() -> None:
+    with pytest.raises(CommandError, match="DNSD_ZONE is not set"):
+        call_command("dnsd")
 
 
 def test_the_ip_command_prints_findings(dns_server: DnsServer, waiting: Domain) -> None:
