@@ -88,6 +88,7 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "warm_up": {"task": "domains.warm_up", "schedule": 600.0, "options": {"expires": 600}},
         "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
     },
 )

@@ -27,6 +27,7 @@ from domains.models import (
     SourceChange,
     SourceEvent,
     TlsReport,
+    WarmupDay,
     WorkerHost,
 )
 from domains.source_states import Why, move
@@ -312,3 +313,15 @@ class ListingAdmin(admin.ModelAdmin[Listing]):
     def has_change_permission(self, request: HttpRequest, obj: Listing | None = None) -> bool:
         """Lists say it."""
         return False
+
+
+@admin.register(WarmupDay)
+class WarmupDayAdmin(admin.ModelAdmin[WarmupDay]):
+    """Budgets of warm-ups, day by day. An operator may set today's another way."""
+
+    list_display = ("source", "provider", "day", "cap", "taken", "urgent", "sent", "deferred",
+                    "blocked", "complaints", "code")  # fmt: skip
+    list_filter = ("provider", "code")
+    search_fields = ("source__address",)
+    list_select_related = ("source",)
+    raw_id_fields = ("source",)

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from config.bulk import Table, as_json
+from domains import warmup
 from transactional import events, queue, suppressions
 from transactional.events import NewEvent
 from transactional.models import EventType, Status, SuppressionReason
@@ -140,6 +141,7 @@ class Outcome:
     due_at: datetime | None = None
     tries: tuple[Attempt, ...] = ()
     resent: bool = False
+    warms_up_at: str = ""  # the mailbox provider, where the IP it was tried from warms up
     data: Mapping[str, Any] = field(default_factory=dict)
     decisions: Sequence[Mapping[str, Any]] = ()
 
@@ -187,9 +189,10 @@ async def flush(
         **events.TABLE.values("told", [events.row(_event(outcome)) for outcome in outcomes]),
     }
     hard = [outcome for outcome in outcomes if outcome.data.get("category") == "hard"]
+    warming = [outcome for outcome in outcomes if outcome.warms_up_at]
     found: tuple[set[uuid.UUID], set[uuid.UUID], set[uuid.UUID]] = (set(), set(), set())
     async with (
-        connection.transaction() if hard else nullcontext(),
+        connection.transaction() if hard or warming else nullcontext(),
         connection.cursor(binary=True) as cursor,
     ):
         await cursor.execute(_FLUSH, values, prepare=True)
@@ -198,6 +201,9 @@ async def flush(
         for outcome in hard:
             if outcome.job.id in found[2]:
                 await cursor.execute(suppressions.ADD, _hard_bounce(outcome))
+        results = [_warm_up(outcome) for outcome in warming if outcome.job.id in found[1]]
+        if rows := warmup.report_rows(results):
+            await cursor.execute(warmup.REPORT, {"report": as_json(rows)})
     return found[0], found[1]
 
 
@@ -214,6 +220,13 @@ def _move(outcome: Outcome) -> dict[str, Any]:
         "source": outcome.source_id,
         "olds": _FROM[outcome.status],
     }
+
+
+def _warm_up(outcome: Outcome) -> warmup.Result:
+    assert outcome.source_id is not None  # noqa: S101 — it left from an IP that warms up
+    what = warmup.signal_of(outcome.status, outcome.data)
+    day = warmup.today(outcome.at)
+    return warmup.Result(outcome.source_id, outcome.warms_up_at, day, what)
 
 
 def _hard_bounce(outcome: Outcome) -> dict[str, Any]:

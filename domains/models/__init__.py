@@ -14,6 +14,7 @@ from domains.models.source import (
     SourceEvent,
     SourceState,
 )
+from domains.models.warmup import WarmupDay
 
 __all__ = [
     "OPERATOR",
@@ -37,5 +38,6 @@ __all__ = [
     "SourceEvent",
     "SourceState",
     "TlsReport",
+    "WarmupDay",
     "WorkerHost",
 ]

@@ -2,5 +2,6 @@
 
 from domains.tasks.check_due import check_due, tend_keys
 from domains.tasks.reports import forget_reports
+from domains.tasks.warm_up import warm_up
 
-__all__ = ["check_due", "forget_reports", "tend_keys"]
+__all__ = ["check_due", "forget_reports", "tend_keys", "warm_up"]

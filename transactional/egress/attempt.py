@@ -10,6 +10,7 @@ from config.ids import uuid7
 from domains import pools
 from transactional.egress import verdict
 from transactional.egress.conversation import Conversations, Talk
+from transactional.egress.departures import Departures, Terms
 from transactional.egress.lookups import Lookups, StreamPolicy
 from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find
@@ -33,10 +34,17 @@ class Plan:
     sources: tuple[pools.UsableSource, ...]
     route: Route
     targets: tuple[Target, ...]
+    departures: Departures
+    terms: Terms
 
     def choose(self, fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
-        """One of the IPs that may speak now, all of one family."""
-        return pools.choose(fit, ipv6=":" in fit[0].address, kind=self.tried.job.kind)
+        """One of the IPs that may speak now, all of one family; its part of the budget is taken."""
+        return self.departures.choose(fit, self.terms, ipv6=":" in fit[0].address)
+
+    def close(self, choice: pools.Choice) -> None:
+        """The try is over, or never began: what it did not use goes back."""
+        alone = len(self.sources) < 2
+        self.departures.came_of(choice, self.terms, self.tried.last, alone=alone)
 
     def families(self) -> list[tuple[pools.UsableSource, ...]]:
         """The IPs by address family, in the order in which the hosts are to be tried."""
@@ -81,11 +89,16 @@ class Attempts:
         targets = route.reachable(ipv4=False in families, ipv6=True in families)
         if not targets:
             return self.no_family(tried)
-        return Plan(tried, stream, sources, route, targets)
+        departures = self._lookups.departures
+        terms = departures.terms(job, route.site)
+        await departures.prepare(sources, terms)
+        return Plan(tried, stream, sources, route, targets, departures, terms)
 
-    def no_family(self, tried: Tried) -> Outcome:
-        """None of the IPs can reach any of the hosts."""
+    def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
+        """None of the IPs can reach any of the hosts, or may send this kind of mail."""
         reply = "451 4.4.4 No IP of this stream speaks the receiver's protocol family."
+        if code == "marketing_on_dedicated":
+            reply = "451 4.7.1 Marketing mail never leaves from dedicated IPs."
         return verdict.defer(tried, "temporary", reply)
 
     async def too_late(self, tried: Tried) -> Outcome:
@@ -119,6 +132,7 @@ class Attempts:
         began = timezone.now()
         tried, source = plan.tried, permit.source
         tried.source_id = source.id
+        tried.warms_up_at = plan.terms.provider if source.warming else ""
         material = await self._lookups.material(tried.job)
         stance = await self._secured.rules.stance(
             tried.job.domain,
@@ -133,7 +147,7 @@ class Attempts:
             site = plan.route.site.key
             talk = Talk(tried.job, material, plan.stream, target, source, permit.cell, site)
             heard = await self._secured.hold(talk, stance, tried.trail)
-            last = heard.outcome
+            last = tried.last = heard.outcome
             if last.lease_lost:
                 break
             tried.tries.append(_attempt(heard, target, source, began))

@@ -18,8 +18,6 @@ from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
 
-BUDGET_WAIT = 300.0  # seconds until an IP whose budget is spent is asked again
-
 
 class Courier:
     """Carries jobs; one per engine."""
@@ -77,6 +75,7 @@ class Courier:
                 await self._flusher.finish(outcome)
         finally:
             self._shaper.leave(entered)
+            plan.close(entered.choice)
 
     async def _enter(self, plan: Plan) -> Permit | Closed | pools.Choice:
         found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
@@ -92,9 +91,9 @@ class Courier:
         if isinstance(why, pools.Choice):
             tried.trail.note("source", why.code, **why.data)
             if why.code != "no_budget":
-                await self._flusher.finish(self._attempts.no_family(tried))
+                await self._flusher.finish(self._attempts.no_family(tried, why.code))
                 return
-            why = Closed(why.code, BUDGET_WAIT, why.data)
+            why = Closed(why.code, why.data["wait"], why.data)
         domain = tried.job.domain
         gate = self._shaper.gate(plan.route, domain)
         rate = self._shaper.rate(plan.route, domain, plan.sources)

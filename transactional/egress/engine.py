@@ -137,6 +137,7 @@ class Engine:
             for task in beside:
                 task.cancel()
             await pool.close_idle(everything=True)
+            await self._give_back(lookups)
             lookups.close()
 
     async def _tick(self, lookups: Lookups, shaper: Shaper) -> None:
@@ -197,11 +198,20 @@ class Engine:
         if busy:
             await asyncio.sleep(SPACING)
 
+    async def _give_back(self, lookups: Lookups) -> None:
+        """Return what this process still has of warm-up budgets."""
+        try:
+            async with asyncio.timeout(2):
+                await lookups.departures.settle(idle=0)
+        except (Error, TimeoutError) as err:
+            logger.warning("warm-up budgets not given back: %s", err)
+
     async def _report(self, lookups: Lookups) -> None:
         """Tell which IPs this machine has: at the start, and every few seconds."""
         while True:
             try:
                 await lookups.report_host()
+                await lookups.departures.settle()
             except Error as err:
                 logger.warning("this host's IPs not reported: %s", err)
             await asyncio.sleep(REPORT)

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from domains import dkim, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
 from transactional.egress import profiles
+from transactional.egress.departures import Departures
 from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
 from transactional.models import EmailVersion, Recipient, Stream
@@ -57,6 +58,7 @@ class Lookups:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookups")
         self._kept: dict[Hashable, tuple[float, object]] = {}
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
+        self.departures = Departures(self.in_thread)
 
     async def material(self, job: Job) -> Material:
         """What is needed to build a job's copy."""
@@ -81,9 +83,13 @@ class Lookups:
             ("pool", pool_id), FRESH / 2, lambda: hosts.here(pools.usable(pool_id))
         )
 
+    def in_thread(self, work: Callable[[], T], /) -> asyncio.Future[T]:
+        """Run a function where the database may be asked."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, _guarded, work)
+
     async def report_host(self) -> None:
         """Tell which IPs this machine has, where it is this process's turn."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, _guarded, hosts.report)
+        await self.in_thread(hosts.report)
 
     async def pools_here(self) -> tuple[int, ...] | None:
         """The pools whose mail this machine claims; None: all of them."""
@@ -130,7 +136,8 @@ class Lookups:
         return value
 
     def close(self) -> None:
-        """Let the thread end."""
+        """Let the thread end, and its connection with it."""
+        self._thread.submit(connections.close_all)
         self._thread.shutdown(wait=False)
 
 

@@ -34,6 +34,8 @@ class Tried:
     trail: Trail = field(default_factory=Trail)
     tries: list[Attempt] = field(default_factory=list)
     source_id: int | None = None
+    warms_up_at: str = ""  # the mailbox provider, where that IP warms up
+    last: wire.Outcome | None = None
 
 
 def judge(tried: Tried, last: wire.Outcome, policy: str) -> Outcome:
@@ -126,4 +128,5 @@ def _ended(
         resent=resent,
         data=data or {},
         decisions=tried.trail.rows(),
+        warms_up_at=tried.warms_up_at,
     )

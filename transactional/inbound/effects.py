@@ -11,9 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from domains import sites, warmup
 from transactional import classify, events, lifecycle, subscriptions, suppressions
 from transactional.events import NewEvent
 from transactional.models import (
+    DeliveryAttempt,
     EventType,
     Recipient,
     Status,
@@ -68,6 +70,7 @@ def complained(recipient_id: uuid.UUID, *, evidence: str, data: Mapping[str, Any
         event_id = told_once(recipient_id, "complained")
         if not _append(recipient_id, EventType.COMPLAINED, event_id, data):
             return False
+        _complaint_about_ip(recipient_id)
         subscriptions.leave_all(
             recipient_id, source=SubscriptionSource.COMPLAINT, data={"how": "complaint"}
         )
@@ -80,6 +83,16 @@ def opted_out(recipient_id: uuid.UUID) -> bool:
     return subscriptions.leave_all(
         recipient_id, source=SubscriptionSource.FEEDBACK, data={"how": "feedback"}
     )
+
+
+def _complaint_about_ip(recipient_id: uuid.UUID) -> None:
+    """Told to the warm-up of the IP it left from, at the provider that took it."""
+    row = Recipient.objects.filter(pk=recipient_id).values_list("message_id", "source_id").first()
+    if row is None or row[1] is None:
+        return
+    tries = DeliveryAttempt.objects.filter(message_id=row[0], recipient_id=recipient_id)
+    host = tries.order_by("-pk").values_list("host", flat=True).first() or ""
+    warmup.complained(row[1], sites.provider_of(host))
 
 
 def told_once(recipient_id: uuid.UUID, what: str) -> uuid.UUID:

@@ -10,8 +10,10 @@ from typing import Any
 
 import dkim as dkimpy
 import pytest
+from django.utils import timezone
 
-from domains.models import DkimKey, EgressSource
+from domains import warmup
+from domains.models import DkimKey, EgressSource, WarmupDay
 from tests.cast import make_email
 from tests.transactional.egress.sink import Sink, running
 from tokens import credentials
@@ -301,3 +303,25 @@ def test_an_engine_that_stops_gives_back_what_it_has_not_begun(
         left = QueueRow.objects.count()
         assert left == 6 - Recipient.objects.filter(status="delivered").count()
         assert not QueueRow.objects.filter(lease__isnull=False).exists()
+
+
+def test_a_warming_ip_sends_its_budget_and_the_rest_waits_for_tomorrow(
+    account: Account, sink: Sink
+) -> None:
+    source = EgressSource.objects.of(account).get()
+    EgressSource.objects.filter(pk=source.pk).update(warm_up=True)
+    day = WarmupDay.objects.create(
+        source=source, provider="other", day=warmup.today(), cap=5, code="start"
+    )
+    send_raw(account, 12)
+    with engine():
+        sink.wait_for(5)
+        tomorrow = warmup.tomorrow(timezone.now())
+        eventually(lambda: QueueRow.objects.filter(lease=None, due_at__gte=tomorrow).count() == 7)
+    assert sink.seen == 5
+    day.refresh_from_db()
+    assert (day.taken, day.sent, day.deferred) == (5, 5, 0)
+    source.refresh_from_db()
+    assert source.state == "warming"
+    # The deferral of a budget is no try and no event of the message
+    assert set(Recipient.objects.values_list("status", flat=True)) == {"delivered", "queued"}

@@ -2,13 +2,24 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from config.ids import uuid7_floor
+from domains.models import EgressSource, WarmupDay
 from tests.transactional.mail import delivered_mail
 from tokens.models import Account, Scope
 from transactional import signing, suppressions
 from transactional.inbound import effects, intake
-from transactional.models import Contact, Event, EventType, Kind, Recipient, Status, Suppression
+from transactional.models import (
+    Contact,
+    DeliveryAttempt,
+    Event,
+    EventType,
+    Kind,
+    Recipient,
+    Status,
+    Suppression,
+)
 from transactional.wire.arf import build_arf
 from transactional.wire.dsn import DsnRecipient, build_dsn
 
@@ -278,3 +289,24 @@ def test_an_event_that_is_told_once_has_an_id_of_the_recipients_own_month(accoun
 def test_junk_is_counted(account: Account, junk: bytes) -> None:
     assert intake.take(junk, delivered_mail(account).pk) == "no report"
     assert intake.take(junk, None) == "no report"
+
+
+def test_a_complaint_is_told_to_the_warm_up_of_the_ip_it_left_from(account: Account) -> None:
+    source = EgressSource.objects.of(account).get()
+    EgressSource.objects.filter(pk=source.pk).update(warm_up=True)
+    one = delivered_mail(account)
+    Recipient.objects.filter(pk=one.pk).update(source_id=source.pk)
+    DeliveryAttempt.objects.create(
+        message_id=one.message_id,
+        recipient_id=one.pk,
+        account=account,
+        number=1,
+        at=timezone.now(),
+        duration_ms=5,
+        host="mx-eu.mail.am0.yahoodns.net",
+        stage="dot",
+    )
+    for _ in range(2):  # the same report twice is one complaint
+        intake.take(arf(reported(one, "click")), None)
+    day = WarmupDay.objects.get()
+    assert (day.provider, day.complaints) == ("yahoo", 1)
