@@ -15,6 +15,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "email.": _("Emails"),
     "approval.": _("Approvals"),
     "rollout.": _("Roll-outs"),
+    "send.": _("Sends"),
     "settings.": _("Settings"),
     "sender.": _("From addresses"),
     "domain.": _("Domains"),
@@ -49,5 +50,10 @@ SENTENCES: Mapping[str, str | Promise] = {
     "sender.asked": _("Asked %(name)s to confirm itself as a From address"),
     "sender.confirmed": _("%(name)s confirmed itself as a From address"),
     "sender.removed": _("Removed the From address %(name)s"),
+    "send.started": _("Sent “%(name)s” to %(total)s recipients"),
+    "send.scheduled": _("Scheduled “%(name)s”"),
+    "send.paused": _("Paused the send of “%(name)s”"),
+    "send.resumed": _("Let the send of “%(name)s” go on"),
+    "send.cancelled": _("Cancelled the send of “%(name)s”"),
     "settings.changed": _("Changed the account's settings: %(changed)s"),
 }

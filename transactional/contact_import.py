@@ -1,7 +1,7 @@
 """CSV files into contacts: columns mapped, 500 rows a transaction, to be resumed where it stopped.
 
-Properties are merged, an empty cell leaves what is stored, and consent is never touched: who has
-unsubscribed stays so.
+Properties are merged, an empty cell leaves what is stored. A file may put people on a list and
+subscribe them, on a legal basis; who has unsubscribed stays so.
 """
 
 import re
@@ -13,10 +13,19 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from transactional import contacts, csv_file
+from transactional import contact_lists, contacts, csv_file, subscriptions
 from transactional.contact_changes import NAME_MAX, VALUE_MAX
 from transactional.csv_file import Row, Sheet
-from transactional.models import Contact, ContactImport
+from transactional.models import (
+    Contact,
+    ContactImport,
+    ContactList,
+    ListKind,
+    Subscribed,
+    SubscriptionSource,
+    SubscriptionType,
+)
+from transactional.subscriptions import Origin, Wanted
 from transactional.wire.address import AddressError, parse_address
 
 ADDRESS = "@"  # what the column of addresses becomes; a property's name otherwise, or nothing
@@ -72,10 +81,38 @@ def wrong_columns(header: Sequence[str], columns: Sequence[str]) -> str:
     return ""
 
 
-def start(account_id: int, import_id: int, columns: Sequence[str]) -> bool:
-    """Choose the columns; False where they were chosen before."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """What else becomes of the people of a file: a static list, a type they are subscribed to."""
+
+    list_id: int | None = None
+    type_id: int | None = None
+    legal_basis: str = ""
+    explanation: str = ""
+
+
+def start(
+    account_id: int, import_id: int, columns: Sequence[str], chosen: Audience | None = None
+) -> bool:
+    """Choose the columns, and what else becomes of these people; False where that was done before.
+
+    Raises ContactList.DoesNotExist, SubscriptionType.DoesNotExist for what is not the account's.
+    """
+    also = chosen or Audience()
+    if also.list_id is not None:
+        ContactList.objects.of(account_id).get(pk=also.list_id, kind=ListKind.STATIC)
+    if also.type_id is not None:
+        SubscriptionType.objects.of(account_id).get(pk=also.type_id)
     rows = ContactImport.objects.of(account_id).filter(pk=import_id, columns=[])
-    return bool(rows.update(columns=list(columns)))
+    return bool(
+        rows.update(
+            columns=list(columns),
+            list_id=also.list_id,
+            type_id=also.type_id,
+            legal_basis=also.legal_basis,
+            explanation=also.explanation[: subscriptions.EXPLANATION_MAX],
+        )
+    )
 
 
 @dataclass(slots=True)
@@ -133,6 +170,7 @@ def _store(account_id: int, import_id: int, *, first: int, read: _Read) -> None:
         people = [(account_id, email, given) for email, given in read.people.items()]
         written = contacts.upsert_many(people)
         made = len(people) - known
+        locked.subscribed += _join(locked, list(read.people))
         locked.created += made
         locked.changed += max(0, written - made)
         locked.duplicates += read.duplicates
@@ -141,3 +179,32 @@ def _store(account_id: int, import_id: int, *, first: int, read: _Read) -> None:
         if locked.done == locked.rows:
             locked.content = None
         locked.save()
+
+
+def _join(received: ContactImport, emails: list[str]) -> int:
+    """Put a chunk's people on the list and subscribe them; how many were subscribed.
+
+    Nobody comes back who has left, and nobody's own answer is written over.
+    """
+    account_id = received.account_id
+    if received.list_id is not None:
+        found = ContactList.objects.of(account_id).filter(pk=received.list_id).first()
+        if found is not None:
+            contact_lists.add(account_id, found, emails)
+    type_id = received.type_id
+    if type_id is None:
+        return 0
+    people = subscriptions.people(account_id, emails)
+    wanted = [
+        Wanted(
+            email=email,
+            type_id=type_id,
+            status=Subscribed.SUBSCRIBED,
+            legal_basis=received.legal_basis,
+            explanation=received.explanation,
+        )
+        for email in emails
+        if people[email].status(type_id) == Subscribed.NOT_SPECIFIED
+    ]
+    origin = Origin(source=SubscriptionSource.IMPORT, by=received.by)
+    return sum(subscriptions.record(account_id, wanted, origin))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from config.errors import PostinoError, Refusal
 from transactional import contacts
 from transactional.contact_changes import NAME_MAX
-from transactional.models import Contact, ContactList, ListKind, ListMember, OptIn
+from transactional.models import Contact, ContactList, ListKind, ListMember
 from transactional.wire.address import AddressError, parse_address
 
 LIST_NAME_MAX = 100
@@ -255,6 +255,15 @@ def _must_be_static(found: ContactList) -> None:
         raise PostinoError(Refusal("LIST_IS_A_FILTER", words, http=409))
 
 
+def names_of(account_id: int, contact_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The static lists that each of these people is on, by name."""
+    rows = ListMember.objects.filter(contact_id__in=list(contact_ids), list__account_id=account_id)
+    found: dict[int, list[str]] = {}
+    for contact_id, name in rows.order_by("list__name").values_list("contact_id", "list__name"):
+        found.setdefault(contact_id, []).append(name)
+    return found
+
+
 def addresses(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Valid addresses in lower case, each once; and the texts that are none."""
     good: dict[str, None] = {}
@@ -284,8 +293,3 @@ def audience(
         if pk in found:
             rows = rows.exclude(pk__in=members(account_id, found[pk]).values("pk"))
     return rows
-
-
-def marketable(rows: "QuerySet[Contact]") -> "QuerySet[Contact]":
-    """Those whom marketing mail may reach, suppressions and types apart."""
-    return rows.filter(unsubscribed_at=None, quarantined_at=None).exclude(opt_in=OptIn.PENDING)

@@ -1,4 +1,4 @@
-"""Reading people: the list of contacts, and one contact's timeline of mail and changes by hand."""
+"""Reading people: the list of contacts, and one contact's timeline of mail and of changes."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,8 @@ from django.db.models.functions import Cast
 
 from config.ids import uuid7_floor, uuid7_time
 from transactional.models import (
+    Broadcast,
+    BroadcastRow,
     Contact,
     ContactChange,
     Event,
@@ -18,6 +20,7 @@ from transactional.models import (
     Message,
     OptIn,
     Recipient,
+    SubscriptionChange,
 )
 
 SLACK = timedelta(days=1)  # between a recipient's id and its message's: they are made together
@@ -90,12 +93,16 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the timeline: a change by hand, or a message with what the reader did, never both."""
+    """A line of the timeline: a change by hand, one of what was agreed to, or a message with what
+    the reader did; only one of them. `broadcast` is the send that a message was part of.
+    """
 
     id: uuid.UUID
     change: ContactChange | None = None
+    subscription: SubscriptionChange | None = None
     recipient: Recipient | None = None
     message: Message | None = None
+    broadcast: Broadcast | None = None
     acts: Sequence[Act] = field(default_factory=tuple)
 
     @property
@@ -105,15 +112,19 @@ class Entry:
 
 
 def timeline(contact: Contact, *, before: uuid.UUID | None, limit: int) -> list[Entry]:
-    """Changes and messages older than `before`, newest first; four queries, whatever the limit.
+    """Changes and messages older than `before`, newest first; six queries, whatever the limit.
 
-    Both have ids that sort by time, so one id says where a page ends.
+    All have ids that sort by time, so one id says where a page ends.
     """
     changes = ContactChange.objects.of(contact.account_id).filter(contact=contact)
+    agreed = SubscriptionChange.objects.of(contact.account_id).filter(contact=contact)
     mail = Recipient.objects.of(contact.account_id).filter(address=contact.email)
     if before is not None:
         changes, mail = changes.filter(pk__lt=before), mail.filter(pk__lt=before)
+        agreed = agreed.filter(pk__lt=before)
     entries = [Entry(one.pk, change=one) for one in changes.order_by("-pk")[:limit]]
+    told = agreed.select_related("type").order_by("-pk")[:limit]
+    entries += [Entry(one.pk, subscription=one) for one in told]
     entries += _mail(contact.account_id, list(mail.order_by("-pk")[:limit]))
     return sorted(entries, key=lambda entry: entry.id, reverse=True)[:limit]
 
@@ -136,7 +147,15 @@ def _mail(account_id: int, recipients: Sequence[Recipient]) -> list[Entry]:
     )
     for recipient_id, kind, times, last in done:
         acts[recipient_id].append(Act(kind, times, last))
+    sent = BroadcastRow.objects.filter(message_id__in=ids, broadcast__account_id=account_id)
+    sends = {one.message_id: one.broadcast for one in sent.select_related("broadcast")}
     return [
-        Entry(one.pk, recipient=one, message=messages.get(one.message_id), acts=acts[one.pk])
+        Entry(
+            one.pk,
+            recipient=one,
+            message=messages.get(one.message_id),
+            broadcast=sends.get(one.message_id),
+            acts=acts[one.pk],
+        )
         for one in recipients
     ]

@@ -11,21 +11,27 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
-from django.db.models.functions import Lower
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat, Lower
 
 from config.errors import PostinoError, Refusal
 from tokens.models import Scope
-from transactional import events, suppressions
+from transactional import contact_lists, events, suppressions
 from transactional.contacts import ERASED_ADDRESS
 from transactional.models import (
     Body,
+    BroadcastRow,
     Contact,
     ContactChange,
     DeliveryAttempt,
     Event,
     Message,
+    OptInRequest,
     Recipient,
     Status,
+    Subscribed,
+    Subscription,
+    SubscriptionChange,
     Suppression,
     SuppressionChange,
     SuppressionReason,
@@ -94,6 +100,7 @@ def told(contact: Contact) -> Iterator[bytes]:
             .values("at", "what", "reason", "by", "why")
         ),
         "suppressions": list(listed.values("reason", "scope", "evidence", "created_at")),
+        **_audience(contact),
     }
     yield orjson.dumps(head)[:-1] + b',"messages":['
     comma = b""
@@ -103,6 +110,29 @@ def told(contact: Contact) -> Iterator[bytes]:
                 yield comma + orjson.dumps(one, default=str)
                 comma = b","
     yield b"]}"
+
+
+def _audience(contact: Contact) -> dict[str, Any]:
+    """What the person agreed to hear of, with its history; lists; sends they were meant for."""
+    account_id = contact.account_id
+    answers = Subscription.objects.of(account_id).filter(contact=contact).order_by("type_id")
+    agreed = SubscriptionChange.objects.of(account_id).filter(contact=contact).order_by("pk")
+    asked = OptInRequest.objects.of(account_id).filter(contact=contact).order_by("pk")
+    sends = BroadcastRow.objects.filter(broadcast__account_id=account_id, email=contact.email)
+    words = ("type__name", "status", "legal_basis", "explanation", "source", "at")
+    return {
+        "subscriptions": list(answers.values(*words)),
+        "subscription_changes": list(agreed.values(*words, "by")),
+        "double_opt_in_requests": list(
+            asked.values("type__name", "mails", "mailed_at", "expires_at", "confirmed_at")
+        ),
+        "lists": contact_lists.names_of(account_id, [contact.pk]).get(contact.pk, []),
+        "sends": list(
+            sends.order_by("pk").values(
+                "broadcast_id", "broadcast__email__name", "values", "state", "code"
+            )
+        ),
+    }
 
 
 def _messages(
@@ -156,7 +186,10 @@ def erase(account_id: int, contact_id: int) -> int:
         SuppressionChange.objects.of(account_id).filter(address=contact.email).update(
             address=ERASED_ADDRESS, why=""
         )
-        if contact.unsubscribed_at is not None:
+        left = Subscription.objects.of(account_id).filter(
+            contact=contact, status=Subscribed.UNSUBSCRIBED
+        )
+        if contact.unsubscribed_at is not None or left.exists():
             # The wish not to be mailed outlives what is known about the person
             suppressions.add(
                 account_id,
@@ -164,8 +197,17 @@ def erase(account_id: int, contact_id: int) -> int:
                 reason=SuppressionReason.MANUAL,
                 scope=Scope.MARKETING,
             )
+        _erase_rows(account_id, contact.email)
         contact.delete()
     return len(messages)
+
+
+def _erase_rows(account_id: int, email: str) -> None:
+    """Sends keep that there was a row, not whose. What still waits to be sent is cancelled."""
+    rows = BroadcastRow.objects.filter(broadcast__account_id=account_id, email=email)
+    rows.filter(state=BroadcastRow.WAITING).update(state=Status.CANCELLED)
+    erased = Concat(Value("erased-"), Cast("pk", CharField()), Value("@erased.invalid"))
+    rows.update(email=erased, values={})
 
 
 def _refuse_if_under_way(account_id: int, messages: Sequence[uuid.UUID]) -> None:

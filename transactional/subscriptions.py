@@ -6,7 +6,7 @@ Transactional mail asks none of this (see `submission/policy.py`).
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from transactional.models import (
     SubscriptionSource,
     SubscriptionType,
 )
+from transactional.subscription_types import all_types
 
 EXPLANATION_MAX = 500  # characters of why somebody may be written to
 
@@ -81,15 +82,6 @@ class Person:
         return Subscribed(found.status) if found is not None else Subscribed.NOT_SPECIFIED
 
 
-def types(account_id: int, *, all_of_them: bool = False) -> list[SubscriptionType]:
-    """The account's types, its default first, then in order of making; at most a few dozen."""
-    SubscriptionType.objects.default(account_id)
-    rows = SubscriptionType.objects.of(account_id)
-    if not all_of_them:
-        rows = rows.filter(is_active=True)
-    return list(rows.order_by("-is_default", "pk"))
-
-
 def whose_page(contact_id: int) -> Contact | None:
     """The contact that a signed link names: the link alone says whose account it is."""
     found: Contact | None = Contact.objects.filter(pk=contact_id).first()
@@ -137,7 +129,7 @@ def record(account_id: int, wanted: Sequence[Wanted], origin: Origin) -> list[bo
     with transaction.atomic():
         contacts.upsert_many([(account_id, one.email.lower(), {}) for one in wanted])
         known = _locked(account_id, {one.email.lower() for one in wanted})
-        active = [one.pk for one in types(account_id)]
+        active = [one.pk for one in all_types(account_id)]
         now = timezone.now()
         writing = _Writing(account_id, origin, now)
         changed = [writing.take(known[one.email.lower()], one, active) for one in wanted]
@@ -179,10 +171,11 @@ class _Writing:
         if contact.unsubscribed_at is not None:
             if one.status != Subscribed.SUBSCRIBED:
                 return False
-            self._all(contact, one)
+            back = replace(one, status=Subscribed.NOT_SPECIFIED, legal_basis="", explanation="")
+            self._all(contact, back)
             for type_id in active:
                 if type_id != one.type_id:
-                    self._one(contact, answers, type_id, Subscribed.UNSUBSCRIBED, one)
+                    self._one(contact, answers, type_id, Subscribed.UNSUBSCRIBED, back)
         return self._one(contact, answers, one.type_id, one.status, one)
 
     def _all(self, contact: Contact, one: Wanted) -> bool:

@@ -7,6 +7,12 @@ from django.utils import timezone
 
 from domains import share
 from domains.models import Domain, EgressSource
+from tests.browser.audience import (
+    AUDIENCE_PAGES,
+    AUDIENCE_PUBLIC,
+    AudienceWorld,
+    make_audience,
+)
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
 from tests.domains.reported import make_reports
@@ -70,6 +76,7 @@ class World:
     anna: Contact
     files: tuple[ContactImport, ContactImport]
     asked: Email
+    audience: AudienceWorld
 
     @property
     def a(self) -> str:
@@ -151,6 +158,7 @@ def make_world(cast: Cast) -> World:
     text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
     saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
+    anna = _contacts(cast)
     return World(
         cast,
         live,
@@ -161,9 +169,10 @@ def make_world(cast: Cast) -> World:
         token,
         mail,
         log,
-        _contacts(cast),
+        anna,
         _files(cast),
         _asked(cast),
+        make_audience(cast, anna),
     )
 
 
@@ -341,6 +350,8 @@ PAGES: dict[str, Address] = {
     "no such page": lambda w: "/nothing-here/",
 }
 
+PAGES |= AUDIENCE_PAGES
+
 # Pages that a browser sees before anybody has signed in
 PUBLIC: dict[str, Address] = {
     "sign in": lambda w: "/login/",
@@ -354,3 +365,4 @@ PUBLIC: dict[str, Address] = {
     "web version, unknown link": lambda w: "/v/nonsense",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }
+PUBLIC |= AUDIENCE_PUBLIC

@@ -177,6 +177,20 @@ def _row_refused(page: Page, world: World) -> None:
     page.wait_for_selector("#error-0")
 
 
+def _send_asked(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/sends/{world.audience.review.pk}/")
+    page.click("button[value=when]")
+    page.wait_for_selector("button[value=confirm]")
+
+
+def _send_refused(page: Page, world: World) -> None:
+    page.goto(f"{world.a}/emails/{world.live.pk}/send/")
+    page.click("summary:has-text('CSV')")
+    page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": b"a@b.c,x"})
+    page.click("details[open] .btn")
+    page.wait_for_selector("#file-error")
+
+
 def _no_permission(page: Page, world: World) -> None:
     world.cast.account.memberships.filter(user=world.cast.alice).update(role="viewer")
     page.goto(f"{world.a}/emails/{world.live.pk}/edit/")
@@ -191,6 +205,8 @@ STATES = (
     _contact_refused,
     _import_refused,
     _row_refused,
+    _send_asked,
+    _send_refused,
     _no_permission,
 )
 

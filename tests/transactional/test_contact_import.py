@@ -6,9 +6,17 @@ import pytest
 from django.utils import timezone
 
 from tests.cast import Cast
-from transactional import contact_import, contacts
+from tests.transactional.test_subscriptions import make_type, say, status
+from transactional import contact_import, contact_lists, contacts
 from transactional.csv_file import CsvError
-from transactional.models import Contact, ContactImport
+from transactional.models import (
+    Contact,
+    ContactImport,
+    ContactList,
+    Subscribed,
+    SubscriptionChange,
+    SubscriptionType,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +136,54 @@ def test_forgotten_files_do_not_stay(cast: Cast) -> None:
     assert not ContactImport.objects.of(cast.account).filter(pk=old.pk).exists()
     with pytest.raises(CsvError):
         contact_import.receive(cast.account.pk, name="c", content=b"", by="alice")
+
+
+def test_a_file_puts_people_on_a_list_and_subscribes_who_has_not_answered(cast: Cast) -> None:
+    account = cast.account.pk
+    offers = make_type(cast.account)
+    friends = contact_lists.create(account, name="Friends", by="a")
+    say(cast.account, offers, Subscribed.UNSUBSCRIBED, "left@x.example")
+    say(cast.account, None, Subscribed.UNSUBSCRIBED, "all@x.example")
+    text = "email\nnew@x.example\nleft@x.example\nall@x.example\nnobody\n"
+    made = contact_import.receive(account, name="p.csv", content=text.encode(), by="alice")
+    chosen = contact_import.Audience(
+        list_id=friends.pk,
+        type_id=offers.pk,
+        legal_basis="CONSENT_WITH_NOTICE",
+        explanation="Signed at the fair",
+    )
+    assert contact_import.start(account, made.pk, ["@"], chosen)
+    for _ in range(2):  # again changes nothing
+        contact_import.run(account, made.pk)
+    made.refresh_from_db()
+    assert made.subscribed == 1
+    assert contact_lists.count(account, friends) == 3
+    answers = {
+        email: status(cast.account, offers, email)
+        for email in ("new@x.example", "left@x.example", "all@x.example")
+    }
+    assert answers == {
+        "new@x.example": "subscribed",
+        "left@x.example": "unsubscribed",
+        "all@x.example": "unsubscribed",
+    }
+    change = SubscriptionChange.objects.get(contact__email="new@x.example")
+    assert (change.source, change.by, change.explanation) == (
+        "import", "alice", "Signed at the fair",
+    )  # fmt: skip
+
+
+def test_another_accounts_list_or_type_is_not_chosen(cast: Cast) -> None:
+    theirs = contact_lists.create(cast.other_account.pk, name="X", by="c")
+    made = contact_import.receive(cast.account.pk, name="p", content=b"email\na@x.example", by="a")
+    with pytest.raises(ContactList.DoesNotExist):
+        contact_import.start(
+            cast.account.pk, made.pk, ["@"], contact_import.Audience(list_id=theirs.pk)
+        )
+    with pytest.raises(SubscriptionType.DoesNotExist):
+        contact_import.start(
+            cast.account.pk,
+            made.pk,
+            ["@"],
+            contact_import.Audience(type_id=make_type(cast.other_account).pk),
+        )

@@ -9,24 +9,38 @@ from django.db import connection
 from config.errors import PostinoError
 from config.ids import uuid7
 from tests.cast import Cast
+from tests.transactional.broadcast.sends import from_csv
 from tests.transactional.test_contact_changes import BY, make_contact
+from tests.transactional.test_subscriptions import make_type
 from tests.transactional.views.test_messages import happened, make_message
 from tokens.models import Account, Scope
-from transactional import contact_changes, events, privacy, subscriptions, suppressions
+from transactional import (
+    contact_changes,
+    contact_lists,
+    events,
+    privacy,
+    subscriptions,
+    suppressions,
+)
 from transactional.models import (
     Body,
+    BroadcastRow,
     Contact,
     ContactChange,
     ContactChanged,
     DeliveryAttempt,
     Event,
     Message,
+    OptInRequest,
     Recipient,
+    Subscribed,
+    SubscriptionChange,
     SubscriptionSource,
     Suppression,
     SuppressionChange,
     SuppressionReason,
 )
+from transactional.subscriptions import Origin, Wanted
 
 pytestmark = pytest.mark.django_db
 
@@ -66,7 +80,8 @@ def everywhere(account: Account, text: str) -> list[str]:
     with connection.cursor() as cursor:
         for table in (
             "message", "recipient", "deliveryattempt", "event", "contact",
-            "contactchange", "contactimport", "suppressionchange",
+            "contactchange", "contactimport", "suppressionchange", "subscription",
+            "subscriptionchange", "optinrequest",
         ):  # fmt: skip
             cursor.execute(
                 f"SELECT count(*) FROM transactional_{table} t"
@@ -199,3 +214,34 @@ def test_another_account_erases_nobody(cast: Cast) -> None:
     with pytest.raises(Contact.DoesNotExist):
         privacy.erase(cast.other_account.pk, contact.pk)
     assert Contact.objects.of(cast.account).exists()
+
+
+def test_lists_subscriptions_and_sends_are_told_and_erased(cast: Cast) -> None:
+    account = cast.account.pk
+    contact = make_contact(cast, EMAIL)
+    offers = make_type(cast.account)
+    wanted = Wanted(
+        email=EMAIL, type_id=offers.pk, status=Subscribed.UNSUBSCRIBED, explanation="a letter"
+    )
+    subscriptions.record(account, [wanted], Origin(source=SubscriptionSource.MEMBER, by=BY))
+    friends = contact_lists.create(account, name="Friends", by=BY)
+    contact_lists.add(account, friends, [EMAIL])
+    OptInRequest.objects.create(
+        account=cast.account, contact=contact, type=offers, expires_at=contact.created_at
+    )
+    send = from_csv(cast, f"Email,Order,First name\n{EMAIL},A-1,Ann\n".encode())
+    told = orjson.loads(b"".join(privacy.told(contact)))
+    assert told["lists"] == ["Friends"]
+    assert told["subscriptions"][0]["type__name"] == "Offers"
+    assert told["subscription_changes"][0]["explanation"] == "a letter"
+    assert len(told["double_opt_in_requests"]) == 1
+    assert told["sends"][0]["values"]["contact"] == {"firstname": "Ann"}
+    privacy.erase(account, contact.pk)
+    assert everywhere(cast.account, EMAIL) == []
+    assert not SubscriptionChange.objects.exists() and not OptInRequest.objects.exists()
+    row = BroadcastRow.objects.get(broadcast=send)
+    assert row.email == f"erased-{row.pk}@erased.invalid" and row.state == "cancelled"
+    assert row.values == {}
+    # Who left one type does not come back by an old list
+    kept = suppressions.find([(account, EMAIL)])
+    assert kept[account, EMAIL].scope == Scope.MARKETING

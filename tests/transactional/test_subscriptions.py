@@ -14,7 +14,7 @@ from tests.cast import Cast, make_account, make_email
 from tests.transactional.mail import delivered_mail
 from tokens.auth import Principal
 from tokens.models import Account
-from transactional import contacts, subscriptions
+from transactional import contacts, subscription_types, subscriptions
 from transactional.compose import versions
 from transactional.models import (
     Contact,
@@ -39,7 +39,7 @@ ANN = "ann@reader.example"
 
 
 def make_type(account: Account, name: str = "Offers", **fields: Any) -> SubscriptionType:
-    subscriptions.types(account.pk)
+    subscription_types.all_types(account.pk)
     made: SubscriptionType = SubscriptionType.objects.create(account=account, name=name, **fields)
     return made
 
@@ -83,13 +83,13 @@ def send(account: Account, email_id: int, to: str = ANN) -> Accepted | Refused:
 
 
 def test_an_account_has_one_default_type(cast: Cast) -> None:
-    (first,) = subscriptions.types(cast.account.pk)
+    (first,) = subscription_types.all_types(cast.account.pk)
     assert first.is_default and first.is_active
-    assert subscriptions.types(cast.account.pk) == [first]
+    assert subscription_types.all_types(cast.account.pk) == [first]
     assert first.named("it") == "Informazioni commerciali"
     make_type(cast.account, is_active=False)
-    assert len(subscriptions.types(cast.account.pk)) == 1
-    assert len(subscriptions.types(cast.account.pk, all_of_them=True)) == 2
+    assert len(subscription_types.all_types(cast.account.pk)) == 1
+    assert len(subscription_types.all_types(cast.account.pk, inactive=True)) == 2
 
 
 def test_an_answer_is_kept_and_every_change_is_told(cast: Cast) -> None:
@@ -123,6 +123,9 @@ def test_leaving_everything_goes_before_every_type(cast: Cast) -> None:
     assert status(cast.account, offers) == "unsubscribed"
     assert status(cast.account, SubscriptionType.objects.default(cast.account)) == "unsubscribed"
     assert Contact.objects.of(cast.account).get().unsubscribed_at is None
+    # What follows by itself stands on nobody's consent
+    log = SubscriptionChange.objects.filter(type=None).latest("pk")
+    assert (log.status, log.legal_basis) == ("unspecified", "")
 
 
 def test_marketing_mail_obeys_its_type_and_transactional_mail_does_not(cast: Cast) -> None:

@@ -10,6 +10,7 @@ from transactional.admin.mail import Log
 from transactional.models import (
     Broadcast,
     BroadcastRow,
+    ConfirmationEmail,
     ContactList,
     ListMember,
     OptInRequest,
@@ -104,3 +105,12 @@ class BroadcastRowAdmin(Log):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """With its send it goes."""
         return bool(request.user.has_perm("transactional.delete_email"))
+
+
+@admin.register(ConfirmationEmail)
+class ConfirmationEmailAdmin(ModelAdmin[Any]):
+    """Which email asks for a double opt-in; deleting the row has a new one made."""
+
+    list_display = ("id", "account", "email")
+    list_select_related = ("account", "email")
+    readonly_fields = ("account", "email")

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from config.rest import invalid
 from tokens.web import caller
-from transactional import subscriptions
+from transactional import subscription_types, subscriptions
 from transactional.api import preferences_view as view
 from transactional.api.preferences_view import Input, PreferencesCall
 from transactional.models import Subscribed, SubscriptionType
@@ -19,7 +19,7 @@ class Definitions(PreferencesCall):
 
     def get(self, request: Request) -> Response:
         """All of them, those that are offered no more too."""
-        rows = subscriptions.types(caller(request).account_id, all_of_them=True)
+        rows = subscription_types.all_types(caller(request).account_id, inactive=True)
         return Response({"subscriptionDefinitions": [view.definition(one) for one in rows]})
 
 

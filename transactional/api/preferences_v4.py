@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from config.rest import Fault, invalid
 from tokens.web import caller
-from transactional import contacts, signing, subscriptions
+from transactional import contacts, signing, subscription_types, subscriptions
 from transactional.api import preferences_view as view
 from transactional.api.preferences_view import Input, PreferencesCall
 from transactional.models import Subscribed, SubscriptionType
@@ -26,7 +26,7 @@ class Definitions(PreferencesCall):
         """All of them; `includeTranslations=true` adds their words in each language."""
         started = timezone.now()
         told = request.query_params.get("includeTranslations", "").lower() == "true"
-        rows = subscriptions.types(caller(request).account_id, all_of_them=True)
+        rows = subscription_types.all_types(caller(request).account_id, inactive=True)
         results = [view.definition(one, translations=told) for one in rows]
         return Response(view.envelope(results, started))
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from config.calls import Call
 from config.rest import CallRefused, Fault, invalid
 from tokens.web import caller
-from transactional import subscriptions
+from transactional import subscription_types
 from transactional.models import (
     LegalBasis,
     Subscribed,
@@ -156,7 +156,7 @@ def origin(request: Request) -> Origin:
 
 def types_of(request: Request) -> dict[int, SubscriptionType]:
     """The account's active types by number, in their order."""
-    return {one.pk: one for one in subscriptions.types(caller(request).account_id)}
+    return {one.pk: one for one in subscription_types.all_types(caller(request).account_id)}
 
 
 def definition(one: SubscriptionType, *, translations: bool = False) -> dict[str, Any]:

@@ -7,13 +7,21 @@ from typing import Any
 import orjson
 import psycopg
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from transactional import contact_lists, csv_file
 from transactional.compose.contract import check as contract
 from transactional.compose.contract.schema import Contract
 from transactional.contact_changes import VALUE_MAX
 from transactional.csv_file import Row, Sheet
-from transactional.models import Audience, Broadcast, BroadcastRow, Kind, SubscriptionType
+from transactional.models import (
+    Audience,
+    Broadcast,
+    BroadcastRow,
+    Contact,
+    Kind,
+    SubscriptionType,
+)
 from transactional.wire.address import AddressError, is_role, parse_address
 
 ADDRESS = "@"  # what the column of addresses becomes
@@ -76,9 +84,14 @@ class Reach:
     unreached: Mapping[str, int]
 
     @property
+    def missed(self) -> int:
+        """How many would not get it."""
+        return sum(self.unreached.values())
+
+    @property
     def reached(self) -> int:
         """How many would get it."""
-        return self.total - sum(self.unreached.values())
+        return self.total - self.missed
 
 
 @dataclass(slots=True)
@@ -251,11 +264,16 @@ def write_lists(broadcast: Broadcast) -> None:
     broadcast.save(update_fields=["total", "expanded"])
 
 
-def _members(broadcast: Broadcast) -> tuple[str, Sequence[Any]]:
+def members(broadcast: Broadcast) -> "QuerySet[Contact]":
+    """Who is on the lists of a send now, in the order in which they became contacts."""
     rows = contact_lists.audience(
         broadcast.account_id, include=broadcast.include, exclude=broadcast.exclude
     )
-    source, values = rows.order_by("pk").values("email").query.sql_with_params()
+    return rows.order_by("pk")
+
+
+def _members(broadcast: Broadcast) -> tuple[str, Sequence[Any]]:
+    source, values = members(broadcast).values("email").query.sql_with_params()
     return source, list(values)
 
 

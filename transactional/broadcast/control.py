@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
@@ -28,6 +28,7 @@ from transactional.models import (
 logger = logging.getLogger(__name__)
 
 TASK = "transactional.broadcast"
+FORGOTTEN = timedelta(days=7)  # after which a send that nobody confirmed is deleted, file and all
 STANDING = (BroadcastState.PAUSED, BroadcastState.STOPPED)
 CANCELLABLE = (*STANDING, BroadcastState.RUNNING, BroadcastState.SCHEDULED, BroadcastState.SENT)
 
@@ -64,6 +65,8 @@ def begin(
     version = email.published
     assert version is not None  # noqa: S101 — for the type checker: it is published
     with transaction.atomic():
+        old = Broadcast.objects.of(email.account_id).filter(state=BroadcastState.DRAFT)
+        old.filter(created_at__lt=timezone.now() - FORGOTTEN).delete()
         made: Broadcast = Broadcast.objects.create(
             account_id=email.account_id,
             email=email,

@@ -33,6 +33,7 @@ class DraftFields:
     from_address: str = ""
     reply_to: str = ""
     kind: str = Kind.TRANSACTIONAL
+    subscription_type_id: int | None = None
     lane: int = Lane.NORMAL
     track_opens: bool = True
     track_clicks: bool = True

@@ -1,6 +1,6 @@
 """Tables of floor 3."""
 
-from transactional.models.broadcast import Broadcast, BroadcastRow
+from transactional.models.broadcast import Broadcast, BroadcastRow, ConfirmationEmail
 from transactional.models.checking import DismissedProblem, LinkProbe, SampleSet
 from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.contact_list import ContactList, ListMember
@@ -68,6 +68,7 @@ __all__ = [
     "BroadcastState",
     "BrokenTls",
     "Campaign",
+    "ConfirmationEmail",
     "Contact",
     "ContactChange",
     "ContactChanged",

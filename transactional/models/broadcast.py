@@ -103,3 +103,15 @@ class BroadcastRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.broadcast_id} #{self.number}"
+
+
+class ConfirmationEmail(models.Model):
+    """Which of an account's emails asks for a double opt-in."""
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="+")
+    email = models.OneToOneField(Email, on_delete=models.CASCADE, related_name="+")
+
+    objects = OfAccount.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.email_id} of {self.account_id}"

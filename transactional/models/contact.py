@@ -6,7 +6,7 @@ from django.utils import timezone
 from config.ids import uuid7
 from tokens.models import Account, Scope
 from tokens.models.account import OfAccount
-from transactional.models.enums import ContactChanged, OptIn, SuppressionReason
+from transactional.models.enums import ContactChanged, LegalBasis, OptIn, SuppressionReason
 
 
 class Contact(models.Model):
@@ -74,6 +74,11 @@ class ContactImport(models.Model):
     name = models.CharField(max_length=200, help_text="The file's.")
     content = models.BinaryField(null=True, help_text="The file; null: all of it was read.")
     columns = models.JSONField(default=list, help_text="What each becomes; empty: not chosen yet.")
+    list_id = models.BigIntegerField(null=True, help_text="The static list all are put on.")
+    type_id = models.BigIntegerField(null=True, help_text="The type all are subscribed to.")
+    legal_basis = models.CharField(max_length=27, choices=LegalBasis.choices, blank=True)
+    explanation = models.CharField(max_length=500, blank=True)
+    subscribed = models.PositiveIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0, help_text="Rows read: where to go on.")
     created = models.PositiveIntegerField(default=0)

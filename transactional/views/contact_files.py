@@ -13,14 +13,15 @@ from django.views.decorators.http import require_safe
 
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import contact_export, contact_import, csv_file
+from transactional import contact_export, contact_import, csv_file, subscription_types
 from transactional.csv_file import CsvError
-from transactional.models import ContactImport
+from transactional.models import ContactImport, ContactList, LegalBasis, ListKind
 from transactional.views.contacts import read_filters
 
 SHOWN = 50  # problems on the page; the file of them has all
 EXAMPLES = 3  # values of a column
 RECENT = 5  # earlier files
+LISTS_MAX = 200  # lists offered
 FILE_WORDS: Mapping[str, Promise] = {
     "empty": gettext_lazy("The file is empty."),
     "size": gettext_lazy("The file is larger than 5 MB. Split it."),
@@ -36,6 +37,7 @@ COLUMN_WORDS: Mapping[str, Promise] = {
     "address": gettext_lazy("Choose the one column that holds the addresses."),
     "twice": gettext_lazy("Two columns would become the same property."),
     "name": gettext_lazy("A name is at most 100 characters, without line breaks."),
+    "basis": gettext_lazy("Say on which legal basis these people are subscribed."),
 }
 ROW_WORDS: Mapping[str, Promise] = {
     "address": gettext_lazy("This is not one email address."),
@@ -110,12 +112,21 @@ def _choose(request: AccountRequest, received: ContactImport) -> HttpResponseBas
         ]
         # The sign that marks the column of addresses is no property's name
         wrong = contact_import.wrong_columns(sheet.header, columns)
+        chosen = _audience(request)
+        if not wrong and chosen is None:
+            wrong = "basis"
         if not wrong:
-            contact_import.start(request.account.pk, received.pk, columns)
+            contact_import.start(request.account.pk, received.pk, columns, chosen)
             contact_import.run(request.account.pk, received.pk)
             return redirect("contact_import", request.account.pk, received.pk)
         messages.error(request, str(COLUMN_WORDS[wrong]))
     context = {
+        "lists": ContactList.objects.of(request.account)
+        .filter(kind=ListKind.STATIC)
+        .order_by("-pk")[:LISTS_MAX],
+        "types": subscription_types.all_types(request.account.pk),
+        "bases": LegalBasis.choices,
+        "asked": request.POST,
         "received": received,
         "sheet": sheet,
         "delimiter": {",": _("comma"), ";": _("semicolon"), "\t": _("tab")}[sheet.delimiter],
@@ -137,6 +148,23 @@ def _choose(request: AccountRequest, received: ContactImport) -> HttpResponseBas
     return render(request, "transactional/contact_import_columns.html", context)
 
 
+def _audience(request: AccountRequest) -> contact_import.Audience | None:
+    """The list and the type that were chosen; None for a type without a legal basis."""
+    lists = ContactList.objects.of(request.account).filter(kind=ListKind.STATIC)
+    known = {str(pk) for pk in lists.values_list("pk", flat=True)}
+    types = {str(one.pk) for one in subscription_types.all_types(request.account.pk)}
+    list_id, type_id = request.POST.get("list", ""), request.POST.get("type", "")
+    basis = request.POST.get("legal_basis", "")
+    if type_id in types and basis not in LegalBasis.values:
+        return None
+    return contact_import.Audience(
+        list_id=int(list_id) if list_id in known else None,
+        type_id=int(type_id) if type_id in types else None,
+        legal_basis=basis if type_id in types else "",
+        explanation=request.POST.get("explanation", "").replace("\0", ""),
+    )
+
+
 @require_safe
 @account_page(Role.MARKETER)
 def import_problems(request: AccountRequest, import_id: int) -> HttpResponseBase:
@@ -146,7 +174,7 @@ def import_problems(request: AccountRequest, import_id: int) -> HttpResponseBase
         raise Http404
     rows = [[_("Line"), _("What is wrong")]]
     rows += [[str(line), str(ROW_WORDS.get(code, code))] for line, code in received.problems]
-    return _download(csv_file.written(rows), "problems.csv")
+    return download(csv_file.written(rows), "problems.csv")
 
 
 @require_safe
@@ -154,10 +182,11 @@ def import_problems(request: AccountRequest, import_id: int) -> HttpResponseBase
 def export(request: AccountRequest) -> HttpResponseBase:
     """The contacts that the list shows, all of them, as a file."""
     pieces = contact_export.pieces(request.account.pk, read_filters(request))
-    return _download(pieces, f"contacts-{timezone.now():%Y-%m-%d}.csv")
+    return download(pieces, f"contacts-{timezone.now():%Y-%m-%d}.csv")
 
 
-def _download(pieces: Iterable[bytes], name: str) -> HttpResponseBase:
+def download(pieces: Iterable[bytes], name: str) -> HttpResponseBase:
+    """A CSV file as it is made."""
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"

@@ -14,15 +14,26 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import contact_changes, contact_log
+from transactional import contact_changes, contact_log, subscription_types, subscriptions
 from transactional.contact_log import Filters
-from transactional.models import Contact, ContactChanged, EventType, OptIn, Status
+from transactional.models import (
+    Contact,
+    ContactChanged,
+    ContactList,
+    EventType,
+    LegalBasis,
+    ListKind,
+    OptIn,
+    Status,
+    Subscribed,
+)
 from transactional.views import contact_forms
 from transactional.views.contact_forms import AddressForm, ConsentForm
 from transactional.views.messages import TONES
 
 PAGE = 50
 TIMELINE = 25
+LISTS_MAX = 100  # shown on one person's page
 STATES = {
     "": gettext_lazy("All"),
     "subscribed": gettext_lazy("Subscribed"),
@@ -149,8 +160,31 @@ def _detail(request: AccountRequest, contact: Contact, form: ConsentForm) -> Htt
         "paged": before is not None,
         "form": form,
         "may_edit": request.may(Role.MARKETER),
+        **_audience(request, contact),
     }
     return render(request, "transactional/contact.html", context)
+
+
+def _audience(request: AccountRequest, contact: Contact) -> dict[str, Any]:
+    """What the person agreed to hear of, and the static lists they are on."""
+    person = subscriptions.people(request.account.pk, [contact.email])[contact.email]
+    words, bases = dict(Subscribed.choices), dict(LegalBasis.choices)
+    rows = []
+    for one in subscription_types.all_types(request.account.pk):
+        status = person.status(one.pk)
+        answer = person.answers.get(one.pk)
+        basis = bases.get(answer.legal_basis, "") if answer else ""
+        tone = {"subscribed": "ok", "unsubscribed": "warn"}.get(status, "mute")
+        rows.append({"type": one, "word": words[status], "tone": tone, "basis": basis})
+    static = ContactList.objects.of(request.account).filter(kind=ListKind.STATIC)
+    on = static.filter(members__contact=contact).order_by("name")[:LISTS_MAX]
+    return {
+        "subscriptions": rows,
+        "statuses": Subscribed.choices,
+        "bases": LegalBasis.choices,
+        "on_lists": on,
+        "other_lists": static.exclude(members__contact=contact).order_by("-pk")[:LISTS_MAX],
+    }
 
 
 def _entry(entry: contact_log.Entry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from domains.models import Domain
 from tokens.models import Account
+from transactional import subscription_types
 from transactional.compose.document import starters
 from transactional.compose.drafts import DraftFields
 from transactional.compose.template import SOURCE_LIMIT
@@ -163,6 +164,10 @@ class EmailForm(SettingsFields):
             "unsubscriptions and needs an unsubscribe link."
         ),
     )  # fmt: skip
+    subscription_type_id = forms.TypedChoiceField(
+        label=_("Subscription type"), coerce=int, empty_value=None, required=False,
+        help_text=_("For marketing mail: what readers agree to, and can leave by itself."),
+    )  # fmt: skip
     lane = forms.TypedChoiceField(
         label=_("Priority"), coerce=int,
         choices=[(Lane.NORMAL, _("Normal")), (Lane.URGENT, _("Urgent: codes and resets"))],
@@ -183,6 +188,9 @@ class EmailForm(SettingsFields):
         super().__init__(*args, **kwargs)
         self.account = account
         self.domains = verified_domains(account)
+        types = subscription_types.all_types(account.pk)
+        chosen = self.fields["subscription_type_id"]
+        chosen.choices = [("", gettext("The default type")), *((t.pk, t.name) for t in types)]  # type: ignore[attr-defined]
         if blocks:
             del self.fields["html"]
         self.fields["from_address"].help_text = (

@@ -1,4 +1,4 @@
-"""Sending an email to typed addresses: write, confirm, see what became of each."""
+"""The Send page of an email, and its test sends: write, confirm, see what became of each."""
 
 import hashlib
 import secrets
@@ -20,6 +20,7 @@ from transactional.submission.request import Refused, TemplateSubmission
 from transactional.views.email_forms import SendForm
 from transactional.views.emails import find_email, refusal_sentence
 from transactional.views.refusal_words import told
+from transactional.views.send_start import page_context
 
 ONCE = 16  # bytes: names one confirmed send, so that a second click sends nothing twice
 
@@ -44,7 +45,7 @@ class Outcome:
 
 @account_page(Role.MARKETER)
 def email_send(request: AccountRequest, email_id: int) -> HttpResponseBase:
-    """Three steps on one address: the form, the confirmation, the results."""
+    """Where sends begin; and a test's three steps: the form, the confirmation, the results."""
     email = find_email(request, email_id)
     if request.method != "POST":
         return _page(request, email, SendForm(email=email))
@@ -108,7 +109,8 @@ def _sent(request: AccountRequest, email: Email, form: SendForm, *, once: str) -
         [
             TemplateSubmission(
                 principal=who,
-                source=Source.APP,
+                source=Source.TEST,
+                test=True,
                 email_id=email.pk,
                 to=address,
                 send_id=_send_id(once, address),
@@ -132,5 +134,6 @@ def _sent(request: AccountRequest, email: Email, form: SendForm, *, once: str) -
 def _page(
     request: AccountRequest, email: Email, form: SendForm, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    context = {"email": email, "form": form, "problem": problem, "tab": "send"}
+    context = page_context(request, email, form=form, problem=problem)
+    context["testing"] = form.is_bound
     return render(request, "transactional/email_send.html", context, status=status)

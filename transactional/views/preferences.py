@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from tokens.models import Account
-from transactional import signing, subscriptions
+from transactional import signing, subscription_types, subscriptions
 from transactional.models import Contact, Subscribed, SubscriptionSource, SubscriptionType
 from transactional.subscriptions import Origin, Through, Wanted
 
@@ -30,7 +30,7 @@ def preferences_mail(request: HttpRequest, token: str) -> HttpResponse:
     recipient_id = signing.read_unsubscribe(token)
     mail = None if recipient_id is None else subscriptions.through(recipient_id)
     if recipient_id is None or mail is None:
-        return _lost(request)
+        return lost(request)
     return _preferences(request, mail.account_id, mail.address, through=(recipient_id, mail))
 
 
@@ -41,15 +41,15 @@ def preferences_contact(request: HttpRequest, token: str, what: str = "") -> Htt
     contact_id = signing.read_preferences(token)
     contact = None if contact_id is None else subscriptions.whose_page(contact_id)
     if contact is None:
-        return _lost(request)
+        return lost(request)
     if not what:
         return _preferences(request, contact.account_id, contact.email)
     type_: SubscriptionType | None = None
     if what != ALL:
-        known = {str(one.pk): one for one in subscriptions.types(contact.account_id)}
+        known = {str(one.pk): one for one in subscription_types.all_types(contact.account_id)}
         type_ = known.get(what)
         if type_ is None:
-            return _lost(request)
+            return lost(request)
     return _leave(request, contact, type_, token)
 
 
@@ -67,9 +67,9 @@ def _leave(
         origin = Origin(source=SubscriptionSource.LINK)
         subscriptions.record(contact.account_id, [wanted], origin)
         done = True
-    name = type_.named(_language(request)) if type_ else ""
+    name = type_.named(language_of(request)) if type_ else ""
     context = {"address": contact.email, "type": name, "done": done, "token": token}
-    return _answer(request, "transactional/preferences_leave.html", context)
+    return answer(request, "transactional/preferences_leave.html", context)
 
 
 def _preferences(
@@ -80,7 +80,7 @@ def _preferences(
     through: tuple[uuid.UUID, Through] | None = None,
 ) -> HttpResponse:
     """Every type with its tick, and one button that leaves all."""
-    offered = subscriptions.types(account_id)
+    offered = subscription_types.all_types(account_id)
     saved = False
     if request.method == "POST":
         wanted, source = _chosen(request, address, offered), SubscriptionSource.PREFERENCES
@@ -91,7 +91,7 @@ def _preferences(
             subscriptions.record_through(*through, wanted, source=source, data=told)
         saved = True
     person = subscriptions.people(account_id, [address])[address.lower()]
-    language = _language(request)
+    language = language_of(request)
     context = {
         "address": address,
         "sender": Account.objects.get(pk=account_id).name,
@@ -107,7 +107,7 @@ def _preferences(
             for one in offered
         ],
     }
-    return _answer(request, "transactional/preferences.html", context)
+    return answer(request, "transactional/preferences.html", context)
 
 
 def _chosen(request: HttpRequest, address: str, offered: list[SubscriptionType]) -> list[Wanted]:
@@ -128,23 +128,24 @@ def _chosen(request: HttpRequest, address: str, offered: list[SubscriptionType])
     ]
 
 
-def _language(request: HttpRequest) -> str:
+def language_of(request: HttpRequest) -> str:
     """The language that the link or the page asks for, else the browser's."""
     asked = request.GET.get("lang", "")
     known = dict(settings.LANGUAGES)
     return asked if asked in known else (translation.get_language() or "en")
 
 
-def _lost(request: HttpRequest) -> HttpResponse:
-    return _answer(request, "transactional/preferences_lost.html", {}, status=404)
+def lost(request: HttpRequest) -> HttpResponse:
+    """404 for a link that is not exactly ours."""
+    return answer(request, "transactional/preferences_lost.html", {}, status=404)
 
 
-def _answer(
+def answer(
     request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """The page in the reader's language, kept by nobody."""
-    language = _language(request)
-    context["languages"] = [
+    language = language_of(request)
+    context["tongues"] = [
         {"code": code, "name": name, "current": code == language}
         for code, name in settings.LANGUAGES
     ]

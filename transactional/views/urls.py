@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
+    audience_urls,
     compose_urls,
     contact_files,
     contact_privacy,
@@ -15,7 +16,6 @@ from transactional.views import (
     inbox,
     keys,
     messages,
-    preferences,
     publishing,
     senders,
     suppressions,
@@ -87,9 +87,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         suppressions.suppression_remove,
         name="suppression_remove",
     ),
-    path("u/p/<str:token>", preferences.preferences_contact, name="preferences_contact"),
-    path("u/p/<str:token>/<str:what>", preferences.preferences_contact, name="preferences_leave"),
-    path("u/<str:token>/preferences", preferences.preferences_mail, name="preferences_mail"),
     path(f"{ACCOUNT}domains/senders/new/", senders.create, name="sender_create"),
     path(f"{ACCOUNT}domains/senders/<int:sender_id>/resend/", senders.resend, name="sender_resend"),
     path(f"{ACCOUNT}domains/senders/<int:sender_id>/remove/", senders.remove, name="sender_remove"),
@@ -108,3 +105,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SMTP_TOKEN}delete/", keys.smtp_token_delete, name="smtp_token_delete"),
     *compose_urls.urlpatterns,
 ]
+urlpatterns += audience_urls.urlpatterns

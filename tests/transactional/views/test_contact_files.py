@@ -13,7 +13,7 @@ from tests.cast import Cast
 from tests.transactional.test_contact_changes import make_contact
 from tests.transactional.views.test_messages import XSS
 from tokens.models import User
-from transactional import contact_import, contact_log
+from transactional import contact_import, contact_lists, contact_log
 from transactional.models import Contact, ContactImport
 
 SignedIn = Callable[[User], Client]
@@ -105,20 +105,23 @@ def test_contacts_come_out_as_the_list_shows_them(
     Contact.objects.of(cast.account).filter(email="r1@x.example").update(
         unsubscribed_at="2026-01-02T03:04:05Z", properties={"n": 1}
     )
+    friends = contact_lists.create(cast.account.pk, name="Friends", by="a")
+    contact_lists.add(cast.account.pk, friends, ["=cmd@x.example"])
     client, path = signed_in(cast.alice), f"/a/{cast.account.pk}/contacts/export/"
     answer = client.get(path)
     assert answer.streaming and "attachment" in answer.headers["Content-Disposition"]
     head, *rows = table(answer)
     assert head == [
-        "email", "unsubscribed_at", "quarantined_at", "opt_in", "created_at", "'=1+1", "città",
-        "n", "property opt_in",
+        "email", "unsubscribed_at", "quarantined_at", "opt_in", "created_at", "lists",
+        "subscription Marketing information", "'=1+1", "città", "n", "property opt_in",
     ]  # fmt: skip
     assert [row[0] for row in rows] == [
         "'=cmd@x.example",
         *(f"r{n}@x.example" for n in range(4, -1, -1)),
     ]
-    assert rows[0][5:] == ["'=HYPERLINK()", 'Forlì; \n"x"', "", ""]
-    assert rows[4][1] == "2026-01-02T03:04:05+00:00" and rows[4][7] == "1"
+    assert rows[0][5:] == ["Friends", "unspecified", "'=HYPERLINK()", 'Forlì; \n"x"', "", ""]
+    assert rows[4][1] == "2026-01-02T03:04:05+00:00" and rows[4][9] == "1"
+    assert rows[4][6] == "unsubscribed"
     assert len(table(client.get(f"{path}?state=unsubscribed"))) == 2
     assert len(table(client.get(f"{path}?q=r4"))) == 2
 

@@ -1,17 +1,27 @@
 """Sending from the browser: typed, confirmed, then told address by address."""
 
+import dataclasses
 import re
+import uuid
 from collections.abc import Callable
+from email import policy
+from email.parser import BytesParser
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests.cast import Cast, make_email
 from tests.transactional.views.test_emails import url
+from tokens.auth import Principal
 from tokens.models import Account, User
 from transactional.compose import versions
-from transactional.models import Body, Email, EmailVersion, Message, Recipient
+from transactional.compose.build import Material, VersionContent, build
+from transactional.models import Body, Email, EmailVersion, Event, Message, Recipient, Source
+from transactional.queue import Job
+from transactional.submission.accept import accept_many
+from transactional.submission.request import Accepted, TemplateSubmission
 
 SignedIn = Callable[[User], Client]
 
@@ -57,7 +67,7 @@ def test_a_confirmed_send_queues_one_message_per_address(cast: Cast, signed_in: 
     messages = Message.objects.of(cast.account)
     assert messages.count() == 3
     assert set(messages.values_list("source", "credential", "refusal")) == {
-        ("app", f"user:{cast.alice.pk}", "")
+        ("test", f"user:{cast.alice.pk}", "")
     }
     addresses = Recipient.objects.of(cast.account).values_list("address", flat=True)
     assert sorted(addresses) == [
@@ -91,7 +101,7 @@ def test_a_draft_is_frozen_as_a_version_and_not_published(cast: Cast, signed_in:
         data = confirmed(alice, cast.account, email, which=which)
         alice.post(url(cast.account, email, "send/"), data)
     subjects = set(Message.objects.of(cast.account).values_list("subject", flat=True))
-    assert subjects == {"Draft A-7", "Order A-7"}
+    assert subjects == {"[Test] Draft A-7", "[Test] Order A-7"}
     email.refresh_from_db()
     assert email.published is not None and email.published.number == 1
     assert EmailVersion.objects.filter(email=email).count() == 2
@@ -184,3 +194,55 @@ def test_an_archived_email_is_not_offered(cast: Cast, signed_in: SignedIn) -> No
     assert "This email is archived" in alice.get(url(cast.account, email, "send/")).content.decode()
     page = alice.post(url(cast.account, email, "send/"), data).content.decode()
     assert "1 message was not sent." in page
+
+
+def test_a_test_is_marked_and_counted_nowhere(cast: Cast, signed_in: SignedIn) -> None:
+    email = make_email(cast.account)
+    alice = signed_in(cast.alice)
+    for which in ("test", "send"):
+        if which == "test":
+            data = confirmed(alice, cast.account, email)
+            alice.post(url(cast.account, email, "send/"), data)
+        else:
+            single_send(cast, email)
+        message = Message.objects.latest("pk")
+        # Numbers are kept per campaign: what has none is counted nowhere
+        counted = Event.objects.of(cast.account).filter(message=message, campaign=email.campaign)
+        assert counted.exists() is (which == "send")
+        built = built_copy(Recipient.objects.get(message=message))
+        parsed = BytesParser(policy=policy.default).parsebytes(built)
+        assert (parsed["X-Postino-Test"], str(parsed["Subject"])) == (
+            ("yes", "[Test] Order A-7") if which == "test" else (None, "Order A-7")
+        )
+
+
+def single_send(cast: Cast, email: Email) -> None:
+    who = Principal(cast.account.pk, "api", 1, "shop")
+    one = TemplateSubmission(
+        principal=who, source=Source.API, email_id=email.pk, to="b@x.example",
+        custom={"order_id": "A-7"},
+    )  # fmt: skip
+    assert isinstance(accept_many([one])[0], Accepted)
+
+
+def built_copy(recipient: Recipient) -> bytes:
+    """The copy as the delivery engine builds it."""
+    message = Message.objects.get(pk=recipient.message_id)
+    now = timezone.now()
+    known: dict[str, Any] = dict.fromkeys(one.name for one in dataclasses.fields(Job))
+    known |= {
+        "lease": uuid.uuid4(), "id": recipient.pk, "message_id": message.pk,
+        "account_id": message.account_id, "address": recipient.address, "kind": message.kind,
+        "campaign_id": message.campaign_id, "from_domain": message.from_domain,
+        "header_id": message.message_id, "created_at": message.created_at, "deliver_by": now,
+        "resent": False, "context": bytes(Body.objects.get(pk=message.pk).context or b""),
+    }  # fmt: skip
+    job = Job(**known)
+    version = message.version
+    assert version is not None
+    content = VersionContent(
+        subject=version.subject, preview_text="", html=version.html, text="", track_opens=True,
+        track_clicks=True,
+    )  # fmt: skip
+    material = Material(content, (), "b.shop.example", "https://t.shop.example")
+    return build(job, material, eight_bit=True).data
