@@ -82,6 +82,11 @@ app.conf.update(
             "options": {"expires": 30},
         },
         "keys": {"task": "domains.tend_keys", "schedule": 60.0, "options": {"expires": 60}},
+        "tls_reports": {
+            "task": "transactional.send_tls_reports",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "sender_mails": {"task": "transactional.forget_sender_mails", "schedule": 3600.0},
         "reports": {
             "task": "domains.forget_reports",

@@ -203,6 +203,8 @@ def _check(values: dict[str, Any]) -> None:
     egress = values["EGRESS"]
     if egress and egress not in ("mx", "sandbox") and not egress.startswith("relay://"):
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
+    if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
+        raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
     for net in values["EGRESS_PRIVATE_NETS"]:
         try:
             ipaddress.ip_network(net)

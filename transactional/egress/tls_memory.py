@@ -77,9 +77,11 @@ class TlsMemory:
 
     async def _keep(self) -> None:
         while True:
-            await self._exchange()
-            if self._loaded is not None:
-                self._loaded.set()
+            try:
+                await self._exchange()
+            finally:  # deliveries wait for the first exchange, never for a second
+                if self._loaded is not None:
+                    self._loaded.set()
             await asyncio.sleep(KEEP_EVERY)
 
     async def _exchange(self) -> None:

@@ -16,7 +16,7 @@ from tokens.auth import Principal
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission
 from transactional.wire import header, mime
-from transactional.wire.address import Address, parse_address
+from transactional.wire.address import Address, AddressError, parse_address
 from transactional.wire.mime import Attachment
 
 NO_REPLY = "no-reply"
@@ -36,7 +36,11 @@ def sender(account_id: int | None = None) -> Sender:
     Raises PostinoError: NO_PLATFORM_SENDER.
     """
     if settings.PLATFORM_FROM:
-        address = parse_address(settings.PLATFORM_FROM)
+        try:
+            address = parse_address(settings.PLATFORM_FROM)
+        except AddressError as err:
+            words = f"PLATFORM_FROM is not an address: {err}"
+            raise PostinoError(Refusal("NO_PLATFORM_SENDER", words, http=409)) from err
         domain = Domain.objects.filter(name=address.domain_ascii, verified_at__isnull=False)
         found = domain.order_by("account_id").values_list("account_id", flat=True).first()
         if found is not None:
@@ -67,22 +71,30 @@ def send(
     attachments: Sequence[Attachment] = (),
 ) -> uuid.UUID:
     """Queue a message; its id. Raises PostinoError with the pipeline's refusal."""
-    number = uuid.uuid4().hex
     raw = mime.build(
-        headers=[
-            ("From", header.encode_address(who.address)),
-            ("To", header.encode_address(parse_address(to), name="To")),
-            ("Subject", header.encode_unstructured(subject)),
-            ("Date", mime.format_date(timezone.now()).encode()),
-            ("Message-ID", f"<{number}@{who.address.domain_ascii}>".encode()),
-            ("Auto-Submitted", b"auto-generated"),  # RFC 3834: nobody answers by machine
-            *headers,
-        ],
+        headers=[*head(who, to, subject=subject), *headers],
         text=text,
         html=None,
-        boundary=f"postino-{number}",
+        boundary=f"postino-{uuid.uuid4().hex}",
         attachments=attachments,
     )
+    return hand_over(who, to, raw)
+
+
+def head(who: Sender, to: str, *, subject: str) -> list[tuple[str, bytes]]:
+    """The headers that all mail of ours has."""
+    return [
+        ("From", header.encode_address(who.address)),
+        ("To", header.encode_address(parse_address(to), name="To")),
+        ("Subject", header.encode_unstructured(subject)),
+        ("Date", mime.format_date(timezone.now()).encode()),
+        ("Message-ID", f"<{uuid.uuid4().hex}@{who.address.domain_ascii}>".encode()),
+        ("Auto-Submitted", b"auto-generated"),  # RFC 3834: nobody answers by machine
+    ]
+
+
+def hand_over(who: Sender, to: str, raw: bytes) -> uuid.UUID:
+    """Queue a whole message; its id. Raises PostinoError with the pipeline's refusal."""
     principal = Principal(who.account_id, "user", 0, "Postino", create_contact=False)
     asked = RawSubmission(principal=principal, raw=raw, reverse_path=None, recipients=(to,))
     (answer,) = accept_many([asked])

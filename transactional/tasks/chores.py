@@ -13,7 +13,7 @@ from transactional.compose.contract import purge
 from transactional.inbound import worn
 from transactional.models import Lane
 from transactional.models import partitions as months
-from transactional.submission import senders
+from transactional.submission import senders, tls_reports
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,13 @@ def partitions() -> None:
 def forget_sender_mails() -> None:
     """Remove what the limits of confirmation mails need no more."""
     senders.forget_mails(timezone.now())
+
+
+@shared_task(name="transactional.send_tls_reports")
+def send_tls_reports() -> None:
+    """Report days that are over to the domains that ask how TLS towards them went."""
+    if sent := tls_reports.send_due(timezone.now()):
+        logger.info("%d TLS reports were sent", sent)
 
 
 @shared_task(name="transactional.suppress_worn")

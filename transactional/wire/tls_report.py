@@ -1,11 +1,15 @@
 """Reads and writes reports about TLS (RFC 8460 §4): JSON, from anybody and so from anyone."""
 
+import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from transactional.wire.cte import encode_base64
 from transactional.wire.dmarc_report import COUNT_LIMIT, LONGEST, ReportError
+from transactional.wire.header import check_line
 
 POLICIES, DETAILS = 50, 100  # read of a report, and of a policy
 TEXT = 500
@@ -138,6 +142,35 @@ def write_tls_report(report: TlsReport) -> bytes:
         "policies": policies,
     }
     return json.dumps(document, indent=1).encode()
+
+
+def build_mail(
+    headers: Sequence[tuple[str, bytes]], report: TlsReport, *, domain: str, boundary: str
+) -> bytes:
+    """A report of ours as mail (§5.3): a text for people, and the JSON as gzip. The same report
+    always gives the same bytes.
+    """
+    submitter = report.contact.rpartition("@")[2]
+    own = [
+        ("TLS-Report-Domain", domain.encode()),
+        ("TLS-Report-Submitter", submitter.encode()),
+    ]
+    head = b"".join(check_line(name, value) for name, value in (*headers, *own))
+    name = f"{submitter}!{domain}!{_epoch(report.begin)}!{_epoch(report.end)}!001.json.gz".encode()
+    packed = gzip.compress(write_tls_report(report), mtime=0)
+    text = b"This is a report about TLS (RFC 8460) on the way to %b." % domain.encode()
+    return (
+        head + b"MIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/report; report-type="tlsrpt";\r\n boundary="%b"\r\n\r\n'
+        b"--%b\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n%b\r\n"
+        b"--%b\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: attachment; filename="%b"\r\n\r\n%b\r\n--%b--\r\n'
+        % ((mark := boundary.encode()), mark, text, mark, name, encode_base64(packed), mark)
+    )
+
+
+def _epoch(moment: datetime) -> int:
+    return int(moment.timestamp())
 
 
 def _written(detail: Failure) -> dict[str, Any]:
