@@ -38,7 +38,7 @@ TONES: Mapping[str, str] = {
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
 
 
-def _pill(value: str) -> dict[str, object]:
+def pill(value: str) -> dict[str, object]:
     """A status as the pages show it: its word and its tone."""
     words = {**dict(EventType.choices), **dict(STATUSES)}
     return {"word": words.get(value, value), "tone": TONES.get(value, "mute")}
@@ -82,9 +82,9 @@ def _filters(request: AccountRequest) -> Filters:
 
 def _row_pills(row: mail_log.Row) -> list[dict[str, object]]:
     if row.message.refusal:
-        return [_pill(mail_log.REFUSED)]
+        return [pill(mail_log.REFUSED)]
     several = len(row.statuses) > 1
-    return [{**_pill(status), "count": count if several else 0} for status, count in row.statuses]
+    return [{**pill(status), "count": count if several else 0} for status, count in row.statuses]
 
 
 def _uuid(text: str) -> uuid.UUID | None:
@@ -109,7 +109,7 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
         "message": story.message,
         "refusal": refusal_words.told(story.message.refusal_text),
         "remedy": refusal_words.remedy(story.message.refusal),
-        "recipients": [{"recipient": one, "pill": _pill(one.status)} for one in story.recipients],
+        "recipients": [{"recipient": one, "pill": pill(one.status)} for one in story.recipients],
         "why": why,
         "moments": [_moment(one, told, reasons) for one in story.moments],
         "planned": [
@@ -142,7 +142,7 @@ def _moment(
     says = said or data.get("response") or data.get("message") or data.get("reason") or ""
     return {
         "moment": moment,
-        "pill": _pill(event.type),
+        "pill": pill(event.type),
         "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
         "says": "" if says in told else says,

@@ -8,6 +8,7 @@ from transactional.views import (
     contact_files,
     contact_privacy,
     contacts,
+    email_api,
     email_edit,
     email_import,
     email_list,
@@ -51,6 +52,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         f"{EMAIL}versions/<int:number>/restore/", versions.version_restore, name="version_restore"
     ),
+    path(f"{EMAIL}api/", email_api.email_api, name="email_api"),
+    path(f"{EMAIL}api/run/", email_api.email_api_run, name="email_api_run"),
+    path(f"{EMAIL}api/run/<uuid:message_id>/", email_api.email_api_state, name="email_api_state"),
     path(f"{EMAIL}publish/", emails.email_publish, name="email_publish"),
     path(f"{ACCOUNT}approvals/", publishing.approval_list, name="approvals"),
     path(f"{EMAIL}approval/", publishing.email_approval, name="email_approval"),
