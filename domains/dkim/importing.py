@@ -64,9 +64,8 @@ def import_key(domain: Domain, *, selector: str, text: str) -> DkimKey:
         )
         state = KeyState.ACTIVE if fresh else KeyState.NEXT
         row = keys.store(locked, key, state=state, selector=selector, imported=True)
-        asked = locked.rotation_asked_at if fresh else now
         Domain.objects.of(locked.account_id).filter(pk=locked.pk).update(
-            rotation_asked_at=asked, keys_due_at=now, next_check_at=now
+            keys_due_at=now, next_check_at=now
         )
     domain.refresh_from_db()
     keys.forget()

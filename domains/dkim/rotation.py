@@ -74,12 +74,21 @@ def tend(domain: Domain, now: datetime | None = None) -> tuple[Turn, ...]:
         _write_due(domain, now + PENDING_TOO)  # first the records that sending needs
         return ()
     mint_next(domain, now)
-    due = due_at(domain)
-    turns: tuple[Turn, ...] = ()
-    if domain.rotation_asked_at or (due and due <= now):
-        turns = rotate(domain, now)
+    wanted = to_rotate(domain, now)
+    turns = rotate(domain, now, wanted) if wanted else ()
     _write_due(domain, now + LOOKED_AFTER)
     return turns
+
+
+def to_rotate(domain: Domain, now: datetime) -> frozenset[str]:
+    """The algorithms whose key is to be rotated as soon as that may be: all of them where somebody
+    asked or the schedule says so, else those whose next key was brought to be used.
+    """
+    due = due_at(domain)
+    if domain.rotation_asked_at or (due and due <= now):
+        return frozenset(keys.ALGORITHMS)
+    brought = domain.dkim_keys.filter(state=KeyState.NEXT, imported=True)
+    return frozenset(brought.values_list("algorithm", flat=True))
 
 
 def mint_next(domain: Domain, now: datetime) -> list[DkimKey]:
@@ -105,14 +114,12 @@ def _free(domain: Domain, algorithm: str, now: datetime) -> bool:
     return not recent.exists()
 
 
-def rotate(domain: Domain, now: datetime) -> tuple[Turn, ...]:
-    """Let each algorithm's next key sign, where it may; the active one retires from now on."""
+def rotate(domain: Domain, now: datetime, algorithms: frozenset[str]) -> tuple[Turn, ...]:
+    """Let these algorithms' next keys sign, where they may; the active ones retire from now on."""
     with transaction.atomic():
         locked = Domain.objects.select_for_update().get(pk=domain.pk)
-        turns = tuple(
-            _turn(locked, key, now)
-            for key in locked.dkim_keys.filter(state=KeyState.ACTIVE).order_by("-algorithm", "pk")
-        )
+        active = locked.dkim_keys.filter(state=KeyState.ACTIVE, algorithm__in=algorithms)
+        turns = tuple(_turn(locked, key, now) for key in active.order_by("-algorithm", "pk"))
         if turns and all(turn.code == ROTATED for turn in turns):
             locked.rotation_asked_at = None
             _write(locked, "rotation_asked_at")

@@ -1,13 +1,19 @@
 """What of domains and IPs needs attention on the dashboard."""
 
+from datetime import timedelta
+
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config import attention
 from config.attention import Item, Level
 from domains.connect import MOST
-from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.dkim import rotation
+from domains.models import DkimKey, Domain, DomainState, EgressSource, KeyState, SourceState
 from domains.standing import drifting
+
+NEAR = timedelta(days=14)  # before a rotation is due
 
 
 @attention.source
@@ -43,6 +49,28 @@ def drifting_domains(account_id: int) -> list[Item]:
         for domain in rows.only("pk", "name", "standing")[:MOST]
         if drifting(domain)
     ][: attention.PER_SOURCE]
+
+
+@attention.source
+def keys_to_publish(account_id: int) -> list[Item]:
+    """Domains whose next rotation is near and waits for keys that only their owner can publish."""
+    waiting = DkimKey.objects.filter(
+        state=KeyState.NEXT, domain__account_id=account_id, domain__state=DomainState.VERIFIED
+    ).exclude(published=True)
+    ids = waiting.values_list("domain_id", flat=True).distinct()[: attention.PER_SOURCE]
+    near = timezone.now() + NEAR
+    return [
+        Item(
+            code="DKIM_NEXT_KEY",
+            level=Level.INFO,
+            text=_("The keys of %(name)s are due for rotation: publish the next ones.")
+            % {"name": domain.name},
+            link=_("Show the records"),
+            url=reverse("domain", args=[account_id, domain.pk]),
+        )
+        for domain in Domain.objects.of(account_id).filter(pk__in=list(ids)).order_by("name")
+        if (due := rotation.due_at(domain)) and due < near
+    ]
 
 
 @attention.source

@@ -77,8 +77,7 @@ def state(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     domain = find_domain(request, domain_id)
     if waits(domain) and take_turn(domain, POLL):
         check_domain(domain)
-        if domain.rotation_asked_at:
-            rotation.tend(domain)
+        rotation.tend(domain)
     context = _context(request, domain)
     if not context["waiting"]:
         return render(request, "domains/domain_state.html", context, status=STOP_POLLING)
@@ -122,8 +121,8 @@ def waits(domain: Domain) -> bool:
     """Whether somebody in front of the page waits for DNS: then it is asked every few seconds."""
     return (
         domain.state != DomainState.VERIFIED
-        or domain.rotation_asked_at is not None
         or drifting(domain)
+        or bool(rotation.to_rotate(domain, timezone.now()))
     )
 
 

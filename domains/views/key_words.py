@@ -59,10 +59,11 @@ def keys_context(domain: Domain) -> dict[str, object]:
     rows = key_rows(domain)
     signing = {key.pk for key in choose(records.living(domain))}
     now = timezone.now()
+    wanted = rotation.to_rotate(domain, now)
     turns = [
         rotation.outlook(domain, row.key, now)
         for row in rows
-        if row.key.state == KeyState.ACTIVE and domain.rotation_asked_at
+        if row.key.state == KeyState.ACTIVE and row.key.algorithm in wanted
     ]
     return {
         "keys": rows,

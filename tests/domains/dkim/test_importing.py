@@ -2,6 +2,7 @@
 
 import base64
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 
 import pytest
@@ -13,11 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import PostinoError
 from domains import dkim
+from domains.dkim import rotation
 from domains.dkim.importing import import_key, read_private, read_selector
 from domains.models import Domain, DomainState, KeyState
 from tests.cast import Cast
@@ -129,7 +132,11 @@ def test_of_a_verified_domain_it_takes_its_turn(cast: Cast) -> None:
     assert key.state == KeyState.NEXT
     living = domain.dkim_keys.filter(algorithm="ed25519").exclude(state=KeyState.RETIRED)
     assert sorted(living.values_list("state", flat=True)) == ["active", "next"]
-    assert domain.rotation_asked_at is not None
+    assert rotation.to_rotate(domain, timezone.now()) == {"ed25519"}
+    ago = timezone.now() - timedelta(hours=2)
+    domain.dkim_keys.update(published=True, seen_at=ago)
+    (turn,) = rotation.tend(domain)  # the other algorithm is left in peace
+    assert (turn.code, turn.selector) == (rotation.ROTATED, "mail2026")
     for selector, text in (("mail2026", pem(rsa_key())), ("other", pem(ED))):
         with pytest.raises(PostinoError) as caught:
             import_key(domain, selector=selector, text=text)

@@ -1,13 +1,15 @@
 """The page's keys: which sign, rotation by a button, the schedule, import, and leading to our DNS."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from config import attention
 from domains.dkim import rotation
-from domains.models import DkimKey, DnsMode, Domain, KeyState
+from domains.models import DkimKey, DnsMode, Domain, DomainState, KeyState
 from tests.cast import Cast
 from tests.dns_server import DnsServer
 from tests.domains.dkim.test_importing import ED, pem
@@ -96,3 +98,33 @@ def test_leading_to_our_dns_is_offered_where_there_is_one(
     assert f'data-copy="a{cast.account.pk}.ns.dns.platform.example"' in text
     assert "Answered by our DNS" in text
     assert rotation.tend(domain) == ()
+
+
+def test_an_open_page_asks_less_often_after_ten_minutes(
+    cast: Cast, signed_in: SignedIn, dns_server: DnsServer
+) -> None:
+    Domain.objects.of(cast.account).update(state=DomainState.PENDING)
+    client, where = signed_in(cast.alice), url(cast, "{domain}/state/")
+    seen = client.get(where).context
+    asked = {"seen": seen["mark"], "since": str(seen["since"]), "every": str(seen["every"])}
+    assert (seen["every"], client.get(where, asked).status_code) == (5, 204)
+    asked["since"] = str(int(time.time()) - 601)
+    page = client.get(where, asked)
+    assert page.status_code == 200 and b"every 30s" in page.content
+    for nonsense in ("x", "-1", "9" * 30, "\u0663"):
+        assert client.get(where, {**asked, "since": nonsense}).status_code in (200, 204)
+
+
+def test_the_dashboard_asks_for_the_next_keys_in_time(cast: Cast, few_rsa_keys: None) -> None:
+    domain = Domain.objects.of(cast.account).get()
+    rotation.tend(domain)
+    codes = [item.code for item in attention.items(cast.account.pk)]
+    assert "DKIM_NEXT_KEY" not in codes
+    ago = timezone.now() - timedelta(days=80)
+    domain.dkim_keys.filter(state=KeyState.ACTIVE).update(active_at=ago)
+    assert "DKIM_NEXT_KEY" in [item.code for item in attention.items(cast.account.pk)]
+    assert "DKIM_NEXT_KEY" not in [item.code for item in attention.items(cast.other_account.pk)]
+    domain.dkim_keys.update(published=True)
+    Domain.objects.of(cast.account).update(standing={"dmarc TXT _dmarc.shop.example": "wrong"})
+    codes = [item.code for item in attention.items(cast.account.pk)]
+    assert "DKIM_NEXT_KEY" not in codes and "DOMAIN_DRIFTS" in codes
