@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench import ledger, yardstick
+from bench import editor, ledger, yardstick
 from bench.installation import ROOT
 
 pytestmark = pytest.mark.stack
@@ -53,3 +53,17 @@ def test_claims_are_measured_with_books_that_balance() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2
     assert re.search(r"the largest against the smallest: [+-]\d+ %", done.stdout)
+
+
+def test_edits_are_timed_in_a_real_browser() -> None:
+    if not editor.CHROMIUM.exists():
+        pytest.skip("/usr/bin/chromium is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.editor", "--blocks", "10", "--edits", "2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"10 blocks, 2 edits .* p50 \d+ ms, p95 \d+ ms", done.stdout)

@@ -5,20 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
 import pytest
 from django.db.models import F
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.browser.conftest import Visitor
-from tests.browser.hands import Hands, Keyboard, Mouse
 from tests.cast import Cast
-from tokens.auth import Principal
-from transactional.compose import drafts, render
-from transactional.models import Email, Kind, Source
-from transactional.models.message import Body, Message
-from transactional.submission.accept import accept_many
-from transactional.submission.request import Accepted, TemplateSubmission
+from transactional.compose import drafts
+from transactional.models import Email, Kind
 from transactional.views import starter
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -81,118 +75,6 @@ def of(email: Email) -> list[dict[str, Any]]:
         for column in section["blocks"]
         for block in column
     ]
-
-
-# ——— the whole trip ———
-
-
-def _add(page: Page, hands: Hands, kind: str) -> None:
-    button = page.locator("#palette").get_by_role("button", name=kind, exact=True)
-    if isinstance(hands, Mouse) and kind == "Heading":
-        hands.actions += 1
-        button.drag_to(page.locator("#canvas-frame"))
-    else:
-        hands.press(button)
-    expect(page.locator("#live")).to_contain_text(f"{kind} added at position")
-
-
-def _variable(page: Page, hands: Hands, opener: Locator, path: str, **more: str) -> None:
-    hands.press(opener)
-    page.keyboard.type(path)  # the dialog has given it the focus
-    for name, text in more.items():
-        hands.write(page.locator(f"#variable-{name}"), text)
-    page.keyboard.press("Enter")
-    expect(page.locator("#variable")).to_be_hidden()
-
-
-def _compose(page: Page, hands: Hands) -> None:
-    """A receipt: a heading with a name, a table of items, a condition, a button."""
-    hands.write(field(page, "subject"), "Receipt ")
-    insert = page.get_by_role("button", name="Insert a variable into Subject")
-    _variable(page, hands, insert, "Order number", sample="A-7")
-    _add(page, hands, "Heading")
-    hands.write(page.locator("#settings [contenteditable]").first, "Thank you, ")
-    insert = page.get_by_role("button", name="Insert variable")
-    _variable(page, hands, insert, "contact.firstname", fallback="friend")
-    _add(page, hands, "Item table")
-    _add(page, hands, "Text")
-    hands.write(page.locator("#settings [contenteditable]"), "Shipping is free.")
-    hands.write(field(page, "showIf.path"), "total")
-    hands.choose(field(page, "showIf.op"), "is greater than")
-    hands.write(field(page, "showIf.value"), "50")
-    _add(page, hands, "Button")
-    hands.write(field(page, "props.label"), "See the order")
-
-
-def _fill_the_sample(page: Page, hands: Hands) -> None:
-    hands.press(page.get_by_role("button", name="Email settings"))
-    hands.write(field(page, "sample.custom.total"), "60")
-    for index, (name, price) in enumerate((("Green tea", "5.00"), ("Teapot", "55.00"))):
-        if index:
-            hands.press(page.get_by_role("button", name="Add: Entry"))
-        hands.write(field(page, f"sample.custom.items.{index}.name"), name)
-        hands.write(field(page, f"sample.custom.items.{index}.price"), price)
-
-
-def _fix(page: Page, hands: Hands) -> None:
-    """Go by the list of problems until none stops the publication."""
-    saved(page)
-    if not page.locator("#problems").get_attribute("open"):
-        hands.press(page.locator("#problems > summary"))
-    row = page.locator("#problems-list li").filter(has_text="A link leads nowhere")
-    hands.press(row.get_by_role("button"))
-    expect(field(page, "props.url")).to_be_focused()
-    page.keyboard.type("https://shop.example/orders")
-    expect(page.locator("#problems-list .st.bad + .message")).to_have_text([])
-
-
-def _sent_html(cast: Cast, email: Email) -> str:
-    who = Principal(cast.account.pk, "user", cast.alice.pk, cast.alice.email)
-    rows = [{"name": f"Thing {number}", "price": f"{number}.00"} for number in (1, 2, 3)]
-    asked = TemplateSubmission(
-        principal=who, source=Source.API, email_id=email.pk, to="anna@cliente.example",
-        custom={"order_number": "B-8", "total": 6, "items": rows},
-    )  # fmt: skip
-    accepted = accept_many([asked])[0]
-    assert isinstance(accepted, Accepted), accepted
-    message = Message.objects.select_related("version").get(pk=accepted.message_id)
-    context = orjson.loads(bytes(Body.objects.get(pk=message.pk).context or b"{}"))
-    shown = render.render(message.version, context)
-    assert shown.subject == "Receipt B-8"
-    return shown.html
-
-
-@pytest.mark.parametrize("how", [Mouse, Keyboard])
-def test_a_receipt_is_made_previewed_published_and_sent(
-    visitor: Visitor, cast: Cast, how: type[Mouse] | type[Keyboard]
-) -> None:
-    with visitor.context(cast.alice, viewport=SIZE) as context:
-        page = context.new_page()
-        hands = how(page)
-        page.goto(f"/a/{cast.account.pk}/emails/new/")
-        hands.write(page.get_by_label("Name"), "Receipt")
-        hands.pick(page.get_by_role("radio", name="Blank"))
-        hands.press(page.get_by_role("button", name="Create and write it"))
-        ready(page)
-        _compose(page, hands)
-        _fill_the_sample(page, hands)
-        _fix(page, hands)
-        hands.press(page.get_by_role("button", name="Sample data"))
-        for text in ("Thank you, ", "Green tea", "55.00", "Shipping is free."):
-            expect(canvas(page).locator("body")).to_contain_text(text)
-        saved(page)
-        hands.press(page.get_by_role("button", name="Publish"))
-        expect(page.get_by_text("Version 1 is published")).to_be_visible()
-    assert hands.actions <= 60
-    email = Email.objects.of(cast.account).get()
-    kinds = [block["type"] for block in of(email)]
-    assert kinds == ["heading", "items", "text", "button", "footer"]
-    html = _sent_html(cast, email)
-    assert [f"Thing {number}" in html for number in (1, 2, 3, 4)] == [True, True, True, False]
-    assert "Thank you, friend" in html
-    assert "Shipping is free." not in html  # 6 is not greater than 50
-    assert 'href="https://shop.example/orders"' in html
-    assert "data-var" not in html
 
 
 # ——— each thing by itself ———

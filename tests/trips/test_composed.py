@@ -1,0 +1,137 @@
+"""From nothing to the inbox, in a real browser: composed, checked, published, sent, and looking as it did."""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM
+from tests.browser.hands import Hands, Keyboard, Mouse
+from tests.browser.receipt import compose, fill_the_sample, fix, ready, saved
+from tests.installation import Installation
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+SIZE = {"width": 1280, "height": 860}
+ACTIONS = 60  # at most, from the list of emails to the mail in the inbox
+STRAY = 24  # of 255: less is how two runs of one browser smooth the same letter
+KNOWN = """
+from tokens.models import Account
+from transactional import contacts
+account = Account.objects.get(name='Demo shop')
+contacts.upsert_many([(account.pk, '{to}', {{'firstname': 'Anna'}})])
+"""
+
+
+@contextmanager
+def signed_in(start: dict[str, Any]) -> Iterator[Page]:
+    """The demo's owner in Chromium. The loop that Playwright runs ends with it."""
+    if not CHROMIUM.exists():
+        pytest.skip("/usr/bin/chromium is not installed")
+    with sync_playwright() as playwright:
+        browser: Browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        context = browser.new_context(base_url=start["url"], viewport=SIZE, locale="en")
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.goto("/login/")
+        page.locator("[name=username]").fill(start["username"])
+        page.locator("[name=password]").fill(start["password"])
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/a/**")
+        yield page
+        browser.close()
+
+
+def _picture(page: Page) -> bytes:
+    """What the canvas shows, filled with the sample data, without marks of the editor."""
+    expect(page.locator("#problems-list .st.bad + .message")).to_have_text([])
+    page.frame_locator("#canvas-frame").locator("body").evaluate(
+        "body => body.ownerDocument.fonts.ready"
+    )
+    return page.locator("#canvas-frame").screenshot()
+
+
+def _send(page: Page, hands: Hands, to: str) -> None:
+    hands.press(page.get_by_role("navigation", name="This email").get_by_role("link", name="Send"))
+    hands.write(page.get_by_label("To", exact=True), to)
+    hands.press(page.get_by_role("button", name="Continue"))
+    hands.press(page.get_by_role("button", name="Send 1 message"))
+    expect(page.get_by_role("status").filter(has_text="1 message is on its way")).to_be_visible()
+
+
+def _arrived(page: Page, hands: Hands, to: str) -> None:
+    """Look into the inbox until it is there, and open it."""
+    hands.press(page.locator(".side").get_by_role("link", name="Sandbox inbox"))
+    row = page.get_by_role("row").filter(has_text=to).get_by_role("link", name="Receipt A-7")
+    for _turn in range(60):
+        if row.count():
+            break
+        page.wait_for_timeout(250)
+        page.reload()
+    hands.press(row)
+
+
+def _difference(one: bytes, other: bytes) -> float:
+    """The share of pixels that differ, over what both pictures show."""
+    with Image.open(io.BytesIO(one)) as a, Image.open(io.BytesIO(other)) as b:
+        size = (0, 0, min(a.width, b.width), min(a.height, b.height))
+        apart = ImageChops.difference(a.convert("RGB").crop(size), b.convert("RGB").crop(size))
+        differing = sum(apart.convert("L").point(lambda v: v > STRAY).convert("L").histogram()[1:])
+        return differing / (size[2] * size[3])
+
+
+@pytest.mark.parametrize("how", [Mouse, Keyboard])
+def test_a_receipt_is_made_sent_and_arrives_as_on_the_canvas(
+    shop: Installation, start: dict[str, Any], how: type[Mouse] | type[Keyboard]
+) -> None:
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    to = f"{how.__name__.lower()}@customer.sandbox.test"
+    shop.shell(KNOWN.format(to=to))
+    with signed_in(start) as page:
+        hands = how(page)
+        hands.press(page.locator(".side").get_by_role("link", name="Emails"))
+        hands.press(page.get_by_role("link", name="New email"))
+        hands.write(page.get_by_label("Name"), "Receipt")
+        hands.pick(page.get_by_role("radio", name="Blank"))
+        hands.press(page.get_by_role("button", name="Create and write it"))
+        ready(page)
+        compose(page, hands)
+        fill_the_sample(page, hands)
+        fix(page, hands)
+        hands.press(page.get_by_role("button", name="Sample data"))
+        shown = page.frame_locator("#canvas-frame").locator("body")
+        for text in ("Thank you, Anna", "Green tea", "55.00", "Shipping is free."):
+            expect(shown).to_contain_text(text)
+        saved(page)
+        hands.press(page.get_by_role("button", name="Email settings"))
+        box = page.locator("#canvas-frame").bounding_box()
+        canvas = _picture(page)
+        hands.press(page.get_by_role("button", name="Publish"))
+        expect(page.get_by_text("Version 1 is published")).to_be_visible()
+        _send(page, hands, to)
+        _arrived(page, hands, to)
+        inbox = page.frame_locator("iframe").locator("body")
+        expect(inbox).to_contain_text("Shipping is free.")
+        assert hands.actions <= ACTIONS, hands.actions
+        print(f"{how.__name__}: {hands.actions} actions")
+        # The mail that arrived, through a window of the canvas's size
+        address = page.locator("iframe").get_attribute("src")
+        assert box is not None and address is not None
+        page.set_viewport_size({"width": round(box["width"]), "height": round(box["height"])})
+        page.goto(address)
+        mail = page.screenshot()
+        assert _difference(canvas, mail) < 0.002
+        assert _difference(canvas, _blank(canvas)) > 0.02  # such a comparison can fail
+
+
+def _blank(like: bytes) -> bytes:
+    with Image.open(io.BytesIO(like)) as picture:
+        out = io.BytesIO()
+        Image.new("RGB", picture.size, "white").save(out, "PNG")
+        return out.getvalue()
