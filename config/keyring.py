@@ -25,6 +25,7 @@ PURPOSES = frozenset(
         "preferences",
         "opt_in",
         "web",
+        "smarthost",
     }
 )
 

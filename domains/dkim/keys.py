@@ -4,19 +4,16 @@ Parsing an RSA key costs 38 ms with its checks and 10 µs without; ours are chec
 """
 
 import base64
-import secrets
 import time
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from config import keyring
+from config import sealing
 from domains.dkim.signature import SigningKey
 from domains.models import DkimKey, Domain, KeyState
 from domains.records import selectors
@@ -26,14 +23,10 @@ ALGORITHMS = ("rsa", "ed25519")  # in the order in which they sign
 RSA_BITS = 2048  # 1024 is refused by large receivers; 4096 does not fit one TXT string well
 FRESH = 1.0  # seconds a domain's keys are kept: a revoked key signs no longer than that
 KEPT = 20_000  # domains kept before the cache is emptied: bounds memory with many tenants
-NONCE = 12  # octets (NIST SP 800-38D §8.2)
+KeyUnreadable = sealing.Unreadable
 
 _parsed: dict[int, SigningKey] = {}
 _by_domain: dict[tuple[int, str], tuple[float, tuple[SigningKey, ...]]] = {}
-
-
-class KeyUnreadable(Exception):
-    """The key ring lacks the key that a private key was encrypted with, or the row was altered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +115,13 @@ def _context(domain_id: int, selector: str) -> bytes:
 
 
 def seal(plain: bytes, *, context: bytes) -> bytes:
-    """Encrypt at rest: key-id octet, nonce, AES-256-GCM text with its tag."""
-    nonce = secrets.token_bytes(NONCE)
-    sealed = AESGCM(keyring.current("dkim")).encrypt(nonce, plain, context)
-    return bytes([keyring.current_id()]) + nonce + sealed
+    """Encrypt a private key at rest."""
+    return sealing.seal(plain, purpose="dkim", context=context)
 
 
 def unseal(sealed: bytes, *, context: bytes) -> bytes:
     """Decrypt what `seal` made. Raises KeyUnreadable."""
-    key = keyring.key("dkim", sealed[0]) if sealed else None
-    if key is None:
-        raise KeyUnreadable("the key ring has no such key")
-    try:
-        return AESGCM(key).decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], context)
-    except (InvalidTag, ValueError) as err:
-        raise KeyUnreadable("the stored key was altered") from err
+    return sealing.unseal(sealed, purpose="dkim", context=context)
 
 
 def signing_keys(account_id: int, name: str) -> tuple[SigningKey, ...]:

@@ -1,5 +1,5 @@
 """Operators' view of this floor, one module per subject."""
 
-from transactional.admin import audience, delivery, mail, publishing, senders, tls
+from transactional.admin import audience, delivery, mail, publishing, senders, smarthost, tls
 
-__all__ = ["audience", "delivery", "mail", "publishing", "senders", "tls"]
+__all__ = ["audience", "delivery", "mail", "publishing", "senders", "smarthost", "tls"]

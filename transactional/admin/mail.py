@@ -180,7 +180,7 @@ class StreamAdmin(ModelAdmin[Any]):
     list_display = ("id", "account", "name", "kind", "pool", "transport", "lifetime")
     list_select_related = ("account", "pool")
     search_fields = ("name", "=account__id")
-    raw_id_fields = ("account", "pool")
+    raw_id_fields = ("account", "pool", "fallback")
     readonly_fields = ("pool_owner",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:

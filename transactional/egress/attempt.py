@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from config.errors import PostinoError
 from config.ids import uuid7
 from domains import pools
-from transactional.egress import verdict
+from transactional.egress import fallback, verdict
 from transactional.egress.conversation import Conversations, Talk
+from transactional.egress.decisions import Decision
 from transactional.egress.departures import Departures, Terms
-from transactional.egress.lookups import Lookups, StreamPolicy
+from transactional.egress.lookups import Lookups, Relay, StreamPolicy
 from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find
 from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
+from transactional.egress.tls import Stance
 from transactional.egress.verdict import HOST_STAGES, Tried
 from transactional.lifecycle import Attempt, Outcome
 from transactional.queue import Job
@@ -36,6 +39,7 @@ class Plan:
     targets: tuple[Target, ...]
     departures: Departures
     terms: Terms
+    relay: Relay | None = None  # the stream's smarthost, where mail goes round by it
 
     def choose(self, fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
         """One of the IPs that may speak now, all of one family; its part of the budget is taken."""
@@ -81,18 +85,52 @@ class Attempts:
             tried.trail.note("source", "no_source", why=why)
             reply = f"451 4.7.1 No IP of this stream is ready: {why}."
             return verdict.defer(tried, "temporary", reply)
+        late = fallback.when_late(job, timezone.now(), scale=settings.RETRY_SCALE)
+        if late is not None and (round_by := await self.around(tried, stream, sources, late)):
+            return round_by
         route = await find(job.domain, stream.transport, await self._lookups.own())
         tried.trail.add(route.decision())
         if route.refusal:
             return verdict.without_route(tried, route)
-        families = {":" in one.address for one in sources}
-        targets = route.reachable(ipv4=False in families, ipv6=True in families)
+        targets = _reachable(route, sources)
         if not targets:
             return self.no_family(tried)
+        return await self._planned(tried, stream, sources, route, targets)
+
+    async def around(
+        self,
+        tried: Tried,
+        stream: StreamPolicy,
+        sources: tuple[pools.UsableSource, ...],
+        why: Decision,
+    ) -> Plan | None:
+        """The way over the stream's smarthost; None where it has none that can be reached."""
+        if stream.fallback_id is None:
+            return None
+        relay = await self._lookups.smarthost(stream.fallback_id)
+        if relay is None:
+            return None
+        route = await find(tried.job.domain, relay.transport)
+        targets = _reachable(route, sources)
+        if not targets:
+            return None
+        tried.trail.add(why)
+        tried.trail.add(route.decision())
+        return await self._planned(tried, stream, sources, route, targets, relay)
+
+    async def _planned(
+        self,
+        tried: Tried,
+        stream: StreamPolicy,
+        sources: tuple[pools.UsableSource, ...],
+        route: Route,
+        targets: tuple[Target, ...],
+        relay: Relay | None = None,
+    ) -> Plan:
         departures = self._lookups.departures
-        terms = departures.terms(job, route.site)
+        terms = departures.terms(tried.job, route.site)
         await departures.prepare(sources, terms)
-        return Plan(tried, stream, sources, route, targets, departures, terms)
+        return Plan(tried, stream, sources, route, targets, departures, terms, relay)
 
     def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
         """None of the IPs can reach any of the hosts, or may send this kind of mail."""
@@ -140,12 +178,18 @@ class Attempts:
             transport=plan.stream.transport,
             required=plan.stream.tls == "required",
         )
+        login = None
+        if plan.relay is not None:
+            stance = Stance(tried.job.domain, plan.route, required=True, smarthost=plan.relay.tls)
+            login = plan.relay.login
         last: wire.Outcome | None = None
         for target in plan.targets:
             if (":" in target.address) != (":" in source.address):
                 continue
             site = plan.route.site.key
-            talk = Talk(tried.job, material, plan.stream, target, source, permit.cell, site)
+            talk = Talk(
+                tried.job, material, plan.stream, target, source, permit.cell, site, login=login
+            )
             heard = await self._secured.hold(talk, stance, tried.trail)
             last = tried.last = heard.outcome
             if last.lease_lost:
@@ -156,6 +200,12 @@ class Attempts:
         if last is not None and (learnt := self._shaper.learn(permit, plan.route, last)):
             tried.trail.add(learnt)
         return last
+
+
+def _reachable(route: Route, sources: tuple[pools.UsableSource, ...]) -> tuple[Target, ...]:
+    """What of the route these IPs can speak to."""
+    families = {":" in one.address for one in sources}
+    return route.reachable(ipv4=False in families, ipv6=True in families)
 
 
 def _attempt(heard: Heard, target: Target, source: pools.UsableSource, began: datetime) -> Attempt:

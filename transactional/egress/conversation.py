@@ -14,7 +14,7 @@ from transactional.egress.tls import ANY, TlsRule
 from transactional.egress.tls_memory import TlsMemory
 from transactional.queue import Job
 from transactional.wire import outcome as wire
-from transactional.wire.outcome import SessionRefused
+from transactional.wire.outcome import Login, SessionRefused
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
@@ -31,6 +31,7 @@ class Talk:
     cell: Cell
     site: str
     rule: TlsRule = ANY
+    login: Login | None = None
 
     def peer(self) -> Peer:
         """The far end of the session, with the TLS that its rule asks for."""
@@ -43,6 +44,7 @@ class Talk:
             tls=self.rule.policy,
             tlsa=self.rule.tlsa,
             site=self.site,
+            login=self.login,
         )
 
 

@@ -7,6 +7,7 @@ import psycopg
 from django.db import Error
 
 from domains import pools
+from transactional.egress import fallback
 from transactional.egress.attempt import Attempts, Plan
 from transactional.egress.cell import Closed
 from transactional.egress.flusher import Flusher
@@ -94,6 +95,12 @@ class Courier:
                 await self._flusher.finish(self._attempts.no_family(tried, why.code))
                 return
             why = Closed(why.code, why.data["wait"], why.data)
+        shut = fallback.when_shut(tried.job, why.code, why.wait) if plan.relay is None else None
+        if shut is not None:
+            round_by = await self._attempts.around(tried, plan.stream, plan.sources, shut)
+            if round_by is not None:
+                await self._turn(round_by)
+                return
         domain = tried.job.domain
         gate = self._shaper.gate(plan.route, domain)
         rate = self._shaper.rate(plan.route, domain, plan.sources)

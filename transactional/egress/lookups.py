@@ -4,6 +4,7 @@ Everything here is read in one thread of its own, so the event loop never waits 
 """
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Callable, Hashable
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from config.sealing import Unreadable
 from domains import dkim, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
@@ -22,8 +24,11 @@ from transactional.egress import profiles
 from transactional.egress.departures import Departures
 from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
-from transactional.models import EmailVersion, Recipient, Stream
+from transactional.models import EmailVersion, Recipient, Smarthost, Stream
 from transactional.queue import Job
+from transactional.wire.outcome import Login, TlsPolicy
+
+logger = logging.getLogger(__name__)
 
 FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream may still count
 PROFILES_FRESH = 5.0  # seconds: an operator's change of a limit
@@ -40,6 +45,23 @@ class StreamPolicy:
     transport: str
     tls: str
     uncertain: str
+    fallback_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A smarthost as the engine uses it."""
+
+    id: int
+    host: str
+    port: int
+    tls: TlsPolicy
+    login: Login | None
+
+    @property
+    def transport(self) -> str:
+        """The same as the name of a transport."""
+        return f"relay://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,10 @@ class Lookups:
     async def stream(self, stream_id: int) -> StreamPolicy:
         """The stream's pool, transport and TLS policy."""
         return await self._get(("stream", stream_id), FRESH, lambda: _stream(stream_id))
+
+    async def smarthost(self, smarthost_id: int) -> Relay | None:
+        """A smarthost; None where it is gone or its password cannot be read."""
+        return await self._get(("smarthost", smarthost_id), FRESH, lambda: _smarthost(smarthost_id))
 
     async def sources(self, pool_id: int) -> tuple[pools.UsableSource, ...]:
         """The pool's ready sources that this machine sends from."""
@@ -169,9 +195,22 @@ def _version(version_id: int) -> VersionContent:
 
 
 def _stream(stream_id: int) -> StreamPolicy:
-    fields = ("pool_id", "transport", "tls", "uncertain_policy")
-    pool_id, transport, tls, uncertain = Stream.objects.values_list(*fields).get(pk=stream_id)
-    return StreamPolicy(pool_id, transport or settings.EGRESS, tls, uncertain)
+    fields = ("pool_id", "transport", "tls", "uncertain_policy", "fallback_id")
+    pool_id, transport, *policies = Stream.objects.values_list(*fields).get(pk=stream_id)
+    return StreamPolicy(pool_id, transport or settings.EGRESS, *policies)
+
+
+def _smarthost(smarthost_id: int) -> Relay | None:
+    row = Smarthost.objects.filter(pk=smarthost_id).first()
+    if row is None:
+        return None
+    try:
+        secret = row.read_password()
+    except Unreadable as err:
+        logger.error("smarthost %s: its password cannot be read: %s", row.pk, err)
+        return None
+    login = Login(row.username, secret) if row.username else None
+    return Relay(row.pk, row.host, row.port, TlsPolicy(row.tls), login)
 
 
 def _signing_domain(account_id: int, name: str) -> SigningDomain:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transactional.egress.tls_memory import TlsMemory
 from transactional.wire.dane import Tlsa
-from transactional.wire.outcome import SessionRefused, TlsPolicy
+from transactional.wire.outcome import Login, SessionRefused, TlsPolicy
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
@@ -24,6 +24,7 @@ class Peer:
     tls: TlsPolicy
     site: str = ""
     tlsa: tuple[Tlsa, ...] = ()
+    login: Login | None = None
 
 
 class SessionPool:
@@ -64,6 +65,7 @@ class SessionPool:
             tls=tls,
             server_name=peer.host,
             tlsa=peer.tlsa,
+            login=peer.login,
         )
 
     def make_room(self, peer: Peer, most: int) -> None:

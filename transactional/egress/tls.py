@@ -63,6 +63,7 @@ class Stance:
     sts: Sts = NOTHING
     reported: bool = False  # the domain asks for TLS reports
     plain: bool = False  # a relay or the sandbox: the domain's own policies are not asked
+    smarthost: TlsPolicy | None = None  # what a stream's smarthost is spoken to with
 
 
 class TlsRules:
@@ -85,6 +86,8 @@ class TlsRules:
 
     async def towards(self, stance: Stance, target: Target) -> TlsRule:
         """What one host needs."""
+        if stance.smarthost is not None:
+            return TlsRule(stance.smarthost, "smarthost")
         if stance.plain:
             return _own_wish(stance)
         dane = await _dane(stance, target)

@@ -22,7 +22,7 @@ from transactional.wire import outcome as wire
 from transactional.wire.reply import ReplyClass, Stage, classify
 
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
-HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
+HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 

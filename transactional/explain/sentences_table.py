@@ -71,6 +71,7 @@ SENTENCES = {
     ("tls", "stream"): _("%(host)s: TLS is required by the stream."),
     ("tls", "provider"): _("%(host)s: TLS is required for %(provider)s."),
     ("tls", "operator"): _("%(host)s: the certificate must be valid, the operator says."),
+    ("tls", "smarthost"): _("%(host)s: TLS as the smarthost’s settings say."),
     ("tls", "mta_sts"): _("%(host)s: the domain’s MTA-STS policy wants a valid certificate."),
     ("tls", "mta_sts_testing"): _("%(host)s: the domain’s MTA-STS policy is in testing."),
     ("tls", "mta_sts_host"): _("%(host)s: the domain’s MTA-STS policy does not name this host."),
@@ -94,5 +95,12 @@ SENTENCES = {
     ("retry", ""): _("Put off (%(code)s): the next try comes at %(due)s."),
     # Incidents and other ways out
     ("incident", ""): _("Part of an incident with this receiver (%(code)s)."),
+    ("fallback", "direct_way_shut"): _(
+        "The direct way was shut (%(because)s, asked again in %(wait)s seconds): it went through the "
+        "stream’s smarthost."
+    ),
+    ("fallback", "deadline_near"): _(
+        "Its deadline was near after %(tries)s tries: it went through the stream’s smarthost."
+    ),
     ("fallback", ""): _("It goes through the stream’s smarthost (%(code)s)."),
 }

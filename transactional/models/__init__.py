@@ -45,6 +45,7 @@ from transactional.models.publishing import (
 from transactional.models.secret import SecretBody
 from transactional.models.sender import SenderAddress, SenderMail, SenderState
 from transactional.models.shaping import ShapingAction, ShapingProfile, ShapingRule
+from transactional.models.smarthost import Smarthost
 from transactional.models.stream import Stream
 from transactional.models.subscription import (
     OptInRequest,
@@ -106,6 +107,7 @@ __all__ = [
     "ShapingAction",
     "ShapingProfile",
     "ShapingRule",
+    "Smarthost",
     "Source",
     "Status",
     "Stream",

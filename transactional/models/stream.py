@@ -10,6 +10,7 @@ from domains import pools
 from domains.models import OPERATOR, Pool
 from tokens.models import Account
 from transactional.models.enums import Kind
+from transactional.models.smarthost import Smarthost
 
 HOUR = 3600
 
@@ -74,6 +75,15 @@ class Stream(models.Model):
         default="opportunistic",
     )
 
+    fallback = models.ForeignKey(
+        Smarthost,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="streams",
+        help_text="Where mail goes when the direct way is shut or its deadline is near.",
+    )
+
     objects: ClassVar[Any] = StreamQuerySet.as_manager()
 
     class Meta:
@@ -86,6 +96,8 @@ class Stream(models.Model):
         """Raises ValidationError where the pool is not one that mail of this kind leaves from."""
         if not self.pool_id or not self.account_id:
             return
+        if self.fallback and self.fallback.account_id not in (None, self.account_id):
+            raise ValidationError({"fallback": _("This smarthost is another account’s.")})
         if self.kind == Kind.TRANSACTIONAL and self.pool.account_id != self.account_id:
             wrong = _("Transactional mail leaves from a dedicated pool of its own account.")
             raise ValidationError({"pool": wrong})

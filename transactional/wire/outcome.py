@@ -1,9 +1,9 @@
 """What an outgoing SMTP session is told and what it tells: policy, time limits, capabilities, outcome.
 
-RFC 5321 §4.5.3.2 (timeouts), §4.1.1.1 (EHLO keywords), RFC 1870, 2920, 3207, 6152, 6531.
+RFC 5321 §4.5.3.2 (timeouts), §4.1.1.1 (EHLO keywords), RFC 1870, 2920, 3207, 4954, 6152, 6531.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from transactional.wire.reply import Reply, Stage
@@ -38,6 +38,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Name and password for a server that relays for us; never shown, never in a transcript."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What the peer's last EHLO offered. After HELO everything is off."""
 
@@ -46,6 +54,7 @@ class Capabilities:
     eight_bit_mime: bool = False
     smtp_utf8: bool = False
     starttls: bool = False
+    auth: frozenset[str] = frozenset()  # mechanisms, upper case (RFC 4954 §3)
     size: int | None = None  # octets; None where nothing was announced or 0 was
     keywords: frozenset[str] = frozenset()
 
@@ -62,6 +71,7 @@ def read_capabilities(reply: Reply) -> Capabilities:
         eight_bit_mime="8BITMIME" in keywords,
         smtp_utf8="SMTPUTF8" in keywords,
         starttls="STARTTLS" in keywords,
+        auth=frozenset(word.upper() for word in keywords.get("AUTH", [])),
         size=limit or None,
         keywords=frozenset(keywords),
     )

@@ -35,6 +35,7 @@ class Stage(StrEnum):
     BANNER = "banner"
     EHLO = "ehlo"
     STARTTLS = "starttls"
+    AUTH = "auth"
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"

@@ -5,6 +5,7 @@ RFC 5321 §3.1–3.2 (session), RFC 3207 (STARTTLS). Runs on asyncio and uvloop 
 
 import asyncio
 import ssl
+from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import Any, Self
 from transactional.wire.dane import Tlsa, judge
 from transactional.wire.outcome import (
     Capabilities,
+    Login,
     Outcome,
     SessionRefused,
     Timeouts,
@@ -83,11 +85,13 @@ class Session:
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         tls_context: ssl.SSLContext | None = None,
         tlsa: tuple[Tlsa, ...] = (),
+        login: Login | None = None,
     ) -> Self:
         """Connect, greet and secure. `host_addr` and `source_address` are IP addresses.
 
         `server_name` is the MX host name, for SNI and for the certificate. `tls_context` replaces
-        the default one of the policy; `tlsa` are the records of a DANE session. Raises SessionRefused with the outcome, and ValueError where
+        the default one of the policy; `tlsa` are the records of a DANE session; `login` is used
+        under TLS alone. Raises SessionRefused with the outcome, and ValueError where
         an address is a name or a verified session has no name to verify.
         """
         ip_address(host_addr)
@@ -113,12 +117,20 @@ class Session:
             raise SessionRefused(outcome) from error
         session = cls(stream, ehlo=ehlo, server_name=server_name, timeouts=timeouts)
         session._tlsa = tlsa if tls is TlsPolicy.DANE else ()
-        await session._begin(tls, tls_context, began)
+        await session._begin(tls, tls_context, began, login)
         return session
 
-    async def _begin(self, policy: TlsPolicy, context: ssl.SSLContext | None, began: float) -> None:
+    async def _begin(
+        self,
+        policy: TlsPolicy,
+        context: ssl.SSLContext | None,
+        began: float,
+        login: Login | None,
+    ) -> None:
         try:
             outcome = await self._greet() or await self._secure(policy, context)
+            if outcome is None and login is not None:
+                outcome = await self._log_in(login)
         except BaseException:
             self.close()
             raise
@@ -199,8 +211,30 @@ class Session:
                 raise StreamError(f"TLSA: {problem}")
         self.tls_version, self.tls_cipher = about.version(), cipher[0] if cipher else None
 
-    async def _ask(self, command: str, timeout: float) -> Reply:
-        self._exchange.append(command)
+    async def _log_in(self, login: Login) -> Outcome | None:
+        """AUTH PLAIN, or LOGIN where that is all there is (RFC 4954, RFC 4616). Only under TLS."""
+        if self.tls_version is None:
+            return Outcome(Stage.AUTH, error="the password is not sent without TLS")
+        name, secret = login.username.encode(), login.password.encode()
+        try:
+            if "PLAIN" in self.capabilities.auth:
+                plain = b64encode(b"\0%b\0%b" % (name, secret)).decode()
+                reply = await self._ask(f"AUTH PLAIN {plain}", self._timeouts.ehlo, "AUTH PLAIN …")
+            elif "LOGIN" in self.capabilities.auth:
+                reply = await self._ask("AUTH LOGIN", self._timeouts.ehlo)
+                for given in (name, secret):
+                    if reply.code != 334:
+                        break
+                    line = b64encode(given).decode()
+                    reply = await self._ask(line, self._timeouts.ehlo, "…")
+            else:
+                return Outcome(Stage.AUTH, error="the server offers neither AUTH PLAIN nor LOGIN")
+        except StreamError as error:
+            return Outcome(Stage.AUTH, error=str(error))
+        return None if reply.is_positive else Outcome(Stage.AUTH, reply)
+
+    async def _ask(self, command: str, timeout: float, told: str = "") -> Reply:
+        self._exchange.append(told or command)
         self._stream.write(command.encode() + b"\r\n")
         reply = await self._stream.reply(timeout)
         self._exchange.append(reply)

@@ -1,0 +1,220 @@
+"""The stream's smarthost: taken when the direct way is shut or the deadline is near, and then alone."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import uvloop
+
+from tests.transactional.egress.sink import Sink, running
+from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
+from tests.transactional.wire.smtp_parts import server_context
+from tokens.models import Account
+from transactional.egress import fallback
+from transactional.models import (
+    DeliveryAttempt,
+    Lane,
+    QueueRow,
+    Recipient,
+    Smarthost,
+    Status,
+    Stream,
+)
+from transactional.wire.handler import Auth, Envelope, Handler, Refusal, ServerConfig
+from transactional.wire.protocol import SmtpServerProtocol
+from transactional.wire.reply import Reply
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "s3cret-of-the-relay"
+
+
+class Relaying(Handler):
+    """A smarthost that wants a password under TLS."""
+
+    def __init__(self) -> None:
+        self.kept: list[Envelope] = []
+
+    async def authenticate(self, username: str, password: str, peer: str) -> Auth | Refusal:
+        return Auth(username) if (username, password) == ("us", PASSWORD) else Refusal()
+
+    async def message(self, envelope: Envelope) -> Reply:
+        self.kept.append(envelope)
+        return Reply(250, "2.0.0", ("relayed",))
+
+
+@contextmanager
+def relaying(context: ssl.SSLContext) -> Iterator[tuple[Relaying, int]]:
+    handler, started = Relaying(), threading.Event()
+    ports: list[int] = []
+    stopping: list[Callable[[], object]] = []
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        config = ServerConfig("smart.example", require_auth=True, tls_context=context)
+        server = await loop.create_server(
+            lambda: SmtpServerProtocol(config, handler), "127.0.0.1", 0
+        )
+        ports.append(server.sockets[0].getsockname()[1])
+        stopping.append(lambda: loop.call_soon_threadsafe(done.set))
+        started.set()
+        await done.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield handler, ports[0]
+    finally:
+        stopping[0]()
+        thread.join(10)
+
+
+@pytest.fixture
+def smarthost(account: Account, tmp_path: Path) -> Iterator[Relaying]:
+    with relaying(server_context(tmp_path)) as (handler, port):
+        row = Smarthost.objects.create(
+            account=account,
+            name="Relay",
+            host="127.0.0.1",
+            port=port,
+            username="us",
+            tls="required",
+        )
+        row.set_password(PASSWORD)
+        row.save()
+        Stream.objects.default(account, "transactional")
+        Stream.objects.of(account).update(fallback=row)
+        yield handler
+
+
+def codes(attempt: DeliveryAttempt) -> list[tuple[str, str]]:
+    return [(one["step"], one["code"]) for one in attempt.decisions or ()]
+
+
+def test_a_deadline_that_is_near_takes_the_smarthost_once(
+    account: Account, smarthost: Relaying, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    later = Reply(451, "4.3.2", ("Not now",))
+    with running(Sink(lambda envelope, number: later)) as direct:
+        settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
+        [sent] = send_raw(account)
+        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=6))
+        with engine():
+            eventually(drained)
+    [one] = smarthost.kept
+    assert one.auth and one.auth.username == "us" and one.tls
+    recipient = Recipient.objects.get(message_id=sent.message_id)
+    assert (recipient.status, recipient.reply) == (Status.DELIVERED, "250 2.0.0 relayed")
+    tries = list(DeliveryAttempt.objects.order_by("number"))
+    assert direct.seen == len(tries) - 1 >= 1 and not direct.kept
+    assert ("fallback", "deadline_near") in codes(tries[-1])
+    assert all(("fallback", "deadline_near") not in codes(early) for early in tries[:-1])
+    assert ("tls", "smarthost") in codes(tries[-1])
+    assert b"X-Postino-Resent" not in one.data
+    told = "".join(str(row.transcript) + str(row.decisions) for row in tries) + caplog.text
+    assert PASSWORD not in told and "dXMA" not in told
+
+
+def test_a_site_that_does_not_answer_is_gone_round(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    with running(Sink()) as gone:
+        closed = gone.port
+    settings.EGRESS = f"relay://127.0.0.1:{closed}"
+    send_raw(account, 40)
+    QueueRow.objects.update(lane=Lane.URGENT)
+    with engine(sessions=2):
+        eventually(lambda: len(smarthost.kept) > 0)
+        eventually(
+            lambda: (
+                QueueRow.objects.filter(lease__isnull=False).count() == 0
+                and not QueueRow.objects.filter(attempt=0).exists()
+            )
+        )
+    round_by = [
+        row
+        for row in DeliveryAttempt.objects.all()
+        if ("fallback", "direct_way_shut") in codes(row)
+    ]
+    assert len(round_by) == len(smarthost.kept) > 0
+    delivered = Recipient.objects.filter(status=Status.DELIVERED).count()
+    assert delivered == len(smarthost.kept) == len({one.rcpts for one in smarthost.kept})
+
+
+def test_without_a_smarthost_it_waits(account: Account, settings: Any) -> None:
+    settings.RETRY_SCALE = 0.02
+    later = Reply(451, "4.3.2", ("Not now",))
+    with running(Sink(lambda envelope, number: later)) as direct:
+        settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
+        [sent] = send_raw(account)
+        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=4))
+        with engine():
+            eventually(drained)
+    assert Recipient.objects.get(message_id=sent.message_id).status == Status.EXPIRED
+
+
+def test_a_wrong_password_leaves_the_mail_to_the_usual_schedule(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    row = Smarthost.objects.of(account).get()
+    row.set_password("wrong")
+    row.save()
+    later = Reply(451, "4.3.2", ("Not now",))
+    with running(Sink(lambda envelope, number: later)) as direct:
+        settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
+        [sent] = send_raw(account)
+        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=5))
+        with engine():
+            eventually(drained)
+    assert not smarthost.kept
+    recipient = Recipient.objects.get(message_id=sent.message_id)
+    assert recipient.status == Status.EXPIRED
+    stages = set(DeliveryAttempt.objects.values_list("stage", flat=True))
+    assert "auth" in stages
+
+
+@pytest.mark.parametrize(
+    ("lane", "code", "wait", "taken"),
+    [
+        (Lane.NORMAL, "site_down", 60, True),
+        (Lane.BULK, "incident", 3600, True),
+        (Lane.NORMAL, "site_down", 59, False),
+        (Lane.URGENT, "site_down", 15, True),
+        (Lane.URGENT, "rate", 900, False),
+    ],
+)
+def test_only_a_way_that_stays_shut_is_gone_round(
+    lane: int, code: str, wait: float, taken: bool
+) -> None:
+    assert (fallback.when_shut(Mock(lane=lane), code, wait) is not None) is taken
+
+
+@pytest.mark.parametrize(
+    ("tries", "left", "taken"), [(0, 1, False), (1, 1, True), (1, 9000, False)]
+)
+def test_the_deadline_counts_once_a_try_has_failed(tries: int, left: float, taken: bool) -> None:
+    now = datetime.now(UTC)
+    job = Mock(attempt=tries, deliver_by=now + timedelta(seconds=left))
+    assert (fallback.when_late(job, now) is not None) is taken
+
+
+def test_a_password_moved_to_another_server_does_not_open(account: Account) -> None:
+    row = Smarthost.objects.create(account=account, name="R", host="a.example", username="us")
+    row.set_password(PASSWORD)
+    row.save()
+    assert Smarthost.objects.get().read_password() == PASSWORD
+    assert PASSWORD.encode() not in bytes(row.password)
+    row.host = "b.example"
+    with pytest.raises(Exception, match="altered"):
+        row.read_password()
