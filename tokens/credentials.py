@@ -13,6 +13,8 @@ SCOPES = (
     "transactional-email",
     "marketing-email",
     "domains",
+    "content",
+    "publish",
     "contacts",
     "communication_preferences.read",
     "communication_preferences.write",

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver
 
 from config.calls import call
-from transactional.api import audience_urls
+from transactional.api import audience_urls, email_urls
 from transactional.api.email_checks import EmailChecks
 from transactional.api.explain import Explain
 from transactional.api.send_status import SendStatusById
@@ -37,4 +37,4 @@ for _root in (V3, "marketing/transactional/2026-03"):
         *call(f"{_root}/smtp-tokens/<str:token_id>/password-reset", SmtpTokenReset.as_view()),
     ]
 urlpatterns += call("api/v1/emails/<str:email_id>/checks", EmailChecks.as_view())
-urlpatterns += audience_urls.urlpatterns
+urlpatterns += audience_urls.urlpatterns + email_urls.urlpatterns

@@ -60,7 +60,7 @@ def create(account: Account, fields: DraftFields, *, by: str) -> Email:
     values = fields.values
     if fields.document is not None:
         document = schema.parse(fields.document)
-        values |= _compiled(document, fields.subject)
+        values |= compiled(document, fields.subject)
     with transaction.atomic():
         campaign = Campaign.objects.create(account=account, name=fields.name)
         return Email.objects.create(account=account, campaign=campaign, updated_by=by, **values)
@@ -86,7 +86,7 @@ def save_draft(email: Email, fields: DraftFields, *, revision: int, by: str) -> 
                 stored = footers.for_kind(stored, fields.kind)
             if fields.language:
                 stored = {**stored, "settings": {**stored["settings"], "lang": fields.language}}
-            values |= _compiled(schema.parse(stored), fields.subject)
+            values |= compiled(schema.parse(stored), fields.subject)
         return _written(current, values, by=by)
 
 
@@ -109,13 +109,19 @@ def save_document(
         if not may_html:
             _check_html_blocks(document, current.document)
         title = fields.get("subject", current.subject)
-        return _written(current, {**fields, **_compiled(document, title)}, by=by)
+        return _written(current, {**fields, **compiled(document, title)}, by=by)
 
 
-def _compiled(document: Document, title: str) -> dict[str, Any]:
+def compiled(document: Document, title: str) -> dict[str, Any]:
     """A document with what follows from it."""
     html = mjml.to_html(document, title=title)
     return {"document": document.json, "html": html, "language": document.settings.lang}
+
+
+def put(email: Email, values: Mapping[str, Any], *, revision: int, by: str) -> Email:
+    """Write whole content over revision `revision`. Raises PostinoError DRAFT_CHANGED."""
+    with transaction.atomic():
+        return _written(_locked(email, revision=revision), values, by=by)
 
 
 def overwrite(email: Email, values: Mapping[str, Any], *, by: str) -> Email:

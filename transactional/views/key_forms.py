@@ -13,6 +13,8 @@ SCOPE_CHOICES = [
     (SCOPES[0], _("Send transactional email, manage SMTP tokens")),
     (SCOPES[1], _("Send marketing email")),
     (SCOPES[2], _("Connect, check and disconnect domains and IPs")),
+    ("content", _("Read and write emails, not publish them")),
+    ("publish", _("Publish emails and roll versions out")),
     ("contacts", _("Read and change contact lists")),
     ("communication_preferences.read", _("Read what people agreed to hear of")),
     ("communication_preferences.read_write", _("Read and change what people agreed to hear of")),
