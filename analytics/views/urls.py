@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from analytics.views import attention, dashboard, performance, tracking
+from analytics.views import attention, dashboard, jump, performance, tracking
 
 ACCOUNT = "a/<int:account_id>/"
 
@@ -10,6 +10,7 @@ __all__ = ["attention"]  # imported for what it registers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(ACCOUNT, dashboard.dashboard, name="dashboard"),
+    path(f"{ACCOUNT}jump/", jump.jump, name="jump"),
     path("o/<path:name>", tracking.pixel, name="pixel"),
     path("c/<path:token>", tracking.click, name="click"),
     path("u/<str:token>", tracking.unsubscribe, name="unsubscribe"),

@@ -271,6 +271,8 @@ Address = Callable[[World], str]
 PAGES: dict[str, Address] = {
     "dashboard": lambda w: f"{w.a}/",
     "dashboard, a day": lambda w: f"{w.a}/?period=1d",
+    "jump": lambda w: f"{w.a}/jump/?q=e",
+    "jump, nothing found": lambda w: f"{w.a}/jump/?q=nothing-like-this",
     "account settings": lambda w: f"{w.a}/settings/",
     "emails": lambda w: f"{w.a}/emails/",
     "emails, archived": lambda w: f"{w.a}/emails/?archived=1",
