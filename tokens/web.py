@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from tokens.auth import Principal
+from tokens.kept_form import keeping_what_was_typed
 from tokens.models import Account, Membership, Role, User
 
 P = ParamSpec("P")
@@ -58,6 +59,7 @@ def account_page(role: Role) -> Callable[[View[P]], Callable[..., HttpResponseBa
     """
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
+        @keeping_what_was_typed
         @login_required
         @wraps(view)
         def page(request: HttpRequest, account_id: int, **kwargs: object) -> HttpResponseBase:
