@@ -22,12 +22,12 @@ BEGINNING = uuid.UUID(int=0)
 
 _COLUMNS = ", ".join(COUNTERS)
 # Which column an event counts in. A bounce that comes back after the delivery takes it back, so that
-# delivered, bounced and pending never count one recipient twice. Opens and clicks of recipients are counted by their firsts
+# delivered, bounced and pending never count one recipient twice; so does an undone incident. Opens and clicks of recipients are counted by their firsts
 _TALLY = """
 count(*) FILTER (WHERE type = 'accepted') AS sent,
 count(*) FILTER (WHERE type = 'delivered') - count(*) FILTER (WHERE was = 'delivered') AS delivered,
 count(*) FILTER (WHERE type = 'deferred') AS deferred,
-count(*) FILTER (WHERE type = 'bounced') AS bounced,
+count(*) FILTER (WHERE type = 'bounced') - count(*) FILTER (WHERE type = 'requeued') AS bounced,
 count(*) FILTER (WHERE type = 'expired') AS expired,
 count(*) FILTER (WHERE type = 'dropped') AS dropped,
 count(*) FILTER (WHERE type = 'first_open') AS opens,

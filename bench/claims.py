@@ -171,9 +171,9 @@ def table(found: dict[int, list[Spent]]) -> str:
         finish = statistics.median(one.finish for one in spent)
         sums.append(statistics.median(both))
         p95 = both[int(len(both) * 0.95)]
-        lines.append(
-            f"  {size:>12,} queued {claim:>10.2f} {finish:>8.2f} {sums[-1]:>7.2f} {p95:>6.2f}"
-        )
+        cpu = statistics.mean(one.cpu for one in spent)
+        figures = f"{claim:>10.2f} {finish:>8.2f} {sums[-1]:>7.2f} {p95:>7.2f} {cpu:>10.2f}"
+        lines.append(f"  {size:>12,} queued {figures}")
     if len(sums) > 1:
         lines.append(f"  the largest against the smallest: {100 * (sums[-1] / sums[0] - 1):+.0f} %")
     return "\n".join(lines)

@@ -88,6 +88,11 @@ app.conf.update(
             "options": {"expires": 3600},
         },
         "sender_mails": {"task": "transactional.forget_sender_mails", "schedule": 3600.0},
+        "incidents": {
+            "task": "transactional.tend_incidents",
+            "schedule": 5.0,
+            "options": {"expires": 5},
+        },
         "reports": {
             "task": "domains.forget_reports",
             "schedule": 3600.0,

@@ -19,6 +19,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "settings.": _("Settings"),
     "sender.": _("From addresses"),
     "domain.": _("Domains"),
+    "incident.": _("Incidents"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -55,5 +56,11 @@ SENTENCES: Mapping[str, str | Promise] = {
     "send.paused": _("Paused the send of “%(name)s”"),
     "send.resumed": _("Let the send of “%(name)s” go on"),
     "send.cancelled": _("Cancelled the send of “%(name)s”"),
+    "incident.opened": _("%(name)s refused mail alike, again and again: it was parked"),
+    "incident.closed": _("The incident with %(name)s is over"),
+    "incident.undone": _(
+        "Undid the incident with %(name)s: %(requeued)s messages sent again, %(lifted)s "
+        "suppressions lifted"
+    ),
     "settings.changed": _("Changed the account's settings: %(changed)s"),
 }

@@ -29,8 +29,12 @@ from transactional import (
     suppression_list,
     suppressions,
 )
+from transactional.classify import Category, Reason, Verdict
 from transactional.compose import approvals, brand, drafts, rollouts, samples, saved, versions
 from transactional.compose.importing import archive, keep
+from transactional.incidents import breaker
+from transactional.incidents.skeleton import skeleton
+from transactional.incidents.watch import Suspicion
 from transactional.library import images
 from transactional.models import (
     Campaign,
@@ -39,6 +43,7 @@ from transactional.models import (
     ContactImport,
     Email,
     Image,
+    IncidentAccount,
     Kind,
     Recipient,
     SampleSet,
@@ -98,6 +103,11 @@ class World:
         return int(Suppression.objects.of(self.cast.account).latest("pk").pk)
 
     @property
+    def incident(self) -> int:
+        """A receiver that refuses the account's mail."""
+        return int(IncidentAccount.objects.of(self.cast.account).get().pk)
+
+    @property
     def sample_set(self) -> int:
         return int(SampleSet.objects.of(self.cast.account).get().pk)
 
@@ -151,6 +161,7 @@ def make_world(cast: Cast) -> World:
             account=account, address=f"{name}@studio.example", sends_as="hello@shop.example",
             state=state, nonce="n", asked_by="alice@shop.example",
         )  # fmt: skip
+    _incident(cast)
     queued = _queued(cast, live)
     composed = _composed(cast)
     samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
@@ -174,6 +185,17 @@ def make_world(cast: Cast) -> World:
         _asked(cast),
         make_audience(cast, anna),
     )
+
+
+def _incident(cast: Cast) -> None:
+    """A receiver that refuses mail of the cast's IP."""
+    said = "550 5.7.1 [127.0.0.10] Messages from this address weren’t sent: it is on a block list"
+    found = Suspicion(
+        source_id=EgressSource.objects.of(cast.account).get().pk, site="microsoft",
+        verdict=Verdict(Reason.BLOCKED, Category.BLOCK), skeleton=skeleton(said), sample=said,
+        alike=12, answers=14, first_at=0.0, accounts=frozenset({cast.account.pk}),
+    )  # fmt: skip
+    breaker.open_for(found, ago=90)
 
 
 def _imported(cast: Cast) -> None:
@@ -309,6 +331,8 @@ PAGES: dict[str, Address] = {
     "email send": lambda w: f"{w.a}/emails/{w.live.pk}/send/",
     "email performance": lambda w: f"{w.a}/emails/{w.live.pk}/performance/",
     "email performance, nothing sent": lambda w: f"{w.a}/emails/{w.broken.pk}/performance/",
+    "incidents": lambda w: f"{w.a}/incidents/",
+    "incident": lambda w: f"{w.a}/incidents/{w.incident}/",
     "messages, nothing found": lambda w: f"{w.a}/messages/?address=nobody*",
     "message, told in full": lambda w: f"{w.a}/messages/{w.log.sent.pk}/",
     "message, refused": lambda w: f"{w.a}/messages/{w.log.refused.pk}/",

@@ -2,10 +2,13 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import ModelAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from transactional.models import ShapingProfile, ShapingRule
+from transactional.incidents import breaker
+from transactional.models import Incident, IncidentAccount, ShapingProfile, ShapingRule
 
 
 @admin.register(ShapingProfile)
@@ -23,3 +26,43 @@ class ShapingRuleAdmin(ModelAdmin[Any]):
     list_display = ("name", "provider", "pattern", "hits", "action", "value", "minutes", "enabled")
     list_filter = ("provider", "action", "enabled")
     search_fields = ("name", "pattern")
+
+
+@admin.register(Incident)
+class IncidentAdmin(ModelAdmin[Any]):
+    """Circuit breakers; an operator who knows better ends one here."""
+
+    list_display = ("id", "site", "source", "state", "reason", "opened_at", "probes", "closed_at")
+    list_filter = ("state",)
+    search_fields = ("site", "sample")
+    actions = ("end",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never: engines open them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only by the action."""
+        return obj is None
+
+    @admin.action(description="End: let mail flow again")
+    def end(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        """Close the chosen ones."""
+        who = request.user.get_username()
+        done = sum(breaker.close(row.pk, by=who) for row in queryset[:100])
+        messages.success(request, f"{done} ended.")
+
+
+@admin.register(IncidentAccount)
+class IncidentAccountAdmin(ModelAdmin[Any]):
+    """What incidents meant to accounts, and who undid that."""
+
+    list_display = ("id", "incident", "account", "told_at", "undone_at", "requeued", "lifted")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False

@@ -6,6 +6,7 @@ from config.calls import call
 from transactional.api import audience_urls, email_urls
 from transactional.api.email_checks import EmailChecks
 from transactional.api.explain import Explain
+from transactional.api.incidents import IncidentById, Incidents, IncidentUndo
 from transactional.api.send_status import SendStatusById
 from transactional.api.senders import SenderById, SenderResend, Senders
 from transactional.api.single_send import MarketingSingleSend, SingleSend
@@ -27,6 +28,11 @@ urlpatterns += [
     *call("api/v1/senders", Senders.as_view()),
     *call("api/v1/senders/<str:sender_id>", SenderById.as_view()),
     *call("api/v1/senders/<str:sender_id>/resend", SenderResend.as_view()),
+]
+urlpatterns += [
+    *call("api/v1/incidents", Incidents.as_view()),
+    *call("api/v1/incidents/<str:incident_id>", IncidentById.as_view()),
+    *call("api/v1/incidents/<str:incident_id>/undo", IncidentUndo.as_view()),
 ]
 for _root in DATED:
     urlpatterns += call(f"{_root}/single-email/send", single_send)

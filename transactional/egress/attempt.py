@@ -10,6 +10,7 @@ from config.errors import PostinoError
 from config.ids import uuid7
 from domains import pools
 from transactional.egress import fallback, verdict
+from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Decision
 from transactional.egress.departures import Departures, Terms
@@ -61,12 +62,18 @@ class Attempts:
     """Makes tries; one per engine."""
 
     def __init__(
-        self, lookups: Lookups, conversations: Conversations, shaper: Shaper, poison: Poison
+        self,
+        lookups: Lookups,
+        conversations: Conversations,
+        shaper: Shaper,
+        circuits: Circuits,
+        poison: Poison,
     ) -> None:
         self._lookups = lookups
         self._poison = poison
         self._secured = Secured(conversations)
         self._shaper = shaper
+        self._circuits = circuits
 
     async def plan(self, job: Job) -> Plan | Outcome:
         """From where to where; or the outcome of a job that cannot be tried."""
@@ -197,8 +204,13 @@ class Attempts:
             tried.tries.append(_attempt(heard, target, source, began))
             if last.uncertain or last.stage not in HOST_STAGES:
                 break
-        if last is not None and (learnt := self._shaper.learn(permit, plan.route, last)):
-            tried.trail.add(learnt)
+        if last is not None and not last.lease_lost:
+            for learnt in (
+                self._shaper.learn(permit, plan.route, last),
+                self._circuits.judge(tried.job, permit, plan.route, last),
+            ):
+                if learnt is not None:
+                    tried.trail.add(learnt)
         return last
 
 

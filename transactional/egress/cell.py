@@ -38,23 +38,20 @@ class Closed:
         return Decision("shaping", self.code, {**self.data, "wait": round(self.wait, 1)})
 
 
+@dataclass(slots=True)
 class Breaker:
-    """What an open incident says about a cell; see `incidents`."""
+    """What an open incident says about a cell; times in the loop's clock."""
 
-    __slots__ = ("code", "data", "per_minute", "until")
-
-    def __init__(
-        self, code: str, *, until: float, per_minute: float, data: Mapping[str, Any]
-    ) -> None:
-        self.code = code
-        self.until = until  # nothing before this but the canary
-        self.per_minute = per_minute  # messages a minute while it drains; 0: no limit
-        self.data = data
+    incident: int
+    skeleton: str
+    probing: bool  # parked but for a canary; otherwise it drains
+    until: float  # nothing before this but the canary
+    per_minute: float  # messages a minute while it drains; 0: no limit
 
     def closed(self, now: float) -> Closed | None:
         """Shut until the next probe is due."""
-        if now < self.until:
-            return Closed(self.code, self.until - now, self.data)
+        if self.probing and now < self.until:
+            return Closed("incident", self.until - now, {"incident": self.incident})
         return None
 
 

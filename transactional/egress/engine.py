@@ -19,6 +19,7 @@ from django.db import Error
 from config.database import parameters
 from transactional import queue
 from transactional.egress.attempt import Attempts
+from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
@@ -113,13 +114,14 @@ class Engine:
         shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale)
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect)
-        attempts = Attempts(lookups, Conversations(pool, flusher), shaper, poison)
+        circuits = Circuits(lookups, shaper, scale=scale)
+        attempts = Attempts(lookups, Conversations(pool, flusher), shaper, circuits, poison)
         courier = Courier(attempts, shaper, parking, flusher, self._places)
         writing = [asyncio.create_task(flusher.run()), asyncio.create_task(parking.run())]
         beside = [
             asyncio.create_task(self._heartbeat(pool)),
             asyncio.create_task(self._report(lookups)),
-            asyncio.create_task(self._tick(lookups, shaper)),
+            asyncio.create_task(self._tick(lookups, shaper, circuits)),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:
@@ -140,7 +142,7 @@ class Engine:
             await self._give_back(lookups)
             lookups.close()
 
-    async def _tick(self, lookups: Lookups, shaper: Shaper) -> None:
+    async def _tick(self, lookups: Lookups, shaper: Shaper, circuits: Circuits) -> None:
         """Set slow jobs aside; take over what operators have changed."""
         while True:
             await asyncio.sleep(TICK)
@@ -148,8 +150,9 @@ class Engine:
                 self._event.set()  # there is room
             try:
                 shaper.use(await lookups.profiles())
+                await circuits.refresh()
             except Error as err:
-                logger.warning("limits not readable: %s", err)
+                logger.warning("limits and incidents not readable: %s", err)
 
     async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""

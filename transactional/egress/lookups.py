@@ -24,6 +24,8 @@ from transactional.egress import profiles
 from transactional.egress.departures import Departures
 from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
+from transactional.incidents import breaker
+from transactional.incidents.breaker import Standing
 from transactional.models import EmailVersion, Recipient, Smarthost, Stream
 from transactional.queue import Job
 from transactional.wire.outcome import Login, TlsPolicy
@@ -34,6 +36,7 @@ FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream
 PROFILES_FRESH = 5.0  # seconds: an operator's change of a limit
 OWN_FRESH = 30.0  # seconds: which IPs are ours changes seldom
 KEPT = 5000  # entries, so that a process does not grow for ever
+_STANDING = ("standing",)
 T = TypeVar("T")
 
 
@@ -131,10 +134,22 @@ class Lookups:
         """The limits and rules towards sites."""
         return await self._get(("profiles",), PROFILES_FRESH, profiles.load)
 
+    async def standing(self) -> tuple[Standing, ...]:
+        """Incidents that are not over."""
+        return await self._get(_STANDING, FRESH / 2, breaker.standing)
+
+    def forget_standing(self) -> None:
+        """One has just changed."""
+        self._kept.pop(_STANDING, None)
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """A piece of work with the ORM, in the thread. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, _guarded, work)
+
     async def last_reply(self, recipient_id: uuid.UUID) -> str:
         """What was said to a recipient's last try."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, _guarded, lambda: _last_reply(recipient_id))
+        return await self.do(lambda: _last_reply(recipient_id))
 
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""

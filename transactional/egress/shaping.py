@@ -6,11 +6,11 @@ worker's sessions, and what cannot have one soon goes back to the queue instead 
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from domains import pools
-from transactional.egress.cell import UNLIMITED, Cell, Closed
+from transactional.egress.cell import UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
 from transactional.egress.profiles import Profiles, shipped
 from transactional.egress.route import Route
@@ -19,6 +19,7 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 
 PATIENCE = 0.5  # seconds that a message waits here for its turn; longer waits are the queue's
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
+PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
 BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
 KEPT = 20_000  # cells and sites remembered; the longest unused go first
 DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
@@ -53,9 +54,15 @@ class Permit:
     cell: Cell
     gate: Gate
     since: float
+    canary: bool = False  # the one message that shows whether an incident is over
 
 
 Choose = Callable[[tuple[pools.UsableSource, ...]], pools.Choice]
+Probe = Callable[[int], Awaitable[bool]]  # may this engine send the canary of this incident now?
+
+
+async def _nobody(incident: int) -> bool:
+    return False
 
 
 class Shaper:
@@ -65,6 +72,8 @@ class Shaper:
         self.profiles: Profiles = shipped()
         self.cells: OrderedDict[CellKey, Cell] = OrderedDict()
         self.changed: set[CellKey] = set()  # states that other workers should hear of
+        self.breakers: dict[CellKey, Breaker] = {}
+        self.probe: Probe = _nobody
         self._gates: OrderedDict[str, Gate] = OrderedDict()
         self._sessions = sessions
         self._share = share
@@ -79,6 +88,7 @@ class Shaper:
             limits = self.profiles.of(route.site, hosts, direct=is_direct(route))
             now = asyncio.get_running_loop().time()
             found = self.cells[key] = Cell(limits, now=now, share=self._share, scale=self._scale)
+            found.breaker = self.breakers.get(key)
             _forget(self.cells, lambda cell: cell.inflight == 0)
         return found
 
@@ -117,7 +127,15 @@ class Shaper:
                 choice = choose(fit)
                 if choice.source is None:
                     return choice
-                return self._leave_for(choice, cells[choice.source], gate, now)
+                cell = cells[choice.source]
+                permit = self._leave_for(choice, cell, gate, now)
+                if cell.breaker is None or not cell.breaker.probing:
+                    return permit
+                cell.breaker.until = now + PROBING  # for everybody else
+                if await self.probe(cell.breaker.incident):
+                    return replace(permit, canary=True)
+                self.leave(permit)
+                continue
             reasons = [why for why in shut.values() if why is not None]
             closed = self._why(gate, cells.values(), [] if fit else reasons, now)
             left = deadline - now

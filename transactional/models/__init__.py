@@ -23,6 +23,7 @@ from transactional.models.enums import (
     SuppressionChanged,
     SuppressionReason,
 )
+from transactional.models.incident import Incident, IncidentAccount, IncidentState
 from transactional.models.library import BrandKit, Image, ImageContent, SavedBlock
 from transactional.models.message import (
     Body,
@@ -83,6 +84,9 @@ __all__ = [
     "EventType",
     "Image",
     "ImageContent",
+    "Incident",
+    "IncidentAccount",
+    "IncidentState",
     "Kind",
     "Lane",
     "LegalBasis",

@@ -61,6 +61,7 @@ class EventType(models.TextChoices):
     EXPIRED = "expired", _("Expired")
     UNCERTAIN = "uncertain", _("Outcome unknown")
     RESENT = "resent", _("Sent again")
+    REQUEUED = "requeued", _("Queued again")
     HELD = "held", _("Held")
     CANCELLED = "cancelled", _("Cancelled")
     OPENED = "opened", _("Opened")

@@ -4,6 +4,7 @@ from transactional.tasks.broadcasts import broadcast
 from transactional.tasks.chores import partitions, sweep
 from transactional.tasks.domain_alerts import tell_domain_changes
 from transactional.tasks.egress import drain, drain_urgent
+from transactional.tasks.incidents import tend_incidents
 from transactional.tasks.links import ask_links, forget_links
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "partitions",
     "sweep",
     "tell_domain_changes",
+    "tend_incidents",
 ]

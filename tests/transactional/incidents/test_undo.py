@@ -1,0 +1,143 @@
+"""Undo of an incident: what it shows beforehand is what it does, once, and nothing else."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from config.ids import uuid7
+from domains.models import EgressSource
+from tests.cast import Cast
+from tests.transactional.views.test_messages import make_message
+from tokens.models import AuditEntry
+from transactional.classify import Category, Reason, Verdict
+from transactional.incidents import breaker, undo
+from transactional.incidents.skeleton import skeleton
+from transactional.incidents.watch import Suspicion
+from transactional.models import (
+    Body,
+    DeliveryAttempt,
+    Event,
+    Incident,
+    IncidentAccount,
+    Message,
+    QueueRow,
+    Recipient,
+    Stream,
+    Suppression,
+    SuppressionChange,
+)
+
+pytestmark = pytest.mark.django_db
+
+SAID = "550 5.1.1 The account you tried to reach does not exist x1-2002"
+
+
+def failed(cast: Cast, address: str, reply: str = SAID, **fields: Any) -> Recipient:
+    """A mail that bounced from the cast's IP, with the suppression that came of it."""
+    message = make_message(cast.account, address, status=fields.pop("status", "bounced"))
+    Message.objects.filter(pk=message.pk).update(
+        stream=Stream.objects.default(cast.account, "transactional")
+    )
+    Body.objects.create(id=message.pk, raw=b"From: orders@shop.example\r\n\r\nHello\r\n")
+    recipient = Recipient.objects.get(message=message)
+    DeliveryAttempt.objects.create(
+        id=uuid7(), message=message, recipient=recipient, account=cast.account, number=1,
+        at=timezone.now(), duration_ms=3, stage="rcpt", code=550, reply=reply,
+        source_address=fields.pop("source", "127.0.0.10"),
+    )  # fmt: skip
+    Suppression.objects.create(
+        account=cast.account, address=address, reason=fields.pop("reason", "hard_bounce"),
+        scope="all", evidence=reply, recipient_id=recipient.pk,
+    )  # fmt: skip
+    return recipient
+
+
+@pytest.fixture
+def met(cast: Cast) -> IncidentAccount:
+    source = EgressSource.objects.of(cast.account).get()
+    found = Suspicion(
+        source_id=source.pk, site="google", verdict=Verdict(Reason.USER_UNKNOWN, Category.HARD),
+        skeleton=skeleton(SAID), sample=SAID, alike=40, answers=40, first_at=0.0,
+        accounts=frozenset({cast.account.pk}),
+    )  # fmt: skip
+    assert breaker.open_for(found, ago=60)
+    assert not breaker.open_for(found, ago=60)  # it is open
+    return IncidentAccount.objects.of(cast.account).get()
+
+
+def test_undo_does_what_it_showed_and_a_second_time_nothing(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    mine = [failed(cast, f"u{n}@x.example", f"{SAID[:-1]}{n}") for n in range(3)]
+    other = failed(cast, "other@x.example", "550 5.7.1 another reason altogether")
+    elsewhere = failed(cast, "else@x.example", source="127.0.0.99")
+    by_hand = failed(cast, "hand@x.example", reason="manual")
+    shown = undo.preview(met)
+    assert (shown.failed, shown.suppressed, shown.cut) == (4, 3, False)
+    assert undo.undo(met, by="alice@shop.example") == (3, 4)
+    queued = {*(one.pk for one in mine), by_hand.pk}
+    assert set(QueueRow.objects.values_list("id", flat=True)) == queued
+    assert set(Recipient.objects.filter(status="queued").values_list("pk", flat=True)) == queued
+    left = set(Suppression.objects.values_list("address", flat=True))
+    assert left == {"other@x.example", "else@x.example", "hand@x.example"}
+    assert other.status == elsewhere.status == "bounced"
+    assert Event.objects.filter(type="requeued").count() == 4
+    assert SuppressionChange.objects.of(cast.account).count() == 3
+    row = QueueRow.objects.get(pk=mine[0].pk)
+    assert (row.domain, row.account_id, row.attempt) == ("x.example", cast.account.pk, 0)
+    assert row.deliver_by > timezone.now() + timedelta(hours=71)
+    met.refresh_from_db()
+    assert (met.lifted, met.requeued, met.undone_by) == (3, 4, "alice@shop.example")
+    entry = AuditEntry.objects.of(cast.account).get(what="incident.undone")
+    assert entry.data == {"lifted": 3, "requeued": 4}
+    # again: nothing is left, nothing is sent twice
+    assert undo.preview(met).nothing
+    assert undo.undo(met, by="alice@shop.example") == (0, 0)
+    assert QueueRow.objects.count() == 4
+
+
+def test_what_came_before_the_incident_is_left_alone(cast: Cast, met: IncidentAccount) -> None:
+    failed(cast, "u@x.example")
+    Incident.objects.update(began_at=timezone.now() + timedelta(minutes=1))
+    assert undo.preview(met).nothing
+
+
+def test_mail_without_its_body_cannot_come_back(cast: Cast, met: IncidentAccount) -> None:
+    failed(cast, "u@x.example")
+    Body.objects.all().delete()
+    assert undo.undo(met, by="alice@shop.example") == (1, 0)
+    assert not QueueRow.objects.exists()
+    assert Recipient.objects.get().status == "bounced"
+
+
+def test_a_probe_is_given_to_one_and_the_next_waits_longer(met: IncidentAccount) -> None:
+    pk = met.incident_id
+    assert not breaker.take_probe(pk)  # not yet
+    Incident.objects.update(probe_at=timezone.now())
+    assert breaker.take_probe(pk)
+    assert not breaker.take_probe(pk)
+    row = Incident.objects.get()
+    assert row.probes == 1
+    assert row.probe_at > timezone.now() + timedelta(seconds=100)
+
+
+def test_from_canary_over_slow_start_to_the_end(met: IncidentAccount, cast: Cast) -> None:
+    pk = met.incident_id
+    breaker.canary_taken(pk)
+    (one,) = breaker.standing()
+    assert one.drain_at is not None
+    paces = [one.per_minute(one.drain_at + timedelta(minutes=n)) for n in range(4)]
+    assert paces == [10, 20, 40, 80]
+    assert breaker.close_drained() == []
+    breaker.refused_again(pk, cast.other_account.pk)
+    assert Incident.objects.get().state == "open"
+    assert IncidentAccount.objects.of(cast.other_account).exists()
+    breaker.canary_taken(pk)
+    Incident.objects.update(drain_at=timezone.now() - timedelta(minutes=8))
+    assert breaker.close_drained() == [pk]
+    assert not breaker.close(pk, by="alice@shop.example")
+    assert breaker.standing() == ()
+    told = AuditEntry.objects.of(cast.account).filter(what="incident.closed")
+    assert told.count() == 1

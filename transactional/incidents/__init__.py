@@ -1,0 +1,1 @@
+"""Incidents: watched for in what receivers answer, opened, probed, drained, closed, undone."""

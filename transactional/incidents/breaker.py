@@ -1,0 +1,170 @@
+"""The circuit breaker of an incident: the only writer of its state. The database is what all
+engines go by; each of these is one short statement or transaction.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from tokens import audit
+from transactional.incidents.watch import Suspicion
+from transactional.models import Incident, IncidentAccount, IncidentState
+from transactional.models.incident import REPLY_SHOWN
+
+logger = logging.getLogger(__name__)
+
+FIRST_PROBE, LONGEST_PROBE = 60.0, 900.0  # seconds to the first canary; doubled up to the longest
+DRAIN_STEP = 60.0  # seconds in which the pace of a slow start doubles
+DRAIN_FROM = 10.0  # messages a minute after the canary
+DRAIN_STEPS = 7  # then it is over: at 1,280 a minute shaping alone is enough
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An incident that is not over, as an engine needs it."""
+
+    id: int
+    source_address: str
+    source_id: int
+    site: str
+    state: str
+    probe_at: datetime
+    drain_at: datetime | None
+    skeleton: str
+    reason: str
+
+    def per_minute(self, now: datetime) -> float:
+        """The pace of its slow start; 0 while it is parked."""
+        if self.state != IncidentState.DRAINING or self.drain_at is None:
+            return 0.0
+        steps = max(0.0, (now - self.drain_at).total_seconds()) / scaled(DRAIN_STEP)
+        return float(DRAIN_FROM * 2 ** min(int(steps), DRAIN_STEPS))
+
+
+def scaled(seconds: float) -> float:
+    """A wait on the clock that RETRY_SCALE sets; seconds."""
+    return max(0.05, seconds * settings.RETRY_SCALE)
+
+
+def standing() -> tuple[Standing, ...]:
+    """Every incident that is not over."""
+    rows = Incident.objects.filter(closed_at=None).select_related("source").order_by("pk")
+    return tuple(
+        Standing(
+            row.pk, row.source.address, row.source_id, row.site, row.state, row.probe_at,
+            row.drain_at, row.skeleton, row.reason,
+        )
+        for row in rows[:1000]
+    )  # fmt: skip
+
+
+def open_for(suspicion: Suspicion, *, ago: float) -> bool:
+    """Park the cell; False where it is parked already. `ago`: seconds since the first refusal."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            row = Incident.objects.create(
+                source_id=suspicion.source_id,
+                site=suspicion.site[:160],
+                reason=str(suspicion.verdict.reason),
+                category=str(suspicion.verdict.category),
+                skeleton=suspicion.skeleton,
+                sample=suspicion.sample[:REPLY_SHOWN].replace("\0", ""),
+                began_at=now - timedelta(seconds=ago + 1),
+                opened_at=now,
+                probe_at=now + timedelta(seconds=scaled(FIRST_PROBE)),
+            )
+    except IntegrityError:
+        _affect(suspicion)
+        return False
+    _affect(suspicion)
+    logger.error(
+        "INCIDENT %d: %s refuses %s: %d of %d answers alike (%s); its mail is parked",
+        row.pk, suspicion.site, row.source.address, suspicion.alike, suspicion.answers,
+        suspicion.verdict.reason,
+    )  # fmt: skip
+    return True
+
+
+def _affect(suspicion: Suspicion) -> None:
+    """The accounts whose mail was refused are told, and may undo."""
+    row = Incident.objects.filter(
+        source_id=suspicion.source_id, site=suspicion.site[:160], closed_at=None
+    ).first()
+    if row is None:
+        return
+    for account_id in sorted(suspicion.accounts):
+        affect(row.pk, account_id)
+
+
+def affect(incident_id: int, account_id: int) -> None:
+    """Note that an incident has refused mail of this account."""
+    met, new = IncidentAccount.objects.get_or_create(incident_id=incident_id, account_id=account_id)
+    if new:
+        row = Incident.objects.get(pk=incident_id)
+        audit.record(
+            account_id, "incident.opened", by=audit.SYSTEM, target=f"incident:{met.pk}",
+            name=row.site, data={"reason": row.reason},
+        )  # fmt: skip
+
+
+def take_probe(incident_id: int) -> bool:
+    """Whether this engine may send the canary now: one does, and the next waits twice as long."""
+    now = timezone.now()
+    row = Incident.objects.filter(pk=incident_id).first()
+    if row is None:
+        return False
+    wait = min(FIRST_PROBE * 2.0 ** min(row.probes + 1, 10), LONGEST_PROBE)
+    due = Incident.objects.filter(pk=incident_id, state=IncidentState.OPEN, probe_at__lte=now)
+    following = now + timedelta(seconds=scaled(wait))
+    return bool(due.update(probe_at=following, probes=F("probes") + 1))
+
+
+def canary_taken(incident_id: int) -> None:
+    """The receiver takes mail again: start slowly."""
+    now = timezone.now()
+    changed = Incident.objects.filter(pk=incident_id, state=IncidentState.OPEN).update(
+        state=IncidentState.DRAINING, drain_at=now
+    )
+    if changed:
+        logger.warning("incident %d: a canary was taken, its mail drains", incident_id)
+
+
+def refused_again(incident_id: int, account_id: int) -> None:
+    """The same refusal while it drains: parked again."""
+    affect(incident_id, account_id)
+    again = timezone.now() + timedelta(seconds=scaled(FIRST_PROBE * 2))
+    changed = Incident.objects.filter(pk=incident_id, state=IncidentState.DRAINING).update(
+        state=IncidentState.OPEN, drain_at=None, probe_at=again
+    )
+    if changed:
+        logger.warning("incident %d: refused again, parked", incident_id)
+
+
+def close_drained() -> list[int]:
+    """Incidents whose slow start is through are over; which ones."""
+    limit = timezone.now() - timedelta(seconds=scaled(DRAIN_STEP) * DRAIN_STEPS)
+    rows = Incident.objects.filter(state=IncidentState.DRAINING, drain_at__lte=limit)
+    return [row.pk for row in rows[:100] if close(row.pk, by=audit.SYSTEM)]
+
+
+def close(incident_id: int, *, by: str) -> bool:
+    """End an incident: by its slow start, or by an operator who knows better."""
+    now = timezone.now()
+    with transaction.atomic():
+        open_rows = Incident.objects.filter(pk=incident_id, closed_at=None)
+        if not open_rows.update(state=IncidentState.CLOSED, closed_at=now):
+            return False
+        row = Incident.objects.get(pk=incident_id)
+        for met in IncidentAccount.objects.filter(incident_id=incident_id):
+            audit.record(
+                met.account_id, "incident.closed", by=by, target=f"incident:{met.pk}",
+                name=row.site,
+            )  # fmt: skip
+    logger.warning("incident %d is over", incident_id)
+    return True

@@ -1,0 +1,88 @@
+"""Incidents: a receiver that refuses mail of one IP alike, again and again; its circuit breaker."""
+
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from domains.models import EgressSource
+from tokens.models import Account
+
+REPLY_SHOWN = 500  # characters of the reply that is shown as the example
+
+
+class IncidentState(models.TextChoices):
+    """Where the circuit breaker stands. Only `transactional/incidents` writes it."""
+
+    OPEN = "open", _("Parked")  # nothing leaves but a canary now and then
+    DRAINING = "draining", _("Starting again, slowly")  # a canary was taken
+    CLOSED = "closed", _("Over")
+
+
+class Incident(models.Model):
+    """One IP and one site, from the first of many alike refusals until mail flows again."""
+
+    source = models.ForeignKey(EgressSource, on_delete=models.CASCADE, related_name="+")
+    site = models.CharField(max_length=160)
+    reason = models.CharField(max_length=20, help_text="As classified: badreputation, blocked, …")
+    category = models.CharField(max_length=12)
+    skeleton = models.CharField(max_length=300, help_text="The reply without what varies in it.")
+    sample = models.CharField(max_length=REPLY_SHOWN, help_text="One such reply.")
+    state = models.CharField(
+        max_length=8, choices=IncidentState.choices, default=IncidentState.OPEN
+    )
+    began_at = models.DateTimeField(help_text="The first of the alike refusals.")
+    opened_at = models.DateTimeField(default=timezone.now)
+    probe_at = models.DateTimeField(help_text="When the next canary may leave.")
+    probes = models.PositiveIntegerField(default=0)
+    drain_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source", "site"],
+                condition=models.Q(closed_at__isnull=True),
+                name="one_open_incident_per_cell",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site} refuses {self.source_id}"
+
+
+class IncidentAccountQuerySet(models.QuerySet[Any]):
+    """Queries over what incidents mean to accounts."""
+
+    def of(self, account: Account | int) -> Self:
+        """Only those of this account."""
+        return self.filter(account_id=account if isinstance(account, int) else account.pk)
+
+
+class IncidentAccount(models.Model):
+    """What an incident means to one account whose mail was refused: told once, undone once."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="accounts")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its owners were written to."
+    )
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.CharField(max_length=254, blank=True)
+    lifted = models.PositiveIntegerField(default=0, help_text="Suppressions taken off.")
+    requeued = models.PositiveIntegerField(default=0, help_text="Failed mail sent again.")
+
+    objects: ClassVar[Any] = IncidentAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["incident", "account"], name="incident_of_account")
+        ]
+        indexes: ClassVar = [
+            # The account's list, newest first
+            models.Index(fields=["account", "-id"], name="incident_list")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.incident_id} for {self.account_id}"

@@ -1,0 +1,68 @@
+"""Ends incidents whose slow start is through, and writes to the owners of accounts they met, once."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from config.errors import PostinoError
+from tokens.models import Membership, Role
+from transactional import queue
+from transactional.incidents import breaker
+from transactional.models import IncidentAccount, Lane
+from transactional.submission import own_mail
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 50  # accounts told by one run
+
+
+@shared_task(name="transactional.tend_incidents")
+def tend_incidents() -> None:
+    """Every few seconds; telling twice is prevented by the row, which is taken first."""
+    if breaker.close_drained():
+        queue.wake(Lane.values)
+    rows = IncidentAccount.objects.filter(told_at=None).select_related("incident__source")
+    for row in rows.order_by("pk")[:AT_ONCE]:
+        if IncidentAccount.objects.filter(pk=row.pk, told_at=None).update(told_at=timezone.now()):
+            tell(row)
+
+
+def tell(row: IncidentAccount) -> int:
+    """Write to every owner of the account; how many were written to."""
+    try:
+        who = own_mail.sender(row.account_id)
+    except PostinoError as error:
+        logger.warning("incident %d: nobody is told: %s", row.incident_id, error)
+        return 0
+    owners = Membership.objects.filter(account_id=row.account_id, role=Role.OWNER)
+    told = 0
+    for owner in owners.select_related("user")[:20]:
+        with translation.override(owner.user.language or settings.LANGUAGE_CODE):
+            subject, text = _words(row)
+        try:
+            own_mail.send(who, owner.user.email, subject=subject, text=text)
+        except PostinoError as error:
+            logger.warning("incident %d: %s not told: %s", row.incident_id, owner.pk, error)
+        else:
+            told += 1
+    return told
+
+
+def _words(row: IncidentAccount) -> tuple[str, str]:
+    said = {
+        "site": row.incident.site,
+        "ip": row.incident.source.address,
+        "sample": row.incident.sample,
+        "link": settings.PUBLIC_URL + reverse("incident", args=[row.account_id, row.pk]),
+    }
+    text = _(
+        "%(site)s refuses mail from %(ip)s, again and again with the same answer:\n\n"
+        "  %(sample)s\n\nMail to it is parked, nothing of it is lost. A single message tries from "
+        "time to time; once it is taken, the rest follows slowly, by itself.\n\nOpen this page to "
+        "see what was refused, and to send it again once that is over:\n\n%(link)s\n"
+    )
+    return _("%(site)s refuses our mail: it is parked") % said, text % said
