@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('domains', '0006_add_blocklists'),
         ('tokens', '0003_add_company_to_account'),
-        ('transactional', '0016_widen_imports'),
+        ('transactional', '0017_add_smarthosts'),
     ]
 
     operations = [
