@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from domains.models import Domain, DomainState, EgressSource, SourceState
+from domains.models import USABLE, Domain, DomainState, EgressSource
 from tokens.models import Account, Role
 from tokens.web import AccountRequest
 from transactional.models import Email
@@ -68,10 +68,10 @@ def _domain(account: Account) -> Step:
 
 def _ip(account: Account) -> Step:
     rows = EgressSource.objects.of(account)
-    waiting = rows.exclude(state=SourceState.READY).order_by("pk").first()
+    waiting = rows.exclude(state__in=USABLE).order_by("pk").first()
     return Step(
         "ip",
-        rows.filter(state=SourceState.READY).exists(),
+        rows.filter(state__in=USABLE).exists(),
         _("Get a dedicated IP ready"),
         _("Its name must lead to it and back, or receivers refuse what it sends."),
         _("See what is missing") if waiting else _("Add IP"),

@@ -109,7 +109,7 @@ def test_first_steps_follow_what_is_true(cast: Cast, signed_in: SignedIn) -> Non
     Account.objects.filter(pk=account.pk).update(street="Via Roma 1", city="Reggio Emilia")
     assert done(page_of(cast, client)) == [True, False, False, False, False]
     Domain.objects.of(account).update(state=DomainState.VERIFIED)
-    EgressSource.objects.of(account).update(state=SourceState.READY)
+    EgressSource.objects.of(account).update(state=SourceState.ACTIVE)
     assert done(page_of(cast, client)) == [True, True, True, False, False]
     email = make_email(account)
     versions.publish(email, by="alice")
