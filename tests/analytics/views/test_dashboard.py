@@ -1,6 +1,7 @@
 """The dashboard: the account's numbers, what needs attention, and the first steps' real state."""
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -95,7 +96,7 @@ def test_the_count_of_a_queue_stops_at_its_cap(
             id=one.pk, message_id=one.message_id, account=cast.account, stream_id=1,
             lane=Lane.NORMAL, domain="x.example", due_at=now, deliver_by=now,
         )  # fmt: skip
-    monkeypatch.setattr(queue, "DEPTH_CAP", 2)
+    monkeypatch.setattr(sys.modules["transactional.queue.depth"], "DEPTH_CAP", 2)
     found = queue.depth(cast.account.pk)
     assert found is not None and (found.rows, found.capped) == (2, True)
 
