@@ -13,6 +13,7 @@ from tests.browser.audience import (
     AudienceWorld,
     make_audience,
 )
+from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
 from tests.cast import Cast, make_email
 from tests.domains.reported import make_reports
@@ -89,7 +90,7 @@ class World:
 
     @property
     def domain(self) -> int:
-        return int(Domain.objects.of(self.cast.account).get().pk)
+        return int(Domain.objects.of(self.cast.account).get(name="shop.example").pk)
 
     @property
     def imported(self) -> TemplateImport:
@@ -119,7 +120,7 @@ class World:
     @property
     def shared(self) -> str:
         """The token of the link that shows the domain's records."""
-        domain = Domain.objects.of(self.cast.account).get()
+        domain = Domain.objects.of(self.cast.account).get(name="shop.example")
         return share.token(domain, ends=share.ending(timezone.now()))
 
     @property
@@ -170,6 +171,7 @@ def make_world(cast: Cast) -> World:
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
     saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
     anna = _contacts(cast)
+    make_led(cast)
     return World(
         cast,
         live,
@@ -368,6 +370,7 @@ PAGES: dict[str, Address] = {
     "domains": lambda w: f"{w.a}/domains/",
     "new domain": lambda w: f"{w.a}/domains/new/",
     "domain": lambda w: f"{w.a}/domains/{w.domain}/",
+    "domain led to our DNS": lambda w: f"{w.a}/domains/{led(w.cast)}/",
     "import a key": lambda w: f"{w.a}/domains/{w.domain}/keys/import/",
     "domain, reports": lambda w: f"{w.a}/domains/{w.domain}/reports/",
     "new From address": lambda w: f"{w.a}/domains/senders/new/",

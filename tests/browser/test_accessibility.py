@@ -82,6 +82,7 @@ def problems(page: Page, *, tab_walk: bool) -> list[Any]:
 @pytest.fixture
 def world(cast: Cast, settings: Settings, tmp_path: Path) -> World:
     settings.DATA_DIR, settings.SANDBOX = tmp_path, True
+    settings.DNSD_ZONE, settings.DNSD_NS = "dns.platform.example", ["ns1.dns.platform.example"]
     return make_world(cast)
 
 
