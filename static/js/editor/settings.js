@@ -61,25 +61,26 @@ export class Settings {
     const { type, props } = block;
     const text = (name, options = {}) => textField(t(`field.${name}`), props[name], to(name), { key: `props.${name}`, variables: ask, ...options });
     const url = (name = "url", options = {}) => text(name, { type: "url", placeholder: "https://", ...options });
+    const counted = () => check(t("field.counted"), props.counted ?? true, to("counted"), { key: "props.counted", help: t("help.counted") });
     const align = () => aligns(props.align, to("align"), "props.align");
     switch (type) {
       case "heading": return [this.text.field(block, t("field.text")), this.#place(block),
-        segments(t("field.level"), String(props.level), [["1", t("level.1")], ["2", t("level.2")]], (value) => to("level")(Number(value)), { key: "props.level" }), align()];
-      case "text": return [this.text.field(block, t("field.text")), this.#place(block), align()];
-      case "footer": return [this.text.field(block, t("field.text")), this.#place(block)];
-      case "button": return [text("label"), url(), align(), check(t("field.full"), props.full, to("full"), { key: "props.full" })];
+        segments(t("field.level"), String(props.level), [["1", t("level.1")], ["2", t("level.2")]], (value) => to("level")(Number(value)), { key: "props.level" }), align(), counted()];
+      case "text": return [this.text.field(block, t("field.text")), this.#place(block), align(), counted()];
+      case "footer": return [this.text.field(block, t("field.text")), this.#place(block), counted()];
+      case "button": return [text("label"), url(), align(), check(t("field.full"), props.full, to("full"), { key: "props.full" }), counted()];
       case "image": return [this.#picture(block), url("src"), text("alt", { help: t("help.alt") }),
         check(t("field.decorative"), props.decorative, to("decorative"), { key: "props.decorative", help: t("help.decorative") }),
-        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") })];
+        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") }), counted()];
       case "logo": return [this.#picture(block), url("src"), text("alt", { help: t("help.alt") }),
-        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") })];
+        numberField(t("field.width"), props.width, to("width"), { key: "props.width", min: 16, max: 900 }), url("url", { help: t("help.imageUrl") }), counted()];
       case "divider": return [colour(t("field.color"), props.color, to("color"), { key: "props.color" })];
       case "spacer": return [numberField(t("field.height"), props.height, to("height"), { key: "props.height", min: 4, max: 200 })];
       case "code": return [text("value", { help: t("help.code") })];
       case "html": return [text("code", { area: "code", variables: null })];
       case "items": return [textField(t("field.list"), props.path, to("path"), { key: "props.path", list: "known-lists", help: t("help.list") }), this.#columns(block, write, ask)];
       case "summary": return [this.#pairs(block, write, ask)];
-      case "social": return [this.#links(block, write, ask)];
+      case "social": return [this.#links(block, write, ask), counted()];
       default: return [];
     }
   }

@@ -12,6 +12,7 @@ from transactional.compose.document.links import parts_of
 from transactional.compose.document.model import Block, Settings
 from transactional.compose.document.richtext import compile_rich
 from transactional.compose.document.voice import Voice
+from transactional.wire.html import NO_TRACK
 
 NETWORK_NAMES = {
     "facebook": "Facebook", "instagram": "Instagram", "linkedin": "LinkedIn", "x": "X",
@@ -58,10 +59,17 @@ class Pen:
         """Ink for what matters less."""
         return mixed(self.settings.text, self.surface, 0.72)
 
-    def rich(self, html: str, names: frozenset[str], *, inline: bool = False) -> str:
+    def rich(self, html: str, block: Block, *, inline: bool = False) -> str:
         """Rich text as finished HTML."""
+        names = block.names
         accent = self.settings.accent
-        return compile_rich(html, self.voice, names=names, inline=inline, link=accent)
+        written = compile_rich(html, self.voice, names=names, inline=inline, link=accent)
+        # Every link of it is written by us, and begins like this; what authors wrote is escaped
+        return (
+            written
+            if block.props["counted"]
+            else written.replace("<a href=", f"<a {NO_TRACK} href=")
+        )
 
     def line(self, text: str, names: frozenset[str]) -> str:
         """A line of plain text as finished HTML."""
@@ -74,6 +82,13 @@ class Pen:
     def link(self, url: str, names: frozenset[str]) -> str:
         """A link as a token for an attribute."""
         return self.tokens.put(self.voice.link(parts_of(url, names=names)))
+
+    def href(self, block: Block) -> str:
+        """Where a block leads, as a token for its `href`; one that is not counted brings its mark
+        along, which the compiler would drop.
+        """
+        url = self.voice.link(parts_of(block.props["url"], names=block.names))
+        return self.tokens.put(url if block.props["counted"] else f'{url}" {NO_TRACK}="')
 
 
 def write(block: Block, pen: Pen) -> str:
@@ -114,14 +129,14 @@ def _heading(block: Block, pen: Pen) -> str:
     props = block.props
     size, height = _SIZES[props["level"]]
     tag = f"h{props['level']}"
-    inner = pen.rich(props["html"], block.names, inline=True)
+    inner = pen.rich(props["html"], block, inline=True)
     style = f"margin:0;font-size:{size};line-height:{height};font-weight:700"
     html = f'<{tag} style="{style}">{inner}</{tag}>'
     return _text(block, pen, html, align=props["align"])
 
 
 def _rich_text(block: Block, pen: Pen) -> str:
-    html = pen.rich(block.props["html"], block.names)
+    html = pen.rich(block.props["html"], block)
     return _text(block, pen, html, align=block.props["align"])
 
 
@@ -130,7 +145,7 @@ def _button(block: Block, pen: Pen) -> str:
     full = ' width="100%"' if props["full"] else ""
     label = pen.tokens.put(pen.line(props["label"], block.names))
     return (
-        f'<mj-button css-class="b-{block.id}" href="{pen.link(props["url"], block.names)}"'
+        f'<mj-button css-class="b-{block.id}" href="{pen.href(block)}"'
         f' align="{props["align"]}"{full}>{label}</mj-button>'
     )
 
@@ -152,7 +167,7 @@ def _picture(block: Block, pen: Pen, *, align: str, alt: str) -> str:
     if not props["src"] and pen.voice.canvas:
         frame = "border:1px dashed #8a93a3;padding:24px;text-align:center;color:#535c6b"
         return _text(block, pen, f'<div style="{frame}">{escape("▧")}</div>', align="center")
-    href = f' href="{pen.link(props["url"], block.names)}"' if props["url"] else ""
+    href = f' href="{pen.href(block)}"' if props["url"] else ""
     width = min(props["width"], pen.settings.width)
     return (
         f'<mj-image css-class="b-{block.id}" src="{pen.link(props["src"], block.names)}"'
@@ -230,7 +245,7 @@ def _code(block: Block, pen: Pen) -> str:
 
 
 def _footer(block: Block, pen: Pen) -> str:
-    html = pen.rich(block.props["html"], block.names)
+    html = pen.rich(block.props["html"], block)
     style = {"font_size": "14px", "line_height": "1.5", "color": pen.muted}
     values = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in style.items())
     return (
@@ -241,8 +256,9 @@ def _footer(block: Block, pen: Pen) -> str:
 
 def _social(block: Block, pen: Pen) -> str:
     style = f"color:{pen.settings.accent};text-decoration:underline"
+    mark = "" if block.props["counted"] else f" {NO_TRACK}"
     listed = [
-        f'<a href="{pen.voice.link(parts_of(one["url"], names=block.names))}" style="{style}">'
+        f'<a{mark} href="{pen.voice.link(parts_of(one["url"], names=block.names))}" style="{style}">'
         f"{NETWORK_NAMES[one['network']]}</a>"
         for one in block.props["links"]
     ]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from transactional.compose import link_probes, plain
 from transactional.compose.document import html_checks, schema
+from transactional.compose.document.contract_checks import check_contract
 from transactional.compose.document.expressions import UNSUBSCRIBE
 from transactional.compose.document.image_checks import check_library
 from transactional.compose.document.link_checks import (
@@ -94,6 +95,7 @@ def _found_in_html(email: Email) -> Iterator[Problem]:
     yield from check_subject(email.subject, email.preview_text)
     yield from check_sender(email)
     yield from check_samples(email)
+    yield from check_contract(email)
     yield from check_leftover_words(email)
     yield from html_checks.check_html(email)
     yield from check_library(email.account_id, html_checks.images_of(email))
@@ -105,6 +107,7 @@ def _found_in_blocks(email: Email) -> Iterator[Problem]:
     yield from check_subject(email.subject, email.preview_text)
     yield from check_sender(email)
     yield from check_samples(email)
+    yield from check_contract(email)
     yield from _check_blocks(document)
     yield from check_amount(document)
     yield from check_leftovers(document)

@@ -194,17 +194,18 @@ def escaped(key: object) -> str:
 _ALIGN = Field(one_of(*ALIGN), "left")
 _CENTER = Field(one_of(*ALIGN), "center")
 _IMAGE_WIDTH = number(16, 900)
+_COUNTED = Field(flag, True)  # whether clicks on the block's links are counted
 
 PROPS: dict[str, dict[str, Field]] = {
-    "heading": {
+    "heading": {"counted": _COUNTED,
         "html": Field(rich_line, ""), "level": Field(one_of(1, 2), 1), "align": _ALIGN,
     },
-    "text": {"html": Field(rich, ""), "align": _ALIGN},
-    "button": {
+    "text": {"counted": _COUNTED,"html": Field(rich, ""), "align": _ALIGN},
+    "button": {"counted": _COUNTED,
         "label": Field(line, ""), "url": Field(link, ""), "align": _CENTER,
         "full": Field(flag, False),
     },
-    "image": {
+    "image": {"counted": _COUNTED,
         "src": Field(source, ""), "alt": Field(line, ""), "decorative": Field(flag, False),
         "width": Field(_IMAGE_WIDTH, 600), "url": Field(link, ""),
     },
@@ -222,12 +223,12 @@ PROPS: dict[str, dict[str, Field]] = {
     },
     "summary": {"rows": Field(rows({"label": Field(line, ""), "value": Field(line, "")}), [])},
     "code": {"value": Field(line, "")},
-    "logo": {
+    "logo": {"counted": _COUNTED,
         "src": Field(source, ""), "alt": Field(line, ""), "width": Field(_IMAGE_WIDTH, 140),
         "url": Field(link, ""),
     },
-    "footer": {"html": Field(rich, "")},
-    "social": {
+    "footer": {"counted": _COUNTED,"html": Field(rich, "")},
+    "social": {"counted": _COUNTED,
         "links": Field(
             rows({"network": Field(one_of(*NETWORKS), "web"), "url": Field(link, "")}), []
         ),

@@ -17,7 +17,7 @@ from tests.transactional.compose.document.documents import (
     render,
 )
 from transactional.compose.document import mjml, schema
-from transactional.wire.html import rewrite_links
+from transactional.wire.html import links, rewrite_links
 
 
 @pytest.mark.parametrize("kind", PROPS)
@@ -180,3 +180,35 @@ def test_the_same_document_gives_the_same_bytes_and_its_links_can_be_counted() -
 def test_only_a_colour_of_its_own_stays_in_the_dark(background: str | None, classes: str) -> None:
     html = render(document(block("text"), background=background))
     assert f'<div class="{classes}"' in html
+
+
+@pytest.mark.parametrize(
+    ("kind", "props"),
+    [
+        ("button", {"label": "Go", "url": "https://shop.example/?a=1&b={{ custom.x }}"}),
+        (
+            "image",
+            {"src": "https://shop.example/i.png", "alt": "I", "url": "https://shop.example/"},
+        ),
+        ("logo", {"src": "https://shop.example/i.png", "alt": "I", "url": "https://shop.example/"}),
+        ("text", {"html": '<p><a href="https://shop.example/">Go</a> &lt;a href=x</p>'}),
+        ("footer", {"html": '<p><a href="https://shop.example/">Go</a></p>'}),
+        ("social", {"links": [{"network": "x", "url": "https://shop.example/"}]}),
+    ],
+)
+def test_a_block_may_leave_its_links_uncounted(kind: str, props: dict[str, Any]) -> None:
+    for counted in (True, False):
+        document = schema.parse(
+            {
+                "version": 1,
+                "sections": [
+                    {"id": "s1", "columns": [1], "blocks": [
+                        [{"id": "b1", "type": kind, "props": {**props, "counted": counted}}]
+                    ]}
+                ],
+            }
+        )  # fmt: skip
+        html = mjml.to_html(document)
+        assert len(links(html)) == counted
+        assert ("data-no-track" in html) != counted
+        assert "https://shop.example/" in html
