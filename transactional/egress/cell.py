@@ -236,3 +236,36 @@ class Cell:
         if self.per_session != self.limits.per_session and now >= self._session_until:
             self.per_session = self.limits.per_session
         return self.per_session
+
+    # -- sharing
+
+    @property
+    def restricted(self) -> bool:
+        """Whether an answer holds it back still, which other workers should know."""
+        return self.rate is not None or self.until > 0.0 or self.ceiling != UNLIMITED
+
+    def state(self, offset: float) -> dict[str, Any]:
+        """What an answer has taught, for the other workers; times plus `offset` are everybody's."""
+        return {
+            "at": self.changed + offset,
+            "rate": self.rate,
+            "from": self._from,
+            "hold": self.hold_until + offset,
+            "until": self.until + offset if self.why != "site_down" else 0.0,
+            "ceiling": self.ceiling,
+            "ceiling_until": self.ceiling_until + offset,
+            "why": self.why,
+        }
+
+    def adopt(self, told: Mapping[str, Any], offset: float) -> None:
+        """Take over what another worker has learnt since. KeyError, TypeError, ValueError: nonsense."""
+        at = float(told["at"]) - offset
+        if at <= self.changed:
+            return
+        rate = None if told["rate"] is None else max(SLOWEST, float(told["rate"]))
+        since, hold = float(told["from"]), float(told["hold"]) - offset
+        until = max(self.until, float(told["until"]) - offset)
+        ceiling, ceiling_until = max(1, int(told["ceiling"])), float(told["ceiling_until"]) - offset
+        why = str(told["why"])[:60]
+        self.changed, self.rate, self._from, self.hold_until = at, rate, since, hold
+        self.until, self.ceiling, self.ceiling_until, self.why = until, ceiling, ceiling_until, why

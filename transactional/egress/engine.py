@@ -28,6 +28,7 @@ from transactional.egress.parking import ParkingLot
 from transactional.egress.poison import Poison
 from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
+from transactional.egress.shares import Shares
 from transactional.egress.slots import Slots
 from transactional.queue import Job
 
@@ -122,6 +123,7 @@ class Engine:
             asyncio.create_task(self._heartbeat(pool)),
             asyncio.create_task(self._report(lookups)),
             asyncio.create_task(self._tick(lookups, shaper, circuits)),
+            asyncio.create_task(Shares(shaper, safe=safe_share()).run()),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:

@@ -76,7 +76,7 @@ class Shaper:
         self.probe: Probe = _nobody
         self._gates: OrderedDict[str, Gate] = OrderedDict()
         self._sessions = sessions
-        self._share = share
+        self.share = share
         self._scale = scale
 
     def cell(self, address: str, route: Route) -> Cell:
@@ -87,7 +87,7 @@ class Shaper:
             hosts = [target.host for target in route.targets]
             limits = self.profiles.of(route.site, hosts, direct=is_direct(route))
             now = asyncio.get_running_loop().time()
-            found = self.cells[key] = Cell(limits, now=now, share=self._share, scale=self._scale)
+            found = self.cells[key] = Cell(limits, now=now, share=self.share, scale=self._scale)
             found.breaker = self.breakers.get(key)
             _forget(self.cells, lambda cell: cell.inflight == 0)
         return found

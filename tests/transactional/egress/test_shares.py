@@ -1,0 +1,115 @@
+"""Workers share a cell's limits and what its receiver said, through Redis; without it each is safe."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings as configured
+
+from domains.sites import Site
+from transactional.egress.cell import Cell
+from transactional.egress.route import Route, Target
+from transactional.egress.shaping import Shaper
+from transactional.egress.shares import Shares
+
+ROUTE = Route((Target("mx.a.example", "192.0.2.1", 25),), site=Site("a.example"), code="mx")
+SAFE = 0.25
+Work = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def server() -> redis.Redis:
+    client = redis.Redis.from_url(configured.REDIS_URL)
+    client.flushall()
+    return client
+
+
+def worker() -> tuple[Shaper, Shares]:
+    shaper = Shaper(sessions=10, share=SAFE, scale=1.0)
+    return shaper, Shares(shaper, safe=SAFE)
+
+
+def cell(shaper: Shaper) -> Cell:
+    return shaper.cell("127.0.0.10", ROUTE)
+
+
+def during(*shares: Shares, work: Work) -> None:
+    async def main() -> None:
+        tasks = [asyncio.create_task(one.run()) for one in shares]
+        try:
+            await work()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.02)
+
+
+def test_those_who_use_a_cell_divide_it() -> None:
+    (one, first), (two, second), (idle, third) = worker(), worker(), worker()
+
+    async def work() -> None:
+        a, b = cell(one), cell(two)
+        assert a.share == SAFE  # before anything is known
+        await until(lambda: a.share == b.share == 0.5)
+        assert not idle.cells
+
+    during(first, second, third, work=work)
+
+
+def test_what_a_receiver_told_one_worker_holds_for_all(server: redis.Redis) -> None:
+    (one, first), (two, second) = worker(), worker()
+
+    async def work() -> None:
+        a, b = cell(one), cell(two)
+        now = asyncio.get_running_loop().time()
+        for n in range(100):
+            a.take(now - 10 + n / 10)
+        assert a.throttled(now, "receiver_throttles") is not None
+        one.changed.add(("127.0.0.10", "a.example"))
+        await until(lambda: b.rate == a.rate is not None)
+        assert (b.why, b.hold_until) == (a.why, pytest.approx(a.hold_until, abs=0.1))
+        # emptied, Redis is told again; a third worker hears of it
+        server.flushall()
+        three, third = worker()
+        c = cell(three)
+        task = asyncio.create_task(third.run())
+        await until(lambda: c.rate == a.rate)
+        task.cancel()
+
+    during(first, second, work=work)
+
+
+def test_nonsense_in_redis_changes_nothing(server: redis.Redis) -> None:
+    one, first = worker()
+
+    async def work() -> None:
+        a = cell(one)
+        for text in ("[]", "{", '{"at": 9e99}', '{"at": 9e99, "rate": "x"}', "null", "7"):
+            server.set("shaping:state:127.0.0.10:a.example", text)
+            await asyncio.sleep(1.1)
+            assert (a.rate, a.until, a.changed) == (None, 0.0, 0.0)
+
+    during(first, work=work)
+
+
+def test_without_redis_each_keeps_to_a_safe_share(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    one, first = worker()
+
+    async def work() -> None:
+        a = cell(one)
+        a.share = 1.0
+        await until(lambda: a.share == SAFE)
+        assert first.alone
+
+    during(first, work=work)
