@@ -8,7 +8,7 @@ import asyncio
 
 from transactional.queue import Job
 
-SLOW = 1.5  # seconds of planning or speaking after which a job is set aside
+SLOW = 1.0  # seconds of planning or speaking after which a job is set aside
 ASIDE = 4  # so many times the sessions may be set aside; beyond it slow jobs hold their slots
 
 

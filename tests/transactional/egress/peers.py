@@ -30,13 +30,19 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     await reader.read()
 
 
-def server(answers: Callable[[str], str | None], pause: float = 0.0, after: int = 0) -> Talk:
+def server(
+    answers: Callable[[str], str | None],
+    pause: float = 0.0,
+    after: int = 0,
+    took: Callable[[str], None] = lambda rcpt: None,
+) -> Talk:
     """An ordinary server: `answers` may replace what it says to a command (`.` is the content's
     end); it takes `pause` seconds for each reply, and says 421 to MAIL after so many messages.
+    `took` hears of each RCPT line whose message it has taken, before it says so.
     """
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        taken = 0
+        taken, rcpt = 0, ""
         await say(writer, "220 peer")
         while line := await reader.readline():
             command = line.decode("latin-1").strip().split(" ")[0].split(":")[0].upper()
@@ -45,6 +51,8 @@ def server(answers: Callable[[str], str | None], pause: float = 0.0, after: int 
                 await say(writer, "421 4.7.0 Enough for one connection")
                 return
             said = answers(line.decode("latin-1").strip())
+            if command == "RCPT":
+                rcpt = line.decode("latin-1").strip()
             if said is None and command == "EHLO":
                 said = "250 peer"
             if said is None and command == "DATA":
@@ -53,6 +61,8 @@ def server(answers: Callable[[str], str | None], pause: float = 0.0, after: int 
                 await asyncio.sleep(pause)
                 said = answers(".")
                 taken += 1
+                if said is None:
+                    took(rcpt)
             await say(writer, said or "250 2.0.0 Ok")
             if said and said.startswith("421"):
                 return
@@ -84,8 +94,8 @@ def listening(talks: dict[str, Talk]) -> Iterator[Peers]:
             peers.most[address] = max(peers.most[address], peers.open[address])
             try:
                 await talk(reader, writer)
-            except (OSError, asyncio.IncompleteReadError):
-                pass
+            except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass  # they hung up, or the test is over
             finally:
                 peers.open[address] -= 1
                 writer.close()
