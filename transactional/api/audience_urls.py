@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver
 from config.calls import call
 from transactional.api import preferences_v3 as v3
 from transactional.api import preferences_v4 as v4
+from transactional.api.double_opt_in import DoubleOptIns
 from transactional.api.lists import AddMembers, ListById, Lists, Members, RemoveMembers
 
 LISTS = "api/v1/lists"
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *call(f"{LISTS}/<str:list_id>/contacts", Members.as_view()),
     *call(f"{LISTS}/<str:list_id>/contacts/add", AddMembers.as_view()),
     *call(f"{LISTS}/<str:list_id>/contacts/remove", RemoveMembers.as_view()),
+    *call("api/v1/double-opt-ins", DoubleOptIns.as_view()),
     *call(f"{ROOT}/v3/definitions", v3.Definitions.as_view()),
 ]
 for _root in (f"{ROOT}/v3", DATED):
