@@ -93,6 +93,11 @@ app.conf.update(
             "schedule": 5.0,
             "options": {"expires": 5},
         },
+        "source_names": {
+            "task": "domains.name_sources",
+            "schedule": 600.0,
+            "options": {"expires": 600},
+        },
         "reports": {
             "task": "domains.forget_reports",
             "schedule": 3600.0,

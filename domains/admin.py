@@ -15,6 +15,7 @@ from domains.findings import sentence_of
 from domains.models import (
     BlocklistChoice,
     DkimKey,
+    DmarcHostName,
     DmarcReport,
     DmarcSource,
     DmarcStranger,
@@ -268,6 +269,14 @@ class DmarcReportAdmin(admin.ModelAdmin[DmarcReport]):
     list_select_related = ("domain",)
     raw_id_fields = ("account", "domain")
     inlines = (DmarcSourceInline,)
+
+
+@admin.register(DmarcHostName)
+class DmarcHostNameAdmin(admin.ModelAdmin[DmarcHostName]):
+    """Names of IPs that reports tell of."""
+
+    list_display = ("ip", "name", "looked_at")
+    search_fields = ("ip", "name")
 
 
 @admin.register(DmarcStranger)

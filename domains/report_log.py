@@ -1,13 +1,21 @@
 """The only place that sums up what receivers reported about a domain, and joins it with our IPs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from django.db.models import Max, Min, Q, Sum
 from django.utils import timezone
 
-from domains.models import DmarcReport, DmarcSource, DmarcStranger, Domain, EgressSource, TlsReport
+from domains.models import (
+    DmarcHostName,
+    DmarcReport,
+    DmarcSource,
+    DmarcStranger,
+    Domain,
+    EgressSource,
+    TlsReport,
+)
 
 DAYS = 30  # what the page and the coach look at
 KEPT = timedelta(days=400)  # reports are kept so long: a year can be compared with the one before
@@ -35,6 +43,7 @@ class SourceSum:
     stopped: int  # quarantined or rejected by the receiver
     last: date
     domain: str = ""  # that its mail was signed or sent with, where it says more than the IP
+    name: str = ""  # of the IP, confirmed by DNS
 
     @property
     def rate(self) -> float:
@@ -86,7 +95,7 @@ class TlsSummary:
 
 
 def summary(domain: Domain, *, days: int = DAYS) -> Summary:
-    """What receivers counted in the last days. Seven queries, however many reports there are."""
+    """What receivers counted in the last days. Eight queries, however many reports there are."""
     now = timezone.now()
     since = (now - timedelta(days=days)).date()
     kept = DmarcReport.objects.of(domain.account_id).filter(domain=domain)
@@ -98,6 +107,7 @@ def summary(domain: Domain, *, days: int = DAYS) -> Summary:
     strangers = set(DmarcStranger.objects.filter(domain=domain).values_list("ip", flat=True))
     sums = [_known(one, strangers) for one in _sources(domain, since, own)]
     sums.sort(key=lambda one: (one.kind != UNKNOWN, -one.messages))
+    shown = _named(sums[:SHOWN])
     by_kind: dict[str, tuple[int, int]] = {}
     for one in sums:
         messages, passed = by_kind.get(one.kind, (0, 0))
@@ -110,7 +120,7 @@ def summary(domain: Domain, *, days: int = DAYS) -> Summary:
         messages=sum(one.messages for one in sums),
         passed=sum(one.passed for one in sums),
         by_kind=by_kind,
-        sources=tuple(sums[:SHOWN]),
+        sources=tuple(shown),
         days=_days(domain, since, own),
         more_sources=max(0, len(sums) - SHOWN),
     )
@@ -120,6 +130,12 @@ def _our_addresses(domain: Domain) -> set[str]:
     """The account's IPs and the operator's shared ones."""
     rows = EgressSource.objects.filter(Q(account_id=domain.account_id) | Q(account_id=None))
     return set(rows.values_list("address", flat=True))
+
+
+def _named(sums: Sequence[SourceSum]) -> list[SourceSum]:
+    rows = DmarcHostName.objects.filter(ip__in=[one.ip for one in sums])
+    names = dict(rows.values_list("ip", "name"))
+    return [replace(one, name=names.get(one.ip, "")) for one in sums]
 
 
 def _known(one: SourceSum, strangers: set[str]) -> SourceSum:

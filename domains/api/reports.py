@@ -66,6 +66,7 @@ def _dmarc(seen: report_log.Summary) -> dict[str, Any]:
                 "ip": one.ip,
                 "kind": one.kind,
                 "domain": one.domain,
+                "name": one.name,
                 "messages": one.messages,
                 "passed": one.passed,
                 "dkim": one.dkim,

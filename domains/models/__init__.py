@@ -3,7 +3,7 @@
 from domains.models.domain import DkimKey, DnsMode, Domain, DomainChange, DomainState, KeyState
 from domains.models.host import WorkerHost
 from domains.models.listing import BlocklistChoice, Listing, ListingState
-from domains.models.report import DmarcReport, DmarcSource, DmarcStranger, TlsReport
+from domains.models.report import DmarcHostName, DmarcReport, DmarcSource, DmarcStranger, TlsReport
 from domains.models.source import (
     OPERATOR,
     USABLE,
@@ -21,6 +21,7 @@ __all__ = [
     "USABLE",
     "BlocklistChoice",
     "DkimKey",
+    "DmarcHostName",
     "DmarcReport",
     "DmarcSource",
     "DmarcStranger",

@@ -80,6 +80,19 @@ class DmarcStranger(models.Model):
         return str(self.ip)
 
 
+class DmarcHostName(models.Model):
+    """The name of an IP that sends in somebody's name, as its reverse record says and the name's own
+    address confirms; empty where there is none.
+    """
+
+    ip = models.GenericIPAddressField(unique=True)
+    name = models.CharField(max_length=253, blank=True)
+    looked_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.ip} {self.name}"
+
+
 class TlsReport(models.Model):
     """One sender's account of its encrypted sessions with a domain's mail servers."""
 

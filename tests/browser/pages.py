@@ -15,8 +15,8 @@ from tests.browser.audience import (
 )
 from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
+from tests.browser.senders import confirmation, make_senders
 from tests.cast import Cast, make_email
-from tests.domains.reported import make_reports
 from tests.transactional.library.pictures_made import photo, png
 from tests.transactional.mail import delivered_mail
 from tokens import audit, credentials
@@ -48,7 +48,6 @@ from transactional.models import (
     Kind,
     Recipient,
     SampleSet,
-    SenderAddress,
     Source,
     Suppression,
     SuppressionReason,
@@ -156,12 +155,7 @@ def make_world(cast: Cast) -> World:
     log = make_mail(cast, live)
     _imported(cast)
     _suppressed(cast, delivered)
-    make_reports(Domain.objects.of(account).get())
-    for state, name in (("confirmed", "anna"), ("pending", "a-rather-long-mailbox-name")):
-        SenderAddress.objects.create(
-            account=account, address=f"{name}@studio.example", sends_as="hello@shop.example",
-            state=state, nonce="n", asked_by="alice@shop.example",
-        )  # fmt: skip
+    make_senders(account)
     _incident(cast)
     queued = _queued(cast, live)
     composed = _composed(cast)
@@ -394,6 +388,7 @@ PUBLIC: dict[str, Address] = {
     "preferences": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}",
     "preferences, leave all": lambda w: f"/u/p/{signing.preferences_token(w.anna.pk)}/all",
     "DNS records, shared": lambda w: f"/dns/{w.shared}/",
+    "confirm a From address": lambda w: f"/confirm/{confirmation(w.cast.account)}/",
     "web version, unknown link": lambda w: "/v/nonsense",
     "unsubscribe, unknown link": lambda w: "/u/nonsense",
 }

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from domains import coach, report_log
+from domains import coach, report_log, source_names
 from domains.coach import Advice, OwnLog
 from domains.coach_sentences_table import (
     ADVICE,
@@ -18,6 +18,7 @@ from domains.coach_sentences_table import (
 )
 from domains.models import DmarcReport, DmarcSource, Domain, DomainState, EgressSource, TlsReport
 from tests.cast import Cast
+from tests.dns_server import DnsServer
 from tests.domains.reported import make_reports, policy_found, reported
 
 
@@ -50,7 +51,7 @@ def test_sources_are_told_apart(
     reported(domain, ("192.0.2.50", 5, False, False), days_ago=3)
     make_reports(domain)
     reported(domain, ("127.0.0.10", 9, True, True), days_ago=99)  # too old to count
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         seen = report_log.summary(domain)
     kinds = {one.ip: one.kind for one in seen.sources}
     assert kinds == {
@@ -67,6 +68,18 @@ def test_sources_are_told_apart(
     assert report_log.tls_summary(domain).failures == (
         ("certificate-expired", "mx1.shop.example", 12),
     )
+
+
+def test_senders_get_the_names_that_dns_confirms(domain: Domain, dns_server: DnsServer) -> None:
+    make_reports(domain)
+    dns_server.publish("77.113.0.203.in-addr.arpa", "PTR", "out1.mailer.test.")
+    dns_server.publish("out1.mailer.test", "A", "203.0.113.77")
+    dns_server.publish("9.100.51.198.in-addr.arpa", "PTR", "www.bank.test.")  # only claimed
+    dns_server.publish("www.bank.test", "A", "198.51.100.1")
+    assert source_names.name_sources(timezone.now()) == 4
+    assert source_names.name_sources(timezone.now()) == 0  # known now, also where there is none
+    names = {one.ip: one.name for one in report_log.summary(domain).sources}
+    assert names["203.0.113.77"] == "out1.mailer.test" and names["198.51.100.9"] == ""
 
 
 def test_a_domain_without_a_policy_starts(domain: Domain) -> None:

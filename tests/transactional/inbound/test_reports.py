@@ -7,6 +7,8 @@ from email.message import EmailMessage
 
 import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domains.models import DmarcReport, DmarcSource, Domain, TlsReport
 from tests.cast import Cast
@@ -15,7 +17,8 @@ from transactional.inbound import reports
 from transactional.inbound.reports import Box, box_of
 from transactional.inbound.server import Intake
 from transactional.wire.handler import Envelope
-from transactional.wire.unpack import MOST
+from transactional.wire.mime import MimeError
+from transactional.wire.unpack import MOST, UnpackError
 
 
 def now_xml(*records: str, **changed: object) -> bytes:
@@ -129,6 +132,16 @@ def test_a_flood_of_reports_is_cut(
     words = [reports.take(mail(gzipped(now_xml(report_id=f"r{i}"))), box) for i in range(5)]
     assert words == ["DMARC report"] * 3 + ["too many reports"] * 2
     assert reports.take(mail(gzipped(now_json())), tls_box) == "TLS report"
+
+
+@given(st.binary(max_size=600))
+def test_any_mail_is_read_or_refused(data: bytes) -> None:
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n"
+    for raw in (data, head + data, head + b"Content-Type: application/gzip\r\n\r\n\x1f\x8b" + data):
+        try:
+            reports._document(raw)
+        except (UnpackError, MimeError):
+            pass
 
 
 def test_the_largest_sources_are_kept(
