@@ -24,7 +24,6 @@ GROUPS: Mapping[str, str | Promise] = {
 
 SENTENCES: Mapping[str, str | Promise] = {
     "email.published": _("Published version %(version)s of “%(name)s”"),
-    "email.created": _("Made the email “%(name)s”"),
     "email.cloned": _("Copied an email to “%(name)s”"),
     "email.restored": _("Restored version %(version)s of “%(name)s” to its draft"),
     "email.archived": _("Archived “%(name)s”"),

@@ -109,7 +109,13 @@ def save_document(
         if not may_html:
             _check_html_blocks(document, current.document)
         title = fields.get("subject", current.subject)
-        return _written(current, {**fields, **compiled(document, title)}, by=by)
+        values = {**fields, **compiled(document, title)}
+        if current.contract and "sample" in values:
+            before = current.sample
+            for name in ("subject", "preview_text", "html", "sample"):
+                setattr(current, name, values.get(name, getattr(current, name)))
+            values["contract"] = infer.grown(current, before=before)
+        return _written(current, values, by=by)
 
 
 def compiled(document: Document, title: str) -> dict[str, Any]:

@@ -185,3 +185,33 @@ def test_the_inbox_line_shows_what_is_typed(cast: Cast, signed_in: SignedIn) -> 
     assert alice.get(url(cast.account, email, "edit/line/")).status_code == 405
     assert signed_in(cast.bob).post(url(cast.account, email, "edit/line/")).status_code == 403
     assert signed_in(cast.charlie).post(url(cast.account, email, "edit/line/")).status_code == 404
+
+
+def test_a_variable_made_in_the_editor_is_declared_on_the_spot(
+    cast: Cast, signed_in: SignedIn
+) -> None:
+    email = composed(cast)
+    drafts.declare_proposed(email)
+    declared = [one["name"] for one in email.contract]
+    document = drafts.stored_document(email).json
+    document["sections"][0]["blocks"][0][0]["props"]["html"] = (
+        'Hi <span data-var="custom.voucher">x</span>'
+    )
+    sample = {**email.sample, "custom": {**email.sample["custom"], "voucher": "V", "unused": 1}}
+    sent = {"document": document, "revision": email.revision, "sample": sample}
+    alice = signed_in(cast.alice)
+    page = url(cast.account, email, "compose/document/")
+    response = alice.put(page, sent, content_type="application/json")
+    assert response.status_code == 200, response.content
+    email.refresh_from_db()
+    assert [one["name"] for one in email.contract] == [*declared, "voucher"]
+    listed = alice.get(url(cast.account, email, "compose/variables/")).json()["variables"]
+    assert {"custom.voucher", "custom.items"} <= {one["path"] for one in listed}
+    other = composed(cast)
+    alice.put(
+        url(cast.account, other, "compose/document/"),
+        {**sent, "revision": other.revision},
+        content_type="application/json",
+    )
+    other.refresh_from_db()
+    assert other.contract == []

@@ -31,6 +31,21 @@ def proposed(email: Email) -> Contract:
     return Contract(tuple(found[:VARIABLES]))
 
 
+def grown(email: Email, *, before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The contract of a draft with what its author has just named in the editor: used, with a sample
+    that was not there before. An email that declares nothing goes on doing so.
+    """
+    declared = {one["name"] for one in email.contract}
+    custom = email.sample.get(CUSTOM, {})
+    was = before.get(CUSTOM, {})
+    fresh = {key for key in custom if key not in was and key not in declared}
+    if not declared or not fresh:
+        return list(email.contract)
+    used = {path.split(".")[1] for path in named(email) if path.startswith(f"{CUSTOM}.")}
+    new = [one for one in proposed(email).variables if one.name in fresh & used]
+    return [*email.contract, *(one.json for one in new)][:VARIABLES]
+
+
 def _tree(paths: Iterator[list[str]]) -> dict[str, Any]:
     """Paths as names within names."""
     root: dict[str, Any] = {}

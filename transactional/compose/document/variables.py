@@ -6,6 +6,7 @@ from typing import Any
 
 from config.errors import PostinoError
 from transactional.compose import render
+from transactional.compose.contract import schema
 from transactional.compose.document.expressions import CONTACT, CUSTOM
 from transactional.models import Email
 
@@ -25,9 +26,23 @@ class Variable:
 def known(email: Email) -> list[Variable]:
     """Every path under contact and custom, in alphabetical order."""
     found = {one.path: one for one in of_sample(email.sample)}
+    for one in _declared(email):
+        found.setdefault(one.path, one)
     for path in named(email):
         found.setdefault(path, Variable(path, None, is_list=False))
     return [found[path] for path in sorted(found)][:LIMIT]
+
+
+def _declared(email: Email) -> Iterator[Variable]:
+    """Those of the contract that can be put into words: what is within a list has a loop's name."""
+    lists: list[str] = []
+    for path, one in schema.parse(email.contract).walk():
+        if any(path.startswith(f"{top}.") for top in lists):
+            continue
+        if one.type == "list":
+            lists.append(path)
+        if one.type == "list" or not one.fields:
+            yield Variable(f"{CUSTOM}.{path}", None, is_list=one.type == "list")
 
 
 def named(email: Email) -> frozenset[str]:
