@@ -15,7 +15,7 @@ KINDS = (
     ("inboundd", "inbound"),
     ("granian", "web"),
     ("-Q egress.urgent", "egress, urgent"),
-    ("-Q egress ", "egress"),
+    ("-Q egress,", "egress"),
     ("-Q engagement", "engagement"),
     ("-Q default", "default"),
     ("celery -q -A config beat", "beat"),

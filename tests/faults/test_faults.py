@@ -45,7 +45,7 @@ def test_an_egress_worker_stopped_past_its_lease_sends_no_copies(site: Site, sca
         Load(site.installation.quickstart, "lease", scale.messages // 3) as load,
     ):
         load.reached(0.5)
-        stopped = site.children("-Q egress --pool=solo")[0]
+        stopped = site.children("-Q egress,")[0]
         os.kill(stopped, signal.SIGSTOP)
         try:
             time.sleep(0.3)
