@@ -281,7 +281,11 @@ def _progress(request: AccountRequest, found: Broadcast) -> HttpResponse:
     }
     partial = request.headers.get("HX-Request") == "true"
     template = "transactional/send_state.html" if partial else "transactional/send.html"
-    return render(request, template, context, status=OVER if partial and over else 200)
+    response = render(request, template, context, status=OVER if partial and over else 200)
+    if partial and request.GET.get("seen", found.state) != found.state:
+        # Buttons depend on the state; what is asked for every 2 s holds none, to keep the focus
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def _tally(rows: Any) -> list[tuple[str, int]]:

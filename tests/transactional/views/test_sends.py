@@ -216,6 +216,10 @@ def test_progress_is_asked_for_until_all_is_known(cast: Cast, signed_in: SignedI
     assert 'hx-trigger="every 2s"' in alice.get(here).content.decode()
     asked = alice.get(here, HTTP_HX_REQUEST="true")
     assert asked.status_code == 200 and "<html" not in asked.content.decode()
+    assert "<button" not in asked.content.decode()  # the focus is never swapped away
+    assert "HX-Refresh" not in alice.get(f"{here}?seen=sent", HTTP_HX_REQUEST="true")
+    changed = alice.get(f"{here}?seen=running", HTTP_HX_REQUEST="true")
+    assert changed["HX-Refresh"] == "true"
     outcome(send, "delivered")
     Broadcast.objects.update(looked_at=None)
     QueueRow.objects.all().delete()
