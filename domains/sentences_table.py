@@ -274,6 +274,7 @@ SENTENCES: dict[str, Promise] = {
     ),
     "host_unasked": _("The worker hosts have not looked for %(host)s yet; they soon will."),
     "bind_refused": _("This host cannot send from %(host)s: %(error)s."),
+    "listed": _("Listed by %(lists)s. No mail leaves from this IP until they have cleared it."),
     "spf_not_covered": _(
         "The SPF record of %(host)s does not let %(address)s pass: its domain's page shows how."
     ),

@@ -18,6 +18,7 @@ from domains import blocklists, dns, hosts, pools
 from domains.checks import AT_ONCE
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about
 from domains.models import Domain, DomainState, EgressSource, SourceEvent, SourceState
+from domains.names import organisational
 from domains.source_states import Why, move
 from domains.spf import PASSED, TEMPERROR, Verdict, verdict_for
 from domains.standing import pause
@@ -52,7 +53,8 @@ def check_sources(sources: Sequence[EgressSource]) -> list[SourceReport]:
     """The same for several at once; no transaction is open while DNS is asked."""
     asked = [(source, hosts.binding(source), _spf_hosts(source)) for source in sources]
     reports = dns.run(_observe_all(asked))
-    blocklists.look(s.address for s, report in zip(sources, reports, strict=True) if report.passed)
+    right = [s for s, report in zip(sources, reports, strict=True) if report.passed]
+    blocklists.look([s.address for s in right] + [organisational(s.ehlo_name) for s in right])
     stopped = blocklists.stopping([source.address for source in sources])
     for source, report in zip(sources, reports, strict=True):
         _apply(source, report, stopped.get(source.address, ()))

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from config.errors import PostinoError
-from domains import connect, names
+from domains import connect, hosts, names
 from domains.dkim import importing
 from tokens.models import Account
 
@@ -88,6 +88,27 @@ class SourceForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
+
+    warm_up = forms.BooleanField(
+        label=_("Warm it up"),
+        required=False,
+        help_text=_(
+            "Begin with little mail per mailbox provider and day. Without it, the IP is used in full "
+            "as soon as its DNS is right."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names_of = sorted(hosts.reports())
+        if len(names_of) > 1:  # where one machine delivers, there is nothing to choose
+            anywhere = [("", _("Any that has it"))]
+            self.fields["host"] = forms.ChoiceField(
+                label=_("Worker host"),
+                required=False,
+                choices=[*anywhere, *((name, name) for name in names_of)],
+                help_text=_("The machine that has this IP."),
+            )
 
     def clean_address(self) -> str:
         """An address that may send mail and nobody has connected."""

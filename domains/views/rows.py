@@ -150,6 +150,11 @@ def state_pill(row: Domain | EgressSource) -> Pill:
     return Pill(*_STATES[row.state])
 
 
+def state_words(state: str) -> Promise:
+    """A state in words."""
+    return _STATES[state][1]
+
+
 def domain_rows(domain: Domain) -> list[Row]:
     """The records a domain needs now, with the findings about them."""
     known = {(f["purpose"], f["host"]): f for f in domain.findings}

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import PostinoError
-from domains import connect
+from domains import connect, warmup
 from domains.connect import take_turn
 from domains.models import EgressSource, SourceEvent, SourceState
 from domains.source_checks import check_source
@@ -14,6 +14,7 @@ from domains.source_states import Why, move
 from domains.views.domains import POLL, PRESSED
 from domains.views.forms import SourceForm
 from domains.views.rows import STOP_POLLING, mark, source_rows, state_pill
+from domains.views.source_rows import calendars, history, list_rows
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 
@@ -38,7 +39,11 @@ def create(request: AccountRequest) -> HttpResponseBase:
 def detail(request: AccountRequest, source_id: int) -> HttpResponseBase:
     """An IP with its checks."""
     source = _find(request, source_id)
-    return render(request, "domains/source.html", _context(request, source))
+    context = _context(request, source) | {
+        "calendars": calendars(source) if source.warm_up else [],
+        "history": history(source),
+    }
+    return render(request, "domains/source.html", context)
 
 
 @require_safe
@@ -80,12 +85,26 @@ def pause(request: AccountRequest, source_id: int) -> HttpResponseBase:
     return redirect("source", request.account.pk, source.pk)
 
 
+@require_POST
+@account_page(Role.DEVELOPER)
+def warm_up(request: AccountRequest, source_id: int) -> HttpResponseBase:
+    """Start a warm-up from the first budgets, or skip what is left of it."""
+    source = _find(request, source_id)
+    by = Why(by=request.user.email)
+    if "skip" in request.POST:
+        move(source.pk, SourceEvent.WARM_UP_SKIPPED, by)
+    else:
+        warmup.start(source.pk, by)
+    return redirect("source", request.account.pk, source.pk)
+
+
 def _find(request: AccountRequest, source_id: int) -> EgressSource:
     source: EgressSource = get_object_or_404(EgressSource.objects.of(request.account), pk=source_id)
     return source
 
 
 def _context(request: AccountRequest, source: EgressSource) -> dict[str, object]:
+    lists = list_rows(source)
     return {
         "source": source,
         "pill": state_pill(source),
@@ -93,4 +112,7 @@ def _context(request: AccountRequest, source: EgressSource) -> dict[str, object]
         "rows": source_rows(source),
         "waiting": source.state == SourceState.PENDING,
         "may_change": request.may(Role.DEVELOPER),
+        "lists": lists,
+        "lists_first": [row for row in lists if row.remarkable],
+        "lists_rest": [row for row in lists if not row.remarkable],
     }

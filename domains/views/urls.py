@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import attention, domains, keys, probe, reports, shared, sources
+from domains.views import attention, domains, keys, pools, probe, reports, shared, sources
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
@@ -32,5 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SOURCE}state/", sources.state, name="source_state"),
     path(f"{SOURCE}check/", sources.check, name="source_check"),
     path(f"{SOURCE}pause/", sources.pause, name="source_pause"),
+    path(f"{SOURCE}warm-up/", sources.warm_up, name="source_warm_up"),
+    path(f"{ACCOUNT}pools/", pools.overview, name="pools"),
+    path(f"{ACCOUNT}pools/<int:pool_id>/shares/", pools.shares, name="pool_shares"),
     path(f"{PROBE_PATH.lstrip('/')}<str:host>", probe.prove, name="tracking_probe"),
 ]

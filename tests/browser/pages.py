@@ -17,6 +17,7 @@ from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
 from tests.browser.senders import confirmation, make_senders
 from tests.cast import Cast, make_email
+from tests.domains.warming import make_warming
 from tests.transactional.library.pictures_made import photo, png
 from tests.transactional.mail import delivered_mail
 from tokens import audit, credentials
@@ -49,6 +50,7 @@ from transactional.models import (
     Recipient,
     SampleSet,
     Source,
+    Stream,
     Suppression,
     SuppressionReason,
     TemplateImport,
@@ -124,7 +126,17 @@ class World:
 
     @property
     def source(self) -> int:
-        return int(EgressSource.objects.of(self.cast.account).get().pk)
+        """The IP that mail leaves from."""
+        return int(EgressSource.objects.of(self.cast.account).earliest("pk").pk)
+
+    @property
+    def warming(self) -> int:
+        """An IP in the middle of its warm-up, which a blocklist has."""
+        return int(EgressSource.objects.of(self.cast.account).latest("pk").pk)
+
+    @property
+    def stream(self) -> int:
+        return int(Stream.objects.default(self.cast.account, "transactional").pk)
 
 
 def make_world(cast: Cast) -> World:
@@ -157,6 +169,7 @@ def make_world(cast: Cast) -> World:
     _suppressed(cast, delivered)
     make_senders(account)
     _incident(cast)
+    make_warming(account)
     queued = _queued(cast, live)
     composed = _composed(cast)
     samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
@@ -370,6 +383,10 @@ PAGES: dict[str, Address] = {
     "new From address": lambda w: f"{w.a}/domains/senders/new/",
     "new IP": lambda w: f"{w.a}/domains/ips/new/",
     "IP": lambda w: f"{w.a}/domains/ips/{w.source}/",
+    "IP, warming up and listed": lambda w: f"{w.a}/domains/ips/{w.warming}/",
+    "pools": lambda w: f"{w.a}/domains/pools/",
+    "streams": lambda w: f"{w.a}/streams/",
+    "stream": lambda w: f"{w.a}/streams/{w.stream}/",
     "inbox": lambda w: f"{w.a}/sandbox/",
     "inbox message": lambda w: f"{w.a}/sandbox/{w.mail}/",
     "inbox message, headers": lambda w: f"{w.a}/sandbox/{w.mail}/?as=headers",

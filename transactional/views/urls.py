@@ -20,6 +20,7 @@ from transactional.views import (
     messages,
     publishing,
     senders,
+    streams,
     suppressions,
     versions,
     web_version,
@@ -115,6 +116,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}keys/smtp/new/", keys.smtp_token_create, name="smtp_token_create"),
     path(f"{SMTP_TOKEN}reset/", keys.smtp_token_reset, name="smtp_token_reset"),
     path(f"{SMTP_TOKEN}delete/", keys.smtp_token_delete, name="smtp_token_delete"),
+    path(f"{ACCOUNT}streams/", streams.overview, name="streams"),
+    path(f"{ACCOUNT}streams/<int:stream_id>/", streams.edit, name="stream_edit"),
     *compose_urls.urlpatterns,
 ]
 urlpatterns += audience_urls.urlpatterns

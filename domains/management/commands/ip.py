@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from domains import blocklists, why
 from domains.findings import OK
-from domains.models import EgressSource
+from domains.models import EgressSource, Listing
 from domains.source_checks import check_source
 
 
@@ -36,5 +37,14 @@ class Command(BaseCommand):
             self.stdout.write(f"  {finding.status:8} {finding.purpose:8} {finding.host}")
             if finding.status != OK:
                 self.stdout.write(f"           {finding.sentence}")
+        for asked in (
+            blocklists.lists_for(blocklists.kind_of(address)) if blocklists.active() else ()
+        ):
+            said = Listing.objects.filter(subject=address, code=asked.list.code).first()
+            state = said.state if said else "not asked"
+            words = (said.words or said.why) if said else ""
+            self.stdout.write(f"  {state:8} {asked.list.name:24} {words}".rstrip())
+        if not source.usable and report.passed:
+            raise CommandError(f"Mail does not leave from it: {why.of_source(source)}.")
         if not report.passed:
             raise CommandError("The IP is not ready.")
