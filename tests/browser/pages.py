@@ -15,6 +15,7 @@ from tests.browser.audience import (
 )
 from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
+from tests.browser.people import make_contacts, make_files
 from tests.browser.senders import confirmation, make_senders
 from tests.cast import Cast, make_email
 from tests.domains.warming import make_warming
@@ -24,9 +25,6 @@ from tokens import audit, credentials
 from tokens.auth import Principal
 from tokens.models import Scope, SmtpCredential
 from transactional import (
-    contact_changes,
-    contact_import,
-    contacts,
     signing,
     suppression_list,
     suppressions,
@@ -41,7 +39,6 @@ from transactional.library import images
 from transactional.models import (
     Campaign,
     Contact,
-    ContactChanged,
     ContactImport,
     Email,
     Image,
@@ -177,7 +174,7 @@ def make_world(cast: Cast) -> World:
     text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
     saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
-    anna = _contacts(cast)
+    anna = make_contacts(cast)
     make_led(cast)
     return World(
         cast,
@@ -190,7 +187,7 @@ def make_world(cast: Cast) -> World:
         mail,
         log,
         anna,
-        _files(cast),
+        make_files(cast),
         _asked(cast),
         make_audience(cast, anna),
     )
@@ -236,37 +233,6 @@ def _asked(cast: Cast) -> Email:
     approvals.decline(approvals.ask(email, by=mia, note="New terms"), by=alice, why="A typo")
     approvals.comment(approvals.ask(email, by=mia), "Corrected\nnow", by=mia)
     return email
-
-
-def _contacts(cast: Cast) -> Contact:
-    """People in every state; mail has been sent to the first."""
-    alice = {"by": "alice@shop.example"}
-    known = {
-        "firstname": "Anna",
-        "city": "Reggio nell’Emilia",
-        "a_long_property_name_" * 4: "x" * 90,
-    }
-    contacts.upsert_many([(cast.account.pk, "anna@cliente.example", known)])
-    anna, _ = contact_changes.create(cast.account.pk, "anna@cliente.example", {}, **alice)
-    for what in (ContactChanged.UNSUBSCRIBED, ContactChanged.PENDING):
-        contact_changes.change(cast.account.pk, anna.pk, what, why="Asked by phone", **alice)
-    for number, changes in enumerate(([], [ContactChanged.QUARANTINED])):
-        one, _ = contact_changes.create(cast.account.pk, f"c{number}@cliente.example", {}, **alice)
-        for what in changes:
-            contact_changes.change(cast.account.pk, one.pk, what, why="Spam trap", **alice)
-    return anna
-
-
-def _files(cast: Cast) -> tuple[ContactImport, ContactImport]:
-    """A file of contacts that waits for its columns, and one that was read."""
-    content = b"E-mail;First name;City\nfay@cliente.example;Fay;Rome\nnobody;x;y\nz;1;2;3\n"
-    made = [
-        contact_import.receive(cast.account.pk, name="people.csv", content=content, by="alice")
-        for _n in range(2)
-    ]
-    contact_import.start(cast.account.pk, made[1].pk, ["@", "firstname", ""])
-    contact_import.run(cast.account.pk, made[1].pk)
-    return made[0], made[1]
 
 
 def _suppressed(cast: Cast, cause: Recipient) -> None:
