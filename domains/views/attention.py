@@ -74,6 +74,27 @@ def keys_to_publish(account_id: int) -> list[Item]:
 
 
 @attention.source
+def stopped_sources(account_id: int) -> list[Item]:
+    """IPs that were in use and are not: a blocklist has them, or a check fails now."""
+    stopped = (SourceState.LISTED, SourceState.PENDING)
+    rows = EgressSource.objects.of(account_id).filter(state__in=stopped, ready_at__isnull=False)
+    texts = {
+        SourceState.LISTED: _("The IP %(address)s is on a blocklist: no mail leaves from it."),
+        SourceState.PENDING: _("A check of the IP %(address)s fails: no mail leaves from it."),
+    }
+    return [
+        Item(
+            code="SOURCE_LISTED" if source.state == SourceState.LISTED else "SOURCE_BROKEN",
+            level=Level.BAD,
+            text=texts[SourceState(source.state)] % {"address": source.address},
+            link=_("Open the IP"),
+            url=reverse("source", args=[account_id, source.pk]),
+        )
+        for source in rows.order_by("pk").only("pk", "address", "state")[: attention.PER_SOURCE]
+    ]
+
+
+@attention.source
 def paused_sources(account_id: int) -> list[Item]:
     """IPs that an operator paused."""
     rows = EgressSource.objects.of(account_id).filter(state=SourceState.PAUSED).order_by("pk")

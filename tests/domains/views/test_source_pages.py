@@ -8,8 +8,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from domains import pools, warmup
-from domains.models import EgressSource, Listing, PoolMember, SourceChange, SourceState, WarmupDay
+from config import attention
+from domains import hosts, pools, warmup
+from domains.models import (
+    EgressSource,
+    Listing,
+    PoolMember,
+    SourceChange,
+    SourceState,
+    WarmupDay,
+    WorkerHost,
+)
 from domains.models import SourceEvent as Event
 from domains.source_states import Why, move
 from tests.cast import Cast
@@ -157,3 +166,37 @@ def test_shares_are_set_and_shown(cast: Cast, signed_in: SignIn) -> None:
     nobody = {f"share-{one.pk}": "0", f"share-{other.pk}": "0"}
     text = alice.post(f"{home}{pool.pk}/shares/", nobody, follow=True).content.decode()
     assert "At least one IP must have a share" in text
+
+
+def test_an_ip_is_added_with_its_machine_and_its_warm_up(
+    cast: Cast, signed_in: SignIn, settings: Any
+) -> None:
+    settings.SANDBOX = True
+    alice, new = signed_in(cast.alice), f"/a/{cast.account.pk}/domains/ips/new/"
+    hosts.forget()
+    assert "Worker host" not in alice.get(new).content.decode()  # nobody to choose from
+    for name in ("one", "two"):
+        WorkerHost.objects.create(name=name)
+    hosts.forget()
+    text = alice.get(new).content.decode()
+    assert "Worker host" in text and "Warm it up" in text
+    fields = {
+        "address": "127.0.0.75",
+        "ehlo_name": "n.shop.example",
+        "host": "two",
+        "warm_up": "on",
+    }
+    assert alice.post(new, {**fields, "host": "three"}).status_code == 200
+    assert alice.post(new, fields).status_code == 302
+    row = EgressSource.objects.of(cast.account).get(address="127.0.0.75")
+    assert (row.host, row.warm_up, row.state) == ("two", True, SourceState.PENDING)
+    hosts.forget()
+
+
+def test_the_dashboard_is_told_of_ips_that_were_stopped(cast: Cast, source: EgressSource) -> None:
+    assert not [one for one in attention.items(cast.account.pk) if one.code.startswith("SOURCE")]
+    for state, code in (("listed", "SOURCE_LISTED"), ("pending", "SOURCE_BROKEN")):
+        EgressSource.objects.filter(pk=source.pk).update(state=state)
+        (item,) = (i for i in attention.items(cast.account.pk) if i.code.startswith("SOURCE"))
+        assert item.code == code and "127.0.0.10" in str(item.text)
+        assert not [i for i in attention.items(cast.other_account.pk) if i.code == code]
