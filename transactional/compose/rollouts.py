@@ -174,16 +174,24 @@ def watch() -> int:
     changed = 0
     rows = RollOut.objects.filter(state__in=UNDER_WAY).select_related("version", "email")
     for one in rows:
-        verdict = verdict_of(one)
-        if verdict.harm:
-            roll_back(one, by=audit.SYSTEM, verdict=verdict)
-            logger.warning("roll-out of email %d rolled back: %s", one.email_id, verdict.code)
-        elif not _may_grow(one, verdict):
-            continue
-        else:
-            advance(one, by=audit.SYSTEM)
-        changed += 1
+        try:
+            changed += _looked_at(one)
+        except PostinoError as err:
+            # Somebody ended it by hand at this moment
+            logger.info("roll-out of email %d left alone: %s", one.email_id, err.refusal.code)
     return changed
+
+
+def _looked_at(one: RollOut) -> bool:
+    verdict = verdict_of(one)
+    if verdict.harm:
+        roll_back(one, by=audit.SYSTEM, verdict=verdict)
+        logger.warning("roll-out of email %d rolled back: %s", one.email_id, verdict.code)
+        return True
+    if _may_grow(one, verdict):
+        advance(one, by=audit.SYSTEM)
+        return True
+    return False
 
 
 def _may_grow(one: RollOut, verdict: Verdict) -> bool:

@@ -16,6 +16,7 @@ from transactional.models import partitions as months
 from transactional.submission import senders, tls_reports
 
 logger = logging.getLogger(__name__)
+TURNS = 20  # batches of one run: a long log must not keep the worker from its other chores
 
 
 @shared_task(name="transactional.sweep")
@@ -58,13 +59,15 @@ def suppress_worn() -> None:
 @shared_task(name="transactional.purge_secrets")
 def purge_secrets() -> None:
     """Take secret values out of messages whose last copy has left or was given up."""
-    while (done := purge.purge()) == purge.BATCH:
-        logger.info("secrets of %d messages were purged", done)
+    for _turn in range(TURNS):
+        if purge.purge() < purge.BATCH:
+            break
 
 
 @shared_task(name="transactional.watch_rollouts")
 def watch_rollouts() -> None:
     """Count mail by version; end roll-outs that do harm, let grow those that do well."""
-    while version_counts.fold() == version_counts.BATCH:
-        pass
+    for _turn in range(TURNS):
+        if version_counts.fold() < version_counts.BATCH:
+            break
     rollouts.watch()
