@@ -38,6 +38,11 @@ _PER_MESSAGE = (
 _ID = """encode(int8send(({now} - {rows} + i) << 16 | {kind}) || int8send(i), 'hex')::uuid"""
 
 
+def identifiers(rows: int, kind: int) -> str:
+    """SQL for the id of row `i` of so many: in the order of time, as ours are, ending now."""
+    return _ID.format(now=int(time.time() * 1000), rows=rows, kind=kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """Milliseconds of one round; `cpu` is the database server's, as far as it can be told apart."""

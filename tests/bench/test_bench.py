@@ -67,3 +67,17 @@ def test_edits_are_timed_in_a_real_browser() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"10 blocks, 2 edits .* p50 \d+ ms, p95 \d+ ms", done.stdout)
+
+
+def test_urgent_mail_arrives_beside_a_bulk_send() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.lanes", "--bulk", "1500", "--urgent", "10"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"^10 urgent messages beside 1,500 bulk ones, ([\d,]+) of", done.stdout, re.M)
+    assert found is not None
+    assert re.search(r"^accepted → delivered, urgent: p50 \d+ ms, p99 \d+ ms", done.stdout, re.M)

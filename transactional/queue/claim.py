@@ -72,10 +72,13 @@ SELECT id FROM (
     ) AS head
 ) AS lane_{lane}
 """
+# Only of lanes that had their turn: the others are not walked
 _WALK = """
-    (SELECT count(*) FROM seen_{lane}),
-    (SELECT stream_id FROM seen_{lane} ORDER BY visit DESC LIMIT 1),
-    (SELECT count(*) FROM due_{lane})"""
+    CASE WHEN {turn} THEN (SELECT count(*) FROM seen_{lane}) END,
+    CASE WHEN {turn} THEN (SELECT stream_id FROM seen_{lane} ORDER BY visit DESC LIMIT 1) END,
+    CASE WHEN {turn} THEN (SELECT count(*) FROM due_{lane}) END"""
+_TURN = """(SELECT count(*) FROM picked) < %(limit)s
+    OR EXISTS (SELECT 1 FROM claimed WHERE claimed.lane = {lane})"""
 _CLAIM = """
 WITH RECURSIVE {seen}, picked AS (
     SELECT id FROM ({lanes}) AS due LIMIT %(limit)s
@@ -146,7 +149,10 @@ class Claimer:
         return Claimed(jobs, self._go_on(jobs, limit, walks))
 
     def _go_on(
-        self, jobs: tuple[Job, ...], limit: int, walks: dict[int, tuple[int, int | None, int]]
+        self,
+        jobs: tuple[Job, ...],
+        limit: int,
+        walks: dict[int, tuple[int | None, int | None, int | None]],
     ) -> bool:
         """Where each lane's next walk begins, and whether there may be more to find at once."""
         given = Counter((job.lane, job.stream_id) for job in jobs)
@@ -158,7 +164,7 @@ class Claimer:
                 # Whoever was not reached comes first next time
                 after = self._after[lane]
                 self._after[lane] = max(served, key=lambda stream: (stream <= after, stream))
-            elif not full and visited >= VISITS and last is not None:
+            elif not full and (visited or 0) >= VISITS and last is not None:
                 self._after[lane], more = last, True
             share = ceil(limit / due) if due else 0
             more = more or any(n >= share for (its, _), n in given.items() if its == lane)
@@ -171,5 +177,5 @@ def _text(lanes: tuple[int, ...], some_pools: bool) -> str:
     return _CLAIM.format(
         seen=", ".join(_SEEN.format(lane=lane, only=only.format(lane=lane)) for lane in lanes),
         lanes=" UNION ALL ".join(_LANE.format(lane=lane) for lane in lanes),
-        walks=", ".join(_WALK.format(lane=lane) for lane in lanes),
+        walks=", ".join(_WALK.format(lane=lane, turn=_TURN.format(lane=lane)) for lane in lanes),
     )
