@@ -29,6 +29,8 @@ PAGES: tuple[tuple[str, str | Promise, Role, str], ...] = (
     ("emails", gettext_lazy("Emails"), Role.VIEWER, "mail"),
     ("email_create", gettext_lazy("New email"), Role.MARKETER, "plus"),
     ("email_import", gettext_lazy("Import templates"), Role.DEVELOPER, "plus"),
+    ("images", gettext_lazy("Library"), Role.VIEWER, "image"),
+    ("sends", gettext_lazy("Sends"), Role.VIEWER, "send"),
     ("messages", gettext_lazy("Messages"), Role.VIEWER, "list"),
     ("contacts", gettext_lazy("Contacts"), Role.VIEWER, "people"),
     ("contacts_import", gettext_lazy("Import contacts"), Role.MARKETER, "plus"),
