@@ -82,7 +82,8 @@ def test_one_message_per_row_whatever_is_killed(site: Site, scale: Scale, full_s
             assert within(600, lambda least=wanted: rows(site, where=HANDED) >= least)
             live.append(shown(owner, page)["sent"])
             # The handing over and half of the delivery, in the middle of both
-            doomed = site.children("-Q default --pool=solo") + site.children("-Q egress,")[:1]
+            doomed = [*site.children("-Q default"), site.children("-Q egress,")[0]]
+            assert len(doomed) == 2
             copies += site.kill(doomed)
             assert within(120, site.whole)
         assert within(900, lambda: rows(site, where="state = 'waiting'") == 0)
