@@ -94,6 +94,9 @@ SENTENCES = {
     ("retry", "connection"): _("The connection failed: the next try comes at %(due)s."),
     ("retry", ""): _("Put off (%(code)s): the next try comes at %(due)s."),
     # Incidents and other ways out
+    ("incident", "opened"): _(
+        "Its refusal opened an incident: mail from this IP to the receiver is parked."
+    ),
     ("incident", ""): _("Part of an incident with this receiver (%(code)s)."),
     ("fallback", "direct_way_shut"): _(
         "The direct way was shut (%(because)s, asked again in %(wait)s seconds): it went through the "
