@@ -126,6 +126,11 @@ def unsubscribe_url(base: str, recipient_id: uuid.UUID) -> str:
     return f"{base}/u/{unsubscribe_token(recipient_id)}"
 
 
+def unsubscribe_all_url(base: str, recipient_id: uuid.UUID) -> str:
+    """Address of the page that unsubscribes a recipient from all marketing mail."""
+    return f"{unsubscribe_url(base, recipient_id)}/all"
+
+
 def preferences_token(contact_id: int) -> str:
     """The token of a contact's preference page, for links that no message carries."""
     return _number_token("preferences", contact_id)

@@ -5,6 +5,7 @@ guesser nothing.
 """
 
 import re
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from django.http import HttpRequest, HttpResponse
@@ -99,12 +100,17 @@ def location(url: str) -> str:
 
 @csrf_exempt  # RFC 8058 §3.2: mail providers post here without a cookie or a page before
 @require_http_methods(["GET", "HEAD", "POST"])
-def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """`/u/<token>`: GET asks, so that scanners change nothing; POST unsubscribes, at once."""
+def unsubscribe(request: HttpRequest, token: str, *, everything: bool = False) -> HttpResponse:
+    """`/u/<token>`: GET asks, so that scanners change nothing; POST unsubscribes, at once.
+
+    From the mail's type, or with `everything` (`/u/<token>/all`) from all marketing mail.
+    """
     recipient_id = signing.read_unsubscribe(token)
     mail = None if recipient_id is None else subscriptions.through(recipient_id)
     if recipient_id is None or mail is None:
         return _page(request, "lost", status=404)
+    if everything:
+        mail = replace(mail, type=None)
     one_click = request.POST.get("List-Unsubscribe") == "One-Click"
     if request.method != "POST" or not one_click:
         state = "done" if subscriptions.has_left(mail) else "ask"

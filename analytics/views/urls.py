@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/<path:name>", tracking.pixel, name="pixel"),
     path("c/<path:token>", tracking.click, name="click"),
     path("u/<str:token>", tracking.unsubscribe, name="unsubscribe"),
+    path("u/<str:token>/all", tracking.unsubscribe, {"everything": True}, name="unsubscribe_all"),
     path(
         f"{ACCOUNT}emails/<int:email_id>/performance/",
         performance.email_performance,

@@ -1,21 +1,26 @@
 """What people agreed to: types, answers in batches, their history, and mail that obeys them."""
 
+import re
 import threading
 import uuid
+from html import unescape
 from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from domains import pools
 from domains.models import EgressSource
 from tests.cast import Cast, make_account, make_email
 from tests.transactional.mail import delivered_mail
+from tests.transactional.views.test_web_version import sent_html
 from tokens.auth import Principal
 from tokens.models import Account
-from transactional import contacts, subscription_types, subscriptions
-from transactional.compose import versions
+from transactional import contacts, signing, subscription_types, subscriptions
+from transactional.compose import render, versions
+from transactional.compose.sample import sample_context
 from transactional.models import (
     Contact,
     Event,
@@ -80,6 +85,72 @@ def send(account: Account, email_id: int, to: str = ANN) -> Accepted | Refused:
     who = Principal(account.pk, "api", 1, "shop")
     one = TemplateSubmission(principal=who, source=Source.API, email_id=email_id, to=to)
     return accept_many([one])[0]
+
+
+NAMED = (
+    '<p>{{ subscription_name }}</p><a href="{{ unsubscribe_link }}">Leave</a> '
+    '<a href="{{ unsubscribe_link_all }}">Leave all</a><p>1 High Street, London</p>'
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "said"),
+    [("marketing", "it", "Offerte"), ("marketing", "en", "Offers"), ("marketing", "", "Offerte"),
+     ("transactional", "it", "")],
+)  # fmt: skip
+def test_mail_says_its_type_and_leads_out_of_it_or_of_all(
+    cast: Cast, kind: str, language: str, said: str
+) -> None:
+    offers, account = make_type(cast.account, name_it="Offerte"), cast.account
+    account.language = "it"
+    account.save()
+    may_send_marketing()
+    email = make_email(
+        account, kind=kind, subject="Hi", html=NAMED, language=language,
+        subscription_type=offers if kind == "marketing" else None,
+    )  # fmt: skip
+    version = versions.publish(email, by="alice@shop.example")
+    preview = render.render(email, sample_context(email)).html
+    answer = send(account, email.pk)
+    assert isinstance(answer, Accepted), answer
+    SubscriptionType.objects.filter(pk=offers.pk).update(name="New", name_it="Nuovo")
+    recipient = Recipient.objects.of(account).get(message_id=answer.message_id)
+    own = f"/u/{signing.unsubscribe_token(recipient.pk)}"
+    copy = sent_html(recipient, "https://t.shop.example")
+    page = Client().get(f"/v/{signing.web_version_token(recipient.pk)}").content.decode()
+    for html in (copy, page):
+        assert f"<p>{said}</p>" in html
+        assert re.findall(r"(/u/[^\"]+)", unescape(html)) == [own, f"{own}/all"]
+    assert f"<p>{said}</p>" in preview
+    assert 'href="#unsubscribe"' in preview and 'href="#unsubscribe-all"' in preview
+    assert version.subscription_type_id == (offers.pk if said else None)
+
+
+def test_the_link_out_of_all_asks_first_and_leaves_every_type(cast: Cast) -> None:
+    offers, news = make_type(cast.account), make_type(cast.account, "News")
+    may_send_marketing()
+    answer = send(cast.account, marketing(cast.account, offers))
+    assert isinstance(answer, Accepted), answer
+    recipient = Recipient.objects.of(cast.account).get(message_id=answer.message_id)
+    reader = Client(enforce_csrf_checks=True)
+    own = f"/u/{signing.unsubscribe_token(recipient.pk)}"
+    asked = reader.get(f"{own}/all").content.decode()
+    assert "Stop newsletters and offers" in asked and "“Offers”" in reader.get(own).content.decode()
+    assert reader.post(f"{own}/all").status_code == 400
+    assert {status(cast.account, one) for one in (offers, news)} == {"unspecified"}
+    pressed = {"List-Unsubscribe": "One-Click"}
+    reader.post(own, pressed)
+    assert (status(cast.account, offers), status(cast.account, news)) == (
+        "unsubscribed", "unspecified",
+    )  # fmt: skip
+    assert "Stop newsletters" in reader.get(f"{own}/all").content.decode()  # all is not left yet
+    for _ in range(2):
+        assert "No more newsletters" in reader.post(f"{own}/all", pressed).content.decode()
+    assert status(cast.account, news) == "unsubscribed"
+    log = SubscriptionChange.objects.of(cast.account).filter(type=None)
+    assert [one.recipient_id for one in log] == [recipient.pk]
+    for token in ("x", signing.open_token(recipient.pk)):
+        assert reader.get(f"/u/{token}/all").status_code == 404
 
 
 def test_an_account_has_one_default_type(cast: Cast) -> None:

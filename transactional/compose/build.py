@@ -133,11 +133,10 @@ def own_context(
     context: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a copy's templates see of the copy itself: its links, its clock, its dice, its sender."""
-    unsubscribe = signing.unsubscribe_url(base, recipient_id)
     name, address = context["from"]
     return {
-        "unsubscribe_link": unsubscribe,
-        "unsubscribe_link_all": unsubscribe,
+        "unsubscribe_link": signing.unsubscribe_url(base, recipient_id),
+        "unsubscribe_link_all": signing.unsubscribe_all_url(base, recipient_id),
         "view_as_page_url": signing.web_version_url(base, recipient_id),
         "now": created_at,
         "seed": str(message_id),

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from tokens.models import Account
 from transactional.compose.contract import check, schema
-from transactional.models import Email
+from transactional.models import Email, EmailVersion, Kind, SubscriptionType
 
 # Links are made per recipient; a preview shows ones that lead nowhere
 UNSUBSCRIBE, WEB_VERSION = "#unsubscribe", "#web-version"
+UNSUBSCRIBE_ALL = f"{UNSUBSCRIBE}-all"
 
 
 def sample_context(email: Email, sample: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -19,9 +21,7 @@ def sample_context(email: Email, sample: dict[str, Any] | None = None) -> dict[s
         data = {**data, "custom": check.filled(schema.parse(email.contract), custom)}
     return {
         **data,
-        "unsubscribe_link": UNSUBSCRIBE,
-        "view_as_page_url": WEB_VERSION,
-        "site": email.account.letterhead,
+        **surroundings(email, email.account),
         "now": datetime.now(UTC),
         "seed": f"sample:{email.pk}",
         "content": {
@@ -30,3 +30,22 @@ def sample_context(email: Email, sample: dict[str, Any] | None = None) -> dict[s
             "reply_to": email.reply_to or email.from_address,
         },
     }
+
+
+def surroundings(content: Email | EmailVersion, account: Account) -> dict[str, Any]:
+    """What is around an email's data: links that lead nowhere, its company, its subscription type."""
+    return {
+        "unsubscribe_link": UNSUBSCRIBE,
+        "unsubscribe_link_all": UNSUBSCRIBE_ALL,
+        "view_as_page_url": WEB_VERSION,
+        "site": account.letterhead,
+        "subscription_name": _subscription_name(content, account),
+    }
+
+
+def _subscription_name(content: Email | EmailVersion, account: Account) -> str:
+    """As readers of its language know the type; empty for transactional mail, which has none."""
+    if content.kind != Kind.MARKETING:
+        return ""
+    type_ = content.subscription_type or SubscriptionType.objects.default(account)
+    return type_.named(content.language or account.language)

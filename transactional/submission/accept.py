@@ -23,7 +23,7 @@ from transactional import contacts, queue, subscriptions, suppressions
 from transactional.compose import render, rollouts, versions
 from transactional.compose.contract import check as contract
 from transactional.compose.contract import secret
-from transactional.compose.hubl.context import wants_site
+from transactional.compose.hubl.context import wants_site, wants_subscription
 from transactional.models import Email, EmailVersion, Kind
 from transactional.submission import facts, policy, prepare
 from transactional.submission.facts import EmailFacts
@@ -202,9 +202,7 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
     if asked.submission.test:
         asked.context["test"] = True
     try:
-        if wants_site(render.compiled(asked.version).paths):
-            # As it is now: a later rendering must give the same bytes
-            asked.context["site"] = dict(known.accounts[asked.account_id].site)
+        _snapshot_of_account(asked, asked.version, known)
         trial = {**asked.context, **_own(asked)}
         asked.subject = render.render(asked.version, trial, text=False).subject
         if asked.holds_secrets:
@@ -223,10 +221,22 @@ def _trial(asked: Prepared, known: policy.Known) -> Refusal | None:
     return None
 
 
+def _snapshot_of_account(asked: Prepared, version: EmailVersion, known: policy.Known) -> None:
+    """What the templates say of the account, as it is now: a later rendering gives the same bytes."""
+    account, paths = known.accounts[asked.account_id], render.compiled(version).paths
+    if wants_site(paths):
+        asked.context["site"] = dict(account.site)
+    if asked.kind == Kind.MARKETING and wants_subscription(paths):
+        type_ = account.types.get(policy.subscription_type(asked, known))
+        language = version.language or account.site["language"]
+        asked.context["subscription_name"] = type_.named(language) if type_ else ""
+
+
 def _own(asked: Prepared) -> dict[str, Any]:
     """What each copy's templates will see of the copy itself, as far as it is known."""
     return {
         "unsubscribe_link": TRIAL_LINK,
+        "unsubscribe_link_all": TRIAL_LINK,
         "view_as_page_url": TRIAL_LINK,
         "now": asked.created_at,
         "seed": str(asked.id),

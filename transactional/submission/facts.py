@@ -6,7 +6,7 @@ or a switch that ops have turned off, counts within that second.
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 from django.db import connection
@@ -54,6 +54,7 @@ class AccountFacts:
     streams: Mapping[str, StreamFacts]
     site: Mapping[str, str]
     default_type: int = 0
+    types: Mapping[int, SubscriptionType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,16 @@ def _load(ids: set[int]) -> list[AccountFacts]:
             senders[pk][address] = as_
         else:
             unconfirmed[pk].add(address)
+    types: dict[int, dict[int, SubscriptionType]] = {pk: {} for pk in ids}
+    for type_ in SubscriptionType.objects.filter(account_id__in=ids):
+        types[type_.account_id][type_.pk] = type_
     loaded = []
     for account in Account.objects.filter(pk__in=ids):
         streams = {}
         for kind in Kind.values:
             stream = Stream.objects.default(account, kind)
             streams[kind] = StreamFacts(stream.pk, stream.lifetime)
+        default = SubscriptionType.objects.default(account)
         loaded.append(
             AccountFacts(
                 id=account.pk,
@@ -158,7 +163,8 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 senders=senders[account.pk],
                 unconfirmed=frozenset(unconfirmed[account.pk]),
                 streams=streams,
-                default_type=SubscriptionType.objects.default(account).pk,
+                default_type=default.pk,
+                types=types[account.pk] | {default.pk: default},
                 site=account.letterhead,
             )
         )

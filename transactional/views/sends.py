@@ -25,6 +25,7 @@ from transactional import contacts, csv_file
 from transactional.broadcast import audience, control, progress
 from transactional.compose import render as compose
 from transactional.compose.contract import check as contract
+from transactional.compose.sample import surroundings
 from transactional.models import (
     Audience,
     Broadcast,
@@ -201,7 +202,8 @@ def _rendered(found: Broadcast, row: BroadcastRow, stored: Mapping[str, Any]) ->
             raise PostinoError(refusal)
         custom = contract.filled(promised, custom)
     contact = {**stored, "email": row.email, **values.get("contact", {})}
-    return compose.render(version, {"contact": contact, "custom": custom, "unsubscribe_link": "#"})
+    around = surroundings(version, found.account)
+    return compose.render(version, {**around, "contact": contact, "custom": custom})
 
 
 def _unmapped(found: Broadcast) -> list[str]:

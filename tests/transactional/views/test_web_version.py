@@ -60,7 +60,7 @@ def sent_html(recipient: Recipient, base: str) -> str:
     now = timezone.now()
     job = Job(
         lease=uuid.uuid4(), id=recipient.pk, message_id=message.pk, account_id=message.account_id,
-        stream_id=1, domain="x.example", attempt=0, deliver_by=now, resent=False, parked=None,
+        stream_id=1, domain="x.example", attempt=0, deliver_by=now, resent=False, parked=None, crashes=0,
         address=recipient.address, campaign_id=message.campaign_id, version_id=version.pk,
         from_domain=message.from_domain,
         lane=2, header_id=message.message_id,

@@ -62,6 +62,11 @@ def _section(link: str, language: str) -> str:
     return safe(f"{sentence} {_anchor(link, language)}.")
 
 
+def wants_subscription(paths: frozenset[str]) -> bool:
+    """Whether templates that name these paths need the name of the mail's subscription type."""
+    return "subscription_name" in paths
+
+
 def wants_site(paths: frozenset[str]) -> bool:
     """Whether templates that name these paths need the account's company data."""
     heads = (SITE, "unsubscribe_anchor", "unsubscribe_section")

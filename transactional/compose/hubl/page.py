@@ -48,12 +48,14 @@ def _variables() -> str:
 - `contact.NAME`: the recipient's properties; one that is not set is empty text.
 - `custom.NAME`: the custom properties of this send; one that was not sent refuses the mail.
 - `personalization_token('contact.NAME', 'default')`: the default where it is not set or empty.
-- `unsubscribe_link`, `unsubscribe_link_all`; `unsubscribe_anchor` and `unsubscribe_section`, which
-  are HTML.
+- `unsubscribe_link`: the page that leaves this mail's subscription type; `unsubscribe_link_all`: the
+  page that leaves all marketing mail. In mail without a type both leave all. `unsubscribe_anchor` and
+  `unsubscribe_section`: the first as HTML.
 - `view_as_page_url`: the web version, an unguessable link that ends after `WEB_VERSION_DAYS`. It
   holds what was sent, without the pixel; custom properties are masked as `•••`.
 - {content}.
-- `subscription_name`.
+- `subscription_name`: the mail's subscription type in the email's language (else the account's), as it
+  is called when the mail is accepted; empty in transactional mail, which has none.
 
 The company, from the account's settings as they are when the mail is accepted:
 

@@ -18,6 +18,7 @@ from transactional.management.template_store import Here, Store, Stored, There
 # What each copy gets of its own
 OWN = {
     "unsubscribe_link": "#",
+    "unsubscribe_link_all": "#",
     "view_as_page_url": "#",
     "content": {"from_name": "", "reply_to": ""},
 }
