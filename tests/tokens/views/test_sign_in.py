@@ -151,7 +151,7 @@ def test_a_crash_is_answered_with_a_page_that_needs_nothing(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("transactional.views.emails._with_changed", broken)
+    monkeypatch.setattr("transactional.views.email_list.with_changed", broken)
     client = signed_in(cast.alice)
     client.raise_request_exception = False
     response = client.get(f"/a/{cast.account.pk}/emails/")
