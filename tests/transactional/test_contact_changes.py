@@ -145,7 +145,9 @@ def test_the_timeline_joins_mail_and_changes_in_as_many_queries_for_one_as_for_t
         what = contact_changes.possible(contact)[0]
         contact_changes.change(cast.account.pk, contact.pk, what, by=BY, why="x")
         contact.refresh_from_db()
-    with django_assert_num_queries(6):  # changes, consents, mail with its messages, sends and events
+    with django_assert_num_queries(
+        6
+    ):  # changes, consents, mail with its messages, sends and events
         first = contact_log.timeline(contact, before=None, limit=6)
     rest = contact_log.timeline(contact, before=first[-1].id, limit=50)
     told = [*first, *rest]
