@@ -170,7 +170,9 @@ def make_world(cast: Cast) -> World:
     queued = _queued(cast, live)
     composed = _composed(cast)
     samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
-    brand.save(account, {"accent": "#8a1c1c", "address": "Via Roma 1"}, by="alice@shop.example")
+    account.street, account.city = "Via Roma 1", "Reggio"
+    account.save(update_fields=["street", "city"])
+    brand.save(account, {"accent": "#8a1c1c"}, by="alice@shop.example")
     text = {"id": "b", "type": "text", "props": {"html": "<p>Hi</p>"}}
     section = {"id": "s", "columns": [1], "blocks": [[text]]}
     saved.save(account, name="Hi", section=section, whole=True, by="a", may_html=False)
@@ -365,6 +367,7 @@ PAGES |= AUDIENCE_PAGES
 PUBLIC: dict[str, Address] = {
     "sign in": lambda w: "/login/",
     "unsubscribe": lambda w: f"/u/{signing.unsubscribe_token(w.delivered.pk)}",
+    "unsubscribe, from all": lambda w: f"/u/{signing.unsubscribe_token(w.delivered.pk)}/all",
     "preferences, from a mail": lambda w: (
         f"/u/{signing.unsubscribe_token(w.delivered.pk)}/preferences"
     ),

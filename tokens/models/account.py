@@ -60,13 +60,18 @@ class Account(models.Model):
         return {"company": self.company, **{name: getattr(self, name) for name in names}}
 
     @property
+    def address_lines(self) -> list[str]:
+        """The postal address as an envelope has it, without what is not known."""
+        place = " ".join(part for part in (self.postcode, self.city) if part)
+        parts = (self.street, self.street_2, place, self.region, self.country)
+        return [part for part in parts if part]
+
+    @property
     def postal_address(self) -> str:
         """The address in one line; empty while street or city are missing: half of one is none."""
         if not (self.street and self.city):
             return ""
-        place = " ".join(part for part in (self.postcode, self.city) if part)
-        parts = (self.street, self.street_2, place, self.region, self.country)
-        return ", ".join(part for part in parts if part)
+        return ", ".join(self.address_lines)
 
 
 class UserManager(BaseUserManager["User"]):

@@ -285,10 +285,10 @@ class SavedBlockAdmin(ModelAdmin[Any]):
 
 @admin.register(BrandKit)
 class BrandKitAdmin(ModelAdmin[Any]):
-    """Looks and footers of accounts."""
+    """Looks of accounts."""
 
-    list_display = ("account_id", "company", "accent", "updated_at", "updated_by")
-    search_fields = ("=account__id", "company")
+    list_display = ("account_id", "accent", "updated_at", "updated_by")
+    search_fields = ("=account__id", "account__name")
     readonly_fields = ("account", "logo")
 
 

@@ -15,8 +15,8 @@ from transactional.models import BrandKit, Email
 
 COLOURS = ("accent", "text", "surface", "background")
 SETTINGS = (*COLOURS, "font", "radius")
-FIELDS = (*SETTINGS, "logo", "logo_width", "company", "address", "links")
-FORMER = 10  # footers remembered
+FIELDS = (*SETTINGS, "logo", "logo_width", "links")
+FORMER = 10  # footers remembered, the one now in use among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,19 @@ class Change:
 
 def sender(account: Account) -> str:
     """Who an account writes as and where that is, in one line; what is not known is left out."""
-    return ", ".join([account.company_name or account.name, *_place(account)])
+    return ", ".join([account.company, *account.address_lines])
 
 
-def _place(account: Account) -> list[str]:
-    town = " ".join(part for part in (account.postcode, account.city) if part)
-    parts = (account.street, account.street_2, town, account.region, account.country)
-    return [part for part in parts if part]
+def footer(account: Account) -> str:
+    """Who an account writes as and where that is, as a footer's paragraph."""
+    return footer_html(account.company, "\n".join(account.address_lines))
 
 
 def of(account: Account) -> BrandKit:
-    """The account's brand; one that was never saved has our looks and the account's address."""
+    """The account's brand; one that was never saved has our looks."""
     rows = BrandKit.objects.of(account).select_related("logo", "account")
     found: BrandKit | None = rows.first()
-    if found is not None:
-        return found
-    company = account.company_name or account.name
-    return BrandKit(account=account, company=company, address="\n".join(_place(account)))
+    return found if found is not None else BrandKit(account=account)
 
 
 def look_of(kit: BrandKit) -> Look:
@@ -59,7 +55,7 @@ def look_of(kit: BrandKit) -> Look:
     return Look(
         settings={name: getattr(kit, name) for name in SETTINGS},
         logo=logo,
-        footer=footer_html(kit.company, kit.address),
+        footer=footer(kit.account),
         former=tuple(former),
         links=list(kit.links),
     )
@@ -68,18 +64,27 @@ def look_of(kit: BrandKit) -> Look:
 def starting_look(account: Account) -> Look | None:
     """What new emails start with; None where no brand was ever saved."""
     kit = of(account)
-    return None if kit._state.adding else look_of(kit)
+    if kit._state.adding:
+        return None
+    _remember(kit)
+    return look_of(kit)
+
+
+def _remember(kit: BrandKit) -> None:
+    """Keep the footer that a draft gets, so that it is found again when the company has moved."""
+    given = footer(kit.account)
+    if kit._state.adding or kit.former[:1] == [given]:
+        return
+    kit.former = [given, *(one for one in kit.former if one != given)][:FORMER]
+    kit.save(update_fields=["former"])
 
 
 def save(account: Account, fields: Mapping[str, Any], *, by: str) -> BrandKit:
     """Save the brand. Drafts stay as they are until it is applied to them."""
     kit = of(account)
-    before = footer_html(kit.company, kit.address)
     for name in FIELDS:
         if name in fields:
             setattr(kit, name, fields[name])
-    if before and before != footer_html(kit.company, kit.address):
-        kit.former = [before, *(one for one in kit.former if one != before)][:FORMER]
     kit.updated_at, kit.updated_by = timezone.now(), by
     kit.save()
     return kit
@@ -115,5 +120,7 @@ def shown(email: Email, *, after: bool) -> str:
 def apply(email: Email, *, by: str) -> Email:
     """Put the brand on a draft. Raises PostinoError DRAFT_CHANGED if somebody saved meanwhile."""
     stored = drafts.stored_document(email).json
-    document = schema.parse(dressed(stored, look_of(of(email.account))))
+    kit = of(email.account)
+    _remember(kit)
+    document = schema.parse(dressed(stored, look_of(kit)))
     return drafts.save_document(email, document, {}, revision=email.revision, by=by, may_html=True)

@@ -73,7 +73,7 @@ class SavedBlock(models.Model):
 
 
 class BrandKit(models.Model):
-    """An account's look and its footer: what new emails start with."""
+    """An account's look: what new emails start with. Company and address are the account's own."""
 
     account = models.OneToOneField(
         Account, on_delete=models.CASCADE, primary_key=True, related_name="brand"
@@ -88,8 +88,6 @@ class BrandKit(models.Model):
     background = models.CharField(max_length=7, default="#f3f4f6")
     font = models.CharField(max_length=120, default="Arial, Helvetica, sans-serif")
     radius = models.PositiveSmallIntegerField(default=6, help_text="Of buttons, CSS pixels.")
-    company = models.CharField(max_length=200, blank=True)
-    address = models.CharField(max_length=500, blank=True, help_text="Postal, on several lines.")
     links = models.JSONField(default=list, help_text="Social: network and URL of each.")
     former = models.JSONField(default=list, help_text="Footers it had: found again in drafts.")
     updated_at = models.DateTimeField(default=timezone.now)

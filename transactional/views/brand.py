@@ -35,7 +35,10 @@ def brand_kit(request: AccountRequest) -> HttpResponseBase:
             messages.success(request, _("Saved. New emails wear it from now on."))
             _warn_if_illegible(request, kit)
             return redirect("brand_apply", request.account.pk)
-    context = {"form": form, "kit": kit, "may_edit": may_edit, "tab": "brand"}
+    context = {
+        "form": form, "kit": kit, "may_edit": may_edit, "tab": "brand",
+        "may_move": request.may(Role.OWNER),
+    }  # fmt: skip
     status = 422 if form.errors else 200
     return render(request, "transactional/brand.html", context, status=status)
 

@@ -10,7 +10,6 @@ from transactional.compose.document import fields, schema
 from transactional.compose.document.fields import NETWORKS, Refused
 from transactional.library import images
 from transactional.models import BrandKit, Image
-from transactional.views.settings_fields import one_line
 
 FONTS = (
     "Arial, Helvetica, sans-serif",
@@ -45,15 +44,6 @@ class BrandForm(forms.Form):
     logo_width = forms.IntegerField(
         label=_("Width of the logo in pixels"), min_value=16, max_value=600
     )
-    company = forms.CharField(
-        label=_("Company in the footer"), max_length=200, required=False, validators=[one_line],
-        widget=forms.TextInput({"autocomplete": "organization"}),
-    )  # fmt: skip
-    address = forms.CharField(
-        label=_("Postal address"), max_length=500, required=False,
-        help_text=_("On several lines. Marketing email must show it, by law in most countries."),
-        widget=forms.Textarea({"rows": 3, "autocomplete": "street-address"}),
-    )  # fmt: skip
 
     def __init__(self, *args: Any, kit: BrandKit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,7 +74,7 @@ class BrandForm(forms.Form):
     def of(cls, kit: BrandKit) -> "BrandForm":
         """The form of the brand as it is."""
         names = ("accent", "text", "surface", "background", "font", "radius", "logo_width")
-        initial = {name: getattr(kit, name) for name in (*names, "company", "address")}
+        initial = {name: getattr(kit, name) for name in names}
         return cls(initial={**initial, "logo": str(kit.logo_id or "")}, kit=kit)
 
     def clean(self) -> dict[str, Any]:
@@ -98,9 +88,6 @@ class BrandForm(forms.Form):
                     self.add_error(name, ValidationError(str(err)))
         chosen = found.get("logo")
         found["logo"] = next((one for one in self.offered if str(one.pk) == chosen), None)
-        found["address"] = "\n".join(
-            " ".join(line.split()) for line in found.get("address", "").splitlines() if line.strip()
-        )
         links = [one for one in self.links if one["url"]]
         try:
             check = fields.PROPS["social"]["links"].check

@@ -34,7 +34,7 @@ from transactional.compose.document.word_checks import (
     check_subject,
     words_of,
 )
-from transactional.models import BrandKit, DismissedProblem, Email, Kind, Lane
+from transactional.models import DismissedProblem, Email, Kind, Lane
 
 # What stops even an email written as HTML
 STRICT = frozenset({"SUBJECT_EMPTY", "FROM_EMPTY", "TEMPLATE", "MISSING_UNSUBSCRIBE_LINK"})
@@ -165,14 +165,15 @@ def _check_kind(email: Email, document: Document) -> Iterator[Problem]:
 
 
 def _check_postal(email: Email, document: Document) -> Iterator[Problem]:
-    """The address is the brand's; an account without one needs at least a number in its footer."""
+    """The address is the account's; one without needs at least a number in its footer."""
     footers = [block for block in document.blocks() if block.type == "footer"]
     words = " ".join(words_of(block) for block in footers)
-    kit = BrandKit.objects.of(email.account_id).only("address").first()
     at = footers[0].id if footers else None
-    if kit is not None and kit.address.strip():
-        if _letters(kit.address) not in _letters(words):
-            message = _("Marketing email needs the postal address of your brand in a footer.")
+    if address := email.account.postal_address:
+        if _letters(address) not in _letters(words):
+            message = _(
+                "Marketing email needs the postal address of your account settings in a footer."
+            )
             yield Problem("block", "MISSING_POSTAL_ADDRESS", message, at)
     elif not any(letter.isdigit() for letter in words):
         message = _("Marketing email needs your postal address in a footer.")
