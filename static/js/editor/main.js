@@ -193,19 +193,22 @@ for (const [name, listener] of Object.entries(listeners)) document.addEventListe
 function askLink(current) {
   const dialog = byId("link");
   const input = byId("link-url");
-  input.value = current;
-  byId("link-remove").hidden = !current;
+  const counted = byId("link-counted");
+  input.value = current.url;
+  counted.checked = current.counted;
+  byId("link-none").hidden = current.within;
+  byId("link-remove").hidden = !current.url;
   dialog.showModal();
   input.select();
   return new Promise((resolve) => {
     let answer = null;
     byId("link-form").onsubmit = (event) => {
       event.preventDefault();
-      answer = input.value.trim();
+      answer = { url: input.value.trim(), counted: counted.checked };
       dialog.close();
     };
     byId("link-remove").onclick = () => {
-      answer = "";
+      answer = { url: "", counted: true };
       dialog.close();
     };
     dialog.addEventListener("close", () => resolve(answer), { once: true });

@@ -2,7 +2,7 @@
 import { KINDS } from "./blocks.js";
 import { h, icon, t } from "./page.js";
 
-const { Editor, StarterKit, Variable, OneLine } = window.PostinoRichText;
+const { Editor, StarterKit, Variable, Uncounted, OneLine } = window.PostinoRichText;
 
 // Only what an email may hold; the server refuses the rest anyway
 function extensions(inline) {
@@ -12,9 +12,9 @@ function extensions(inline) {
     undoRedo: false, // the whole document has one history
     link: { openOnClick: false, autolink: false, HTMLAttributes: { target: null, rel: null, class: null } },
   };
-  if (!inline) return [StarterKit.configure(kit), Variable];
+  if (!inline) return [StarterKit.configure(kit), Variable, Uncounted];
   Object.assign(kit, { document: false, bulletList: false, orderedList: false, listItem: false, listKeymap: false });
-  return [OneLine, StarterKit.configure(kit), Variable];
+  return [OneLine, StarterKit.configure(kit), Variable, Uncounted];
 }
 
 function html(editor, inline) {
@@ -33,7 +33,8 @@ export class RichText {
   #canvas = null;
   #toolbar = null;
 
-  // `variables.ask(scope)` → expression or null; `askLink(current)` → address, "" to remove, or null
+  // `variables.ask(scope)` → expression or null; `askLink(current)` → {url, counted}, with "" as
+  // `url` to remove the link, or null; `current` says too whether the block's links are counted at all
   constructor(store, { variables, askLink }) {
     this.#store = store;
     this.variables = variables;
@@ -63,13 +64,13 @@ export class RichText {
         // Tab leaves the text, as everywhere else
         handleDOMEvents: { keydown: (_view, event) => event.key === "Tab" },
       },
-      onUpdate: ({ editor }) => {
+      onUpdate: ({ editor, transaction }) => {
         const text = html(editor, inline);
         this.#store.change((draft) => {
           for (const section of draft.document.sections) {
             for (const one of section.blocks.flat()) if (one.id === open.block) one.props.html = text;
           }
-        }, { key: `html ${open.block}`, origin: open });
+        }, { key: transaction.getMeta("apart") ? "" : `html ${open.block}`, origin: open });
       },
       onTransaction: () => this.#reflect(),
     });
@@ -161,14 +162,19 @@ export class RichText {
   }
 
   async #link() {
-    const { editor } = this.#active;
-    const url = await this.askLink(editor.getAttributes("link").href ?? "");
+    const { editor, block } = this.#active;
+    const { href: current = "", uncounted: off = false } = editor.getAttributes("link");
+    const within = this.#store.block(block)?.props.counted ?? true;
+    const answer = await this.askLink({ url: current, counted: !off, within });
     if (editor.isDestroyed) return;
-    const chain = editor.chain().focus().extendMarkRange("link");
+    const url = answer?.url;
+    const attrs = { href: url, uncounted: answer?.counted === false };
+    // A step of undo by itself, however soon after typing
+    const chain = editor.chain().focus().extendMarkRange("link").setMeta("apart", true);
     if (url === "") chain.unsetLink().run();
     else if (url && editor.state.selection.empty && !editor.isActive("link")) {
-      chain.insertContent({ type: "text", text: url, marks: [{ type: "link", attrs: { href: url } }] }).run();
-    } else if (url) chain.setLink({ href: url }).run();
+      chain.insertContent({ type: "text", text: url, marks: [{ type: "link", attrs }] }).run();
+    } else if (url) chain.setLink(attrs).run();
     else editor.commands.focus();
   }
 }

@@ -1,6 +1,7 @@
 // What the block editor needs of TipTap, as one global: the editor, the marks and nodes an email
-// may hold, and a variable as an atom: <span data-var="contact.firstname|default(…)">.
-import { Editor, Node, mergeAttributes } from "@tiptap/core";
+// may hold, a variable as an atom: <span data-var="contact.firstname|default(…)">, and links whose
+// clicks are not counted: <a data-no-track>.
+import { Editor, Extension, Node, mergeAttributes } from "@tiptap/core";
 import StarterKit from "@tiptap/starter-kit";
 
 const Variable = Node.create({
@@ -29,7 +30,23 @@ const Variable = Node.create({
   },
 });
 
+const Uncounted = Extension.create({
+  name: "uncounted",
+  addGlobalAttributes() {
+    return [{
+      types: ["link"],
+      attributes: {
+        uncounted: {
+          default: false,
+          parseHTML: (element) => element.hasAttribute("data-no-track"),
+          renderHTML: (attributes) => (attributes.uncounted ? { "data-no-track": "" } : {}),
+        },
+      },
+    }];
+  },
+});
+
 // A heading is one line: a document of a single paragraph
 const OneLine = Node.create({ name: "doc", topNode: true, content: "paragraph" });
 
-window.PostinoRichText = { Editor, StarterKit, Variable, OneLine };
+window.PostinoRichText = { Editor, StarterKit, Variable, Uncounted, OneLine };

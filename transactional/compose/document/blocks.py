@@ -64,7 +64,8 @@ class Pen:
         names = block.names
         accent = self.settings.accent
         written = compile_rich(html, self.voice, names=names, inline=inline, link=accent)
-        # Every link of it is written by us, and begins like this; what authors wrote is escaped
+        # Every link of it is written by us, and begins like this unless it has its own mark; what
+        # authors wrote is escaped
         return (
             written
             if block.props["counted"]

@@ -15,6 +15,7 @@ from transactional.compose.document import expressions
 from transactional.compose.document.expressions import ExpressionRefused
 from transactional.compose.document.links import LinkRefused, parts_of
 from transactional.compose.document.voice import Voice
+from transactional.wire.html import NO_TRACK
 
 RICH_LIMIT = 50_000  # characters of one text
 SHORT = 2000  # characters of a text that is worth remembering
@@ -61,11 +62,14 @@ class RichTextRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An element begins: `href` of a link, `last` where no block of the text follows."""
+    """An element begins: `href` of a link and whether its clicks may be counted, `last` where no
+    block of the text follows.
+    """
 
     tag: str
     href: str = ""
     last: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,8 @@ def _opened(node: LexborNode, names: frozenset[str], *, last: bool) -> Open | Ch
         parts_of(href, names=names)
     except LinkRefused as err:
         raise RichTextRefused(str(err)) from err
-    return Open("a", href=href) if href else None
+    # Its presence says it, as everywhere in HTML: what stands as its value is never kept
+    return Open("a", href=href, counted=NO_TRACK not in node.attributes) if href else None
 
 
 def _chip(source: str, names: frozenset[str]) -> Chip:
@@ -184,7 +189,9 @@ def sanitise(html: str, *, names: frozenset[str] = frozenset(), inline: bool = F
             written.append(f"</{event.tag}>")
         else:
             href = f' href="{escape(event.href)}"' if event.tag == "a" else ""
-            written.append(f"<{event.tag}{href}>")
+            # As browsers write it: the editor compares its own text with what is kept
+            mark = "" if event.counted else f' {NO_TRACK}=""'
+            written.append(f"<{event.tag}{href}{mark}>")
     return "".join(written)
 
 
@@ -202,7 +209,9 @@ def compile_rich(
             written.append(f"</{event.tag}>")
         elif event.tag == "a":
             href = voice.link(parts_of(event.href, names=names))
-            written.append(f'<a href="{href}" style="color:{link};text-decoration:underline">')
+            mark = "" if event.counted else f" {NO_TRACK}"
+            style = f"color:{link};text-decoration:underline"
+            written.append(f'<a{mark} href="{href}" style="{style}">')
         elif event.tag in _BLOCKS:
             margin = "0" if event.last else _MARGIN[event.tag]
             inset = ";padding:0 0 0 24px" if event.tag in {"ul", "ol"} else ""

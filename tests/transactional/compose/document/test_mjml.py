@@ -212,3 +212,21 @@ def test_a_block_may_leave_its_links_uncounted(kind: str, props: dict[str, Any])
         assert len(links(html)) == counted
         assert ("data-no-track" in html) != counted
         assert "https://shop.example/" in html
+
+
+@pytest.mark.parametrize("kind", ["heading", "text", "footer"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_one_link_of_a_text_may_be_left_uncounted(kind: str, counted: bool) -> None:
+    text = (
+        '<a href="https://shop.example/counted">a</a>'
+        '<a data-no-track="x" href="https://shop.example/left">b</a>'
+    )
+    value = document(block(kind) | {"props": {"html": text, "counted": counted}})
+    html = render(value)
+    expected = ["https://shop.example/counted"] if counted else []
+    assert links(html) == expected
+    assert html.count("data-no-track") == 2 - counted  # once for each link, never twice on one
+    delivered = rewrite_links(html, lambda url, index: "https://t.example/c", pixel=None)
+    opened = re.search(r"<a [^>]*shop\.example/left[^>]*>", html)
+    assert opened is not None and opened[0] in delivered
+    assert ("https://shop.example/counted" in delivered) != counted

@@ -1,6 +1,7 @@
 """Rich text: what passes the allow-list, what does not, and that nothing else ever comes out."""
 
 import re
+from html import escape
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from transactional.compose.document.voice import Voice
 
 _ALLOWED = re.compile(
     r"(?:[^<>]|</?(?:p|strong|em|u|s|ul|ol|li)>|<br>|</(?:a|span)>|"
-    r'<a href="[^"<>]*">|<span data-var="[^"<>]*">)*'
+    r'<a href="[^"<>]*"(?: data-no-track="")?>|<span data-var="[^"<>]*">)*'
 )
 HOSTILE = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
@@ -34,6 +35,7 @@ HOSTILE = (
         ("<h1>big</h1><div>in a box</div>", "bigin a box"),
         ('<a href=" https://x.example/?a=1&amp;b=2 " target=_blank onclick=x>y</a>', '<a href="https://x.example/?a=1&amp;b=2">y</a>'),
         ('<span data-var="custom.a|default(&quot;x&quot;)">old</span>', '<span data-var="custom.a|default(&quot;x&quot;)">custom.a|default(&quot;x&quot;)</span>'),
+        ('<a href="https://x.example" data-no-track>y</a>', '<a href="https://x.example" data-no-track="">y</a>'),
         ("typed {{ custom.a }} out", 'typed <span data-var="custom.a">custom.a</span> out'),
         ("half {{ typed", "half {{ typed"),
         ("<span style='color:red'>x</span>", "x"),
@@ -55,6 +57,41 @@ def test_what_is_kept(html: str, kept: str) -> None:
 def test_links_that_run_or_hold_something_are_refused(href: str) -> None:
     with pytest.raises(RichTextRefused):
         sanitise(f'<p><a href="{href}">x</a></p>')
+
+
+_MARKED = '<a href="https://x.example" data-no-track="">y</a>'
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "data-no-track", "DATA-No-Track", 'data-no-track="false"', "data-no-track='\"><script>1</script>'",
+        "data-no-track=x onclick=alert(1)", 'data-no-track="{{ 7*7 }}"', 'data-no-track="&quot; onclick=&quot;x"',
+        "data-no-track data-no-track=2", "data-no-track=javascript:alert(1) data-track=1", "data-no-track/onclick=x",
+    ],
+)  # fmt: skip
+def test_a_link_keeps_that_it_is_not_counted_and_no_value(mark: str) -> None:
+    assert sanitise(f'<a href="https://x.example" {mark}>y</a>') == _MARKED
+    assert sanitise(f'<a {mark} href="https://x.example">y</a>') == _MARKED
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<a href="https://x.example" data-no-tracks>y</a>', '<a href="https://x.example" no-track>y</a>',
+        '<a href="https://x.example" title="data-no-track">y</a>', "<a data-no-track>y</a>",
+        '<a href="" data-no-track>y</a>', "<p data-no-track>y</p>", "<b data-no-track>y</b>",
+        '<span data-var="custom.a" data-no-track>y</span>', "<ul data-no-track><li data-no-track>y</li></ul>",
+        "y &lt;a data-no-track&gt;",
+    ],
+)  # fmt: skip
+def test_nothing_else_keeps_the_mark(html: str) -> None:
+    assert "data-no-track" not in re.sub(r"&lt;.*?&gt;", "", sanitise(html))
+
+
+@given(st.text(max_size=60))
+def test_whatever_the_marks_value_is_none_of_it_is_kept(value: str) -> None:
+    assert sanitise(f'<a href="https://x.example" data-no-track="{escape(value)}">y</a>') == _MARKED
 
 
 @pytest.mark.parametrize("source", ["7*7", "custom.a|safe", "", "config", "custom.a }}{% x %}"])
