@@ -1,5 +1,5 @@
 // The command palette: Ctrl+K or the opener in the menu; a combobox over a list from the server.
-const dialog = document.getElementById("palette");
+const dialog = document.getElementById("jump-dialog");
 const input = document.getElementById("palette-input");
 const list = document.getElementById("palette-options");
 const state = document.getElementById("palette-state");

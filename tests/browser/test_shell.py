@@ -44,7 +44,7 @@ def test_an_email_is_written_and_sent(visitor: Visitor, cast: Cast, scripts: boo
         frame = page.frame_locator("iframe")
         expect(frame.locator("b")).to_have_text("123456")
         page.get_by_role("link", name="Overview").click()
-        page.get_by_role("button", name="Publish", exact=True).click()
+        page.get_by_role("region", name="Publish").get_by_role("button").click()
         expect(page.get_by_text("Version 1 is published")).to_be_visible()
         page.get_by_role("navigation", name="This email").get_by_role("link", name="Send").click()
         page.get_by_label("To", exact=True).fill("anna@cliente.example")
@@ -53,7 +53,7 @@ def test_an_email_is_written_and_sent(visitor: Visitor, cast: Cast, scripts: boo
         page.get_by_role("button", name="Send 1 message").click()
         expect(page.get_by_text("1 message is on its way.")).to_be_visible()
     message = Message.objects.of(cast.account).get()
-    assert (message.subject, message.refusal) == ("Your code is 123456", "")
+    assert (message.subject, message.refusal) == ("[Test] Your code is 123456", "")
 
 
 def test_the_theme_is_switched_and_kept(visitor: Visitor, cast: Cast) -> None:
@@ -101,7 +101,7 @@ def test_copy_says_that_it_copied(visitor: Visitor, cast: Cast) -> None:
     with visitor.context(cast.alice, permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
         page.goto(f"/a/{cast.account.pk}/emails/{email.pk}/")
-        page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Copy", exact=True).click()
         expect(page.locator("#live")).to_have_text("Copied")
         copied = page.evaluate("() => navigator.clipboard.readText()")
         assert f'"emailId": {email.pk}' in copied

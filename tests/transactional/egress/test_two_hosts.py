@@ -83,10 +83,10 @@ def test_each_message_leaves_from_the_ip_of_its_own_machine(cast: Cast) -> None:
         worker("one", f"relay://127.0.0.1:{sink.port}") as first,
         worker("two", f"relay://127.0.0.1:{sink.port}") as second,
     ):
-        eventually(lambda: WorkerHost.objects.count() == 2, 60)
+        wanted = {"one": ["127.0.0.10", "127.0.0.12"], "two": ["127.0.0.11"]}
+        # A machine reports itself first, and its IPs once it has tried to bind them
+        eventually(lambda: dict(WorkerHost.objects.values_list("name", "bindable")) == wanted, 60)
         assert first.poll() is None and second.poll() is None
-        seen = dict(WorkerHost.objects.values_list("name", "bindable"))
-        assert seen == {"one": ["127.0.0.10", "127.0.0.12"], "two": ["127.0.0.11"]}
         # Both machines know of each other's pools before any mail waits
         time.sleep(2 * hosts.FRESH)
         send_raw(one, EACH)
