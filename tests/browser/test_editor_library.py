@@ -94,6 +94,7 @@ def test_an_image_from_outside_becomes_a_block(visitor: Visitor, cast: Cast, kin
         expect(page.locator("#images")).to_be_hidden()
         expect(page.locator("#structure .block")).to_have_count(before)
         hand_over(page, kind)
+        expect(page.locator("#images-alt")).to_be_focused()
         page.keyboard.type("A cup")
         page.keyboard.press("Enter")
         expect(page.locator("#images")).to_be_hidden()
