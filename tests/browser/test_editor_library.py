@@ -17,19 +17,23 @@ from transactional.models import Image, SavedBlock
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 # A file as the operating system hands it over: {type: drop or paste, at: selector of the frame's body}
-HAND_OVER = """([data, kind, frame]) => {
+HAND_OVER = """([data, kind, frame, above]) => {
   const octets = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
   const held = new DataTransfer();
   held.items.add(new File([octets], "tea.png", {type: "image/png"}));
   const target = frame ? document.querySelector("#canvas-frame").contentDocument.body : document.body;
-  const options = {bubbles: true, cancelable: true, clientX: 300, clientY: 5};
+  const shown = above && target.querySelector(above);
+  shown?.scrollIntoView();
+  const {left, top} = shown ? shown.getBoundingClientRect() : {left: 299, top: 4};
+  const options = {bubbles: true, cancelable: true, clientX: left + 1, clientY: top + 1};
   if (kind === "paste") target.dispatchEvent(new ClipboardEvent("paste", {...options, clipboardData: held}));
   else for (const name of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(name, {...options, dataTransfer: held}));
 }"""
 
 
-def hand_over(page: Page, kind: str, *, frame: bool = True) -> None:
-    page.evaluate(HAND_OVER, [base64.b64encode(png(600, 300)).decode(), kind, frame])
+def hand_over(page: Page, kind: str, *, frame: bool = True, above: str = "") -> None:
+    """`above`: selector of the block at whose upper edge it is let go."""
+    page.evaluate(HAND_OVER, [base64.b64encode(png(600, 300)).decode(), kind, frame, above])
 
 
 def palette(page: Page, name: str) -> None:
@@ -88,12 +92,17 @@ def test_an_image_from_outside_becomes_a_block(visitor: Visitor, cast: Cast, kin
     email = made(cast)
     before = len(of(email))
     with editor(visitor, cast, email) as page:
-        hand_over(page, kind)
+        # Where a drop lands goes by what the canvas shows
+        above = f".b-{of(email)[0]['id']}"
+        first = canvas(page).locator(above).first
+        expect(first).to_be_visible()
+        hand_over(page, kind, above=above)
         expect(page.locator("#images-alt")).to_be_focused()
         page.keyboard.press("Escape")  # nothing was added, so nothing stays
         expect(page.locator("#images")).to_be_hidden()
         expect(page.locator("#structure .block")).to_have_count(before)
-        hand_over(page, kind)
+        expect(first).to_be_visible()
+        hand_over(page, kind, above=above)
         expect(page.locator("#images-alt")).to_be_focused()
         page.keyboard.type("A cup")
         page.keyboard.press("Enter")
