@@ -24,6 +24,8 @@ def _trusted(address: str) -> bool:
 def client_address(request: HttpRequest) -> str:
     """The client's IP address: the nearest hop that is not a proxy we trust."""
     address = str(request.META.get("REMOTE_ADDR", ""))
+    if not settings.TRUSTED_PROXIES:
+        return address
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     while _trusted(address) and hops:
         hop = hops.pop()

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from domains import dkim, pools
 from domains.models import Domain, DomainState, EgressSource, SourceState
+from tokens import auth
 from tokens.models import Account, Membership, Role, User
 from transactional.models import Campaign, Email, Kind
 from transactional.submission import facts
@@ -89,6 +90,7 @@ class Cast:
 def _fresh_facts() -> None:
     """Facts of an account are kept for a second: longer than many a test."""
     facts.forget()
+    auth.forget()
 
 
 @pytest.fixture

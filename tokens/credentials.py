@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from config.errors import PostinoError, Refusal
-from tokens import secrets
+from tokens import auth, secrets
 from tokens.models import Account, ApiKey, SmtpCredential
 
 SCOPES = (
@@ -108,6 +108,7 @@ def delete(credential: ApiKey | SmtpCredential) -> None:
     """End a credential. Its row stays, so that its numbers and its name in the log do too."""
     credential.deleted_at = timezone.now()
     credential.save(update_fields=["deleted_at"])
+    auth.forget()
 
 
 def _id(account: Account | int) -> int:

@@ -1,5 +1,6 @@
 """Who gets in, who does not, and that the difference tells a stranger nothing."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -62,6 +63,32 @@ def test_unknown_wrong_and_deleted_are_told_the_same(key: tuple[ApiKey, str]) ->
     assert refusal(secret) == unknown == wrong == garbage
     assert unknown[0] == "INVALID_AUTHENTICATION"
     assert unknown[2] == 401
+
+
+def test_a_key_that_another_process_deletes_stops_within_a_second(
+    key: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, secret = key
+    clock = [1000.0]
+    monkeypatch.setattr("tokens.auth.time.monotonic", lambda: clock[0])
+    auth.authenticate_api_key(secret)
+    with CaptureQueriesContext(connection) as asked:
+        auth.authenticate_api_key(secret)
+    assert not asked.captured_queries
+    ApiKey.objects.filter(pk=row.pk).update(deleted_at=timezone.now())
+    clock[0] += 1
+    assert refusal(secret)[0] == "INVALID_AUTHENTICATION"
+
+
+def test_a_wrong_secret_and_an_expired_key_are_refused_beside_a_row_that_is_kept(
+    key: tuple[ApiKey, str],
+) -> None:
+    row, secret = key
+    ApiKey.objects.filter(pk=row.pk).update(expires_at=timezone.now() + timedelta(seconds=0.3))
+    auth.authenticate_api_key(secret)
+    assert refusal(secret[:-1] + ("A" if secret[-1] != "A" else "B"))[0] == "INVALID_AUTHENTICATION"
+    time.sleep(0.35)
+    assert refusal(secret)[0] == "EXPIRED_AUTHENTICATION"
 
 
 def test_unknown_wrong_and_deleted_smtp_names_are_told_the_same(
@@ -127,10 +154,12 @@ def test_last_use_is_written_and_not_more_than_once_a_minute(key: tuple[ApiKey, 
     row.refresh_from_db()
     first = row.last_used_at
     assert first is not None
+    auth.forget()
     with CaptureQueriesContext(connection) as queries:
         auth.authenticate_api_key(secret)
     assert len(queries) == 1
     auth._touched.clear()
+    auth.forget()
     ApiKey.objects.filter(pk=row.pk).update(last_used_at=first - timedelta(minutes=2))
     auth.authenticate_api_key(secret)
     row.refresh_from_db()
