@@ -52,7 +52,8 @@ def test_claims_are_measured_with_books_that_balance() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2
-    assert re.search(r"the largest against the smallest: [+-]\d+ %", done.stdout)
+    told = r"the largest against the smallest: [+-]\d+ %, the server's CPU [+-]\d+ %\n  (within|BEYOND) the"
+    assert re.search(told, done.stdout)
 
 
 def test_edits_are_timed_in_a_real_browser() -> None:
