@@ -28,6 +28,12 @@ _ADDRESS = re.compile(r"<?[^\s<>@,;:()\[\]\"']{1,64}@[^\s<>,;:()\[\]\"']{0,255}>
 _HOST = re.compile(
     r"(?:https?://\S{1,300}|(?<![\w.])(?:[a-z0-9\-]{1,63}\.){1,8}[a-z]{2,24}(?![\w.]))"
 )
+# What mail programs write around a reply: of who spoke and when, not of why
+_FRAME = re.compile(
+    r"smtp error from remote (?:mail )?(?:server|mailer)(?: (?:after|in reply to) [a-z ]{1,30}:?)?"
+    r"|remote (?:host|server|mail server|smtp server) (?:said|responded|returned|replied|answered)"
+    r"|in (?:reply|response) to (?:the )?[a-z ]{2,30}command"
+)
 _LISTS = re.compile(r"spamhaus|spamcop|sorbs|barracudacentral|abuseat|uceprotect|senderscore|spfbl")
 _STAGES: Sequence[tuple[str, Stage]] = (
     ("end of data", Stage.DOT),
@@ -40,6 +46,7 @@ _STAGES: Sequence[tuple[str, Stage]] = (
     ("ehlo", Stage.EHLO),
     ("initial connection", Stage.BANNER),
 )
+_NULL_MX = ("null mx", "nullmx", "record indicated no smtp service")
 _SAYS_LITTLE = frozenset({Reason.UNDEFINED, Reason.ON_HOLD})
 _EARLY = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.MAIL})
 
@@ -80,7 +87,13 @@ _BY_STATUS: Mapping[str, Reason] = {
     "7.24": Reason.AUTH_FAILURE,
     "7.25": Reason.REQUIRE_PTR,
     "7.26": Reason.AUTH_FAILURE,
+    "7.27": Reason.REJECTED,
     "7.28": Reason.SPEEDING,
+    "7.29": Reason.FAILED_STARTTLS,
+    "7.30": Reason.FAILED_STARTTLS,
+    "7.32": Reason.AUTH_FAILURE,
+    "7.515": Reason.AUTH_FAILURE,
+    "7.606": Reason.BLOCKED,
     "7.509": Reason.AUTH_FAILURE,
 }
 _BY_SUBJECT: Mapping[str, Reason] = {
@@ -152,7 +165,7 @@ def _generic(text: str) -> str:
 def plain(text: str) -> str:
     """A text as `phrases` wants it."""
     small = " ".join(text[:READ_MAX].lower().split())
-    small = _HOST.sub(" ", _ADDRESS.sub(" @ ", small))
+    small = _FRAME.sub(" ", _HOST.sub(" ", _ADDRESS.sub(" @ ", small)))
     small = small.replace("'", "").replace("’", "").replace('"', "").replace("_", " ")
     return " ".join(small.replace("<", " ").replace(">", " ").replace("*", " ").split())
 
@@ -164,7 +177,11 @@ def _judge(text: str, *, code: int, status: str, stage: Stage | None) -> Verdict
     reason = _by_words(words, text.lower(), detail, early=early)
     if reason is None:
         reason = _by_codes(code, status, detail, stage)
-    elif reason is Reason.USER_UNKNOWN and "unavailable" in words and _is_temporary(code, status):
+    elif (
+        reason is Reason.USER_UNKNOWN
+        and ("unavailable" in words or "temporar" in words)
+        and _is_temporary(code, status)
+    ):
         reason = Reason.ON_HOLD  # RFC 5321's own words for a mailbox that is busy
     elif reason is Reason.HOST_UNKNOWN and (
         status.startswith("4") or "try again" in words or "temporar" in words
@@ -175,7 +192,7 @@ def _judge(text: str, *, code: int, status: str, stage: Stage | None) -> Verdict
 
 def _category(reason: Reason, code: int, status: str, words: str) -> Category:
     if reason is Reason.NOT_ACCEPT and (
-        code == 556 or status == "5.1.10" or "null mx" in words or "nullmx" in words
+        code == 556 or status == "5.1.10" or any(one in words for one in _NULL_MX)
     ):
         return Category.HARD  # the domain itself says that it takes no mail at all
     return CATEGORY[reason]

@@ -40,7 +40,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
         _said("""
         dmarc | dkim | sender policy framework | spf check | spf fail | spf record |
         spf validation | spf: | spf softfail | spf hard | fails spf | failed spf | violates spf |
-        not authorized by spf | spf policy | unauthenticated email | unauthenticated mail |
+        not authorized by spf | spf policy | isnt aligned | not aligned | alignment | unauthenticated email | unauthenticated mail |
         email is unauthenticated | sender is unauthenticated | authentication results
         """),
     ),
@@ -97,7 +97,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
     (
         Reason.SPAM_DETECTED,
         _said("""
-        spam | unsolicited | phish | junk | bulk mail | bulk email | content rejected |
+        spam | message filtered | unsolicited | phish | junk | bulk mail | bulk email | content rejected |
         content filter | rejected by content | message content | unsafe content | due to content | scored too | mass mail | uribl |
         surbl | advertis
         """),
@@ -153,7 +153,7 @@ PACE: Sequence[Phrases] = (
         too quickly | throttl | too many messages | too many emails | too many mails |
         too much mail from | too many recipients | too many errors | too many invalid |
         sending quota | sending limit | hourly | per hour | per minute | per day | daily limit |
-        slow down | message limit | exceeded the rate
+        slow down | frequency limit | message limit | exceeded the rate
         """),
     ),
     (
@@ -204,7 +204,8 @@ MAILBOX: Sequence[Phrases] = (
         Reason.SUSPEND,
         _said("""
         suspend | disabled | inactive | deactivated | de-activated | not active |
-        not been activated | account is locked | mailbox is locked | account locked |
+        not been activated | not activated | not yet activated | inattiv | inactiv |
+        désactiv | desactivad | desativad | deaktiviert | gesperrt | bloccat | geblokkeerd | zablokowan | заблокирован | отключен | 停用 | 禁用 | account is locked | mailbox is locked | account locked |
         mailbox locked | account expired | mailbox expired | account has expired | frozen |
         temporarily limited | temporarily unavailable account | account temporarily |
         account is temporarily | mailbox temporarily | account is blocked | account blocked |
@@ -230,7 +231,7 @@ SYSTEM: Sequence[Phrases] = (
         _said("""
         null mx | nullmx | does not accept mail | does not accept email | does not accept any mail |
         domain does not receive | not accept mail for | smtp service not available |
-        no smtp service here | host does not accept
+        no smtp service here | record indicated no smtp service | host does not accept
         """),
     ),
     (
@@ -273,7 +274,7 @@ SYSTEM: Sequence[Phrases] = (
         network unreachable | network error | not reachable | unreachable | not responding |
         not respond | no answer | no response | host is down | could not connect | couldnt connect |
         cannot connect | cant connect | unable to connect | failed to connect | smtp connection |
-        mail exchanger failed | remote mail server | server unavailable | gateway for |
+        mail exchanger failed | server unavailable | gateway for |
         broken pipe | routing | name server | name service | dns | unavailable or busy
         """),
     ),
@@ -284,7 +285,7 @@ WEAK: Sequence[Phrases] = (
     (
         Reason.FILTERED,
         _said("""
-        only accepts mail from | only accept mail from | not accepting mail from |
+        only accepts mail from | accept mail from | accept email from | accept messages from | not accepting mail from |
         not accepting messages from | does not accept messages from | not accepting mail |
         restricted | not a member | members-only | members only | not allowed to send to |
         not authorized to send to | not authorised to send to | recipient refuse |
@@ -310,7 +311,8 @@ WEAK: Sequence[Phrases] = (
     (
         Reason.ON_HOLD,
         _said("""
-        try again later | try later | temporar | service unavailable
+        try again later | try later | come back later | temporar | service unavailable |
+        currently unavailable
         """),
     ),
 )
@@ -340,7 +342,7 @@ NOBODY_PHRASES = _said("""
     couldnt be found | could not be found | cannot be found | cant be found | wasnt found |
     was not found | known user | no such mail | mail for that user | mail for this user |
     nicht gefunden | gibt es nicht | ungültige adresse | introuvable | nexiste | non valide |
-    no encontrad | no se encontr | não encontrad | não existe | non trovato | non esistente |
+    no encontrad | no se encontr | no se ha encontr | no se pudo encontr | não encontrad | não existe | non trovato | non esistente |
     non valido | nie istnieje | neexistuje | finns inte | bulunamad | niet gevonden |
     нет такого | неизвестный | 存在しない | 未找到 | 找不到 | 无此用户 | 查無此 |
     no mailbox here | no mailbox by that name | mailbox unavailable | mailbox not available |

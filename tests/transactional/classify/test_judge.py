@@ -9,10 +9,11 @@ from transactional import classify
 from transactional.classify import CATEGORY, WEARING, Category, Reason, judge, phrases
 from transactional.wire.reply import Reply, Stage
 
-REPLIES = Path(__file__).parents[2] / "fixtures" / "bounces" / "replies.tsv"
+BOUNCES = Path(__file__).parents[2] / "fixtures" / "bounces"
 KNOWN = [
     line.split("\t", 2)
-    for line in REPLIES.read_text("utf-8").splitlines()
+    for name in ("replies.tsv", "documented.tsv")
+    for line in (BOUNCES / name).read_text("utf-8").splitlines()
     if not line.startswith("#")
 ]
 _REPLY = re.compile(r"(\d{3})[ -](?:#?(\d\.\d+\.\d+)\s)?(.*)")
