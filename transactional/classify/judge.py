@@ -46,6 +46,8 @@ _STAGES: Sequence[tuple[str, Stage]] = (
     ("ehlo", Stage.EHLO),
     ("initial connection", Stage.BANNER),
 )
+# Said of nobody but the sender: a "user unknown" beside it is what the reporter made of it
+_SURELY_US = frozenset({Reason.AUTH_FAILURE, Reason.REQUIRE_PTR, Reason.VIRUS_DETECTED})
 _NULL_MX = ("null mx", "nullmx", "record indicated no smtp service")
 _SAYS_LITTLE = frozenset({Reason.UNDEFINED, Reason.ON_HOLD})
 _EARLY = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.MAIL})
@@ -207,7 +209,9 @@ def _by_words(words: str, raw: str, detail: str, *, early: bool) -> Reason | Non
     if against is None and _LISTS.search(raw):
         against = Reason.BLOCKED
     nobody = not early and _is_nobody(words)
-    if against is not None and not (nobody and detail in ("1.1", "1.0", "1.3")):
+    if against is not None and (
+        against in _SURELY_US or not (nobody and detail in ("1.1", "1.0", "1.3"))
+    ):
         return against
     sure = _first(words, phrases.MAILBOX)
     if sure is not None:

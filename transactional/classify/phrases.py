@@ -65,7 +65,7 @@ AGAINST_SENDER: Sequence[Phrases] = (
         relaying prohibited | relay not permitted | relay not allowed | relay prohibited |
         relay is not | relaying to | unable to relay | not relay | cannot relay | cant relay |
         relay for | open relay | we do not relay | dont relay | relaying mail | rcpthosts | not a gateway |
-        not permitted to relay | insecure mail relay
+        not permitted to relay | insecure mail relay | as a relay
         """),
     ),
     (
@@ -132,6 +132,18 @@ AGAINST_SENDER: Sequence[Phrases] = (
 
 #: Seen first: a blocked account is no blocked sender, an exceeded sending quota no full mailbox.
 PACE: Sequence[Phrases] = (
+    (
+        Reason.MAILBOX_FULL,
+        _said("""
+        has too many messages | mailbox has too many
+        """),
+    ),
+    (
+        Reason.NETWORK_ERROR,
+        _said("""
+        malformed name server | malformed dns | name server reply
+        """),
+    ),
     (
         Reason.SUSPEND,
         _said("""
@@ -334,6 +346,8 @@ NOBODY = re.compile(
     rf"(?:is |are |was |were |has |could |seems |appears )?(?:currently |been |to be |either )?{_GONE}"
     rf"|\b(?:no such|unknown|invalid|nonexistent|non-existent|illegal|bad|incorrect|undefined|wrong|not a valid"
     rf"|isnt a valid|unrecogni[sz]ed|no valid) (?:or illegal |or invalid |destination |local |final delivery |final |virtual |e-?mail |recipient )*{_WHO}\b"
+    rf"|\bno {_WHO} (?:@ )?(?:was |were |could be |is |are |has been )?(?:found|exists?|here|known|there"
+    rf"|with (?:that|this)|matching|matches|configured|registered|on this|at this|defined|available)\b"
 )
 #: The same, in set phrases and other languages (Exchange Online says "access denied" for it).
 NOBODY_PHRASES = _said("""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from transactional.wire import notice_text
-from transactional.wire.autoreply import is_automatic, is_vacation_text
+from transactional.wire.autoreply import is_automatic, is_challenge, is_vacation_text
 from transactional.wire.dsn import DsnRecipient, read_dsn
 from transactional.wire.encoded_word import decode_words
 from transactional.wire.header import RawHeader
@@ -36,7 +36,7 @@ _BODY = re.compile(
     r"|permanent (?:fatal )?error|has been (?:delayed|postponed|returned)|was (?:automatically )?rejected|returned (?:to|because)"
     r"|error was detected while processing|encountered (?:an error|delivery problems)|not (?:yet )?been delivered|not delivered"
     r"|addresses had|did not (?:exactly )?(?:match|receive)|no longer valid|unknown user|user unknown|no such user|invalid final"
-    r"|mailbox is full|delivery failed|is not a valid|non è stat[oa] (?:possibile )?(?:consegn|recapit)|impossibile (?:consegnare|recapitare)"
+    r"|mailbox is full|delivery failed|not a valid (?:user|e-?mail|address|mailbox|recipient)|is not a valid|non è stat[oa] (?:possibile )?(?:consegn|recapit)|impossibile (?:consegnare|recapitare)"
     r"|mancata consegna|konnte nicht (?:zugestellt|übermittelt)|nicht zugestellt|n'a pas pu|pas (?:été|etre|être) (?:remis|deliv)|no (?:pudo|ha podido) ser entregado"
     r"|доставлен|届け|配信でき|送信でき|无法(?:发送|投递)|無法|退信",
     re.I,
@@ -81,6 +81,8 @@ def _read(parts: Sequence[Part]) -> Notice:
     headers = parts[0].headers
     text = notice_text.visible(parts)
     reported = tuple(one for one in read_dsn(parts) if one.action)
+    if is_challenge(text) and not any(one.status.startswith("5") for one in reported):
+        return Notice(text=text, automatic=True)
     if reported:
         return Notice(tuple(_told(one, text) for one in reported), text)
     if is_automatic(headers, parts[0].media_type, parts[0].parameters) and not _is_daemon(headers):

@@ -41,6 +41,9 @@ _LABELLED = re.compile(
 _QUOTED_HEADER = re.compile(
     r"(?im)^[ \t>]*(?:to|cc|from|subject|sent|date|reply-to|message-id|de|para):[^\r\n]*$"
 )
+_SENDER = re.compile(
+    rf"(?:mail from|return-path|sender|a message from)[ \t:=]{{1,4}}<?({_ADDRESS})", re.I
+)
 _OF_SYSTEMS = re.compile(
     r"(?i)^(?:mailer-daemon|postmaster|support|abuse|helpdesk|hostmaster|noreply|no-reply)@"
 )
@@ -99,6 +102,7 @@ def recipients(headers: Sequence[RawHeader], text: str) -> tuple[str, ...]:
             for v in all_values(headers, name)
             for one in _ANY.findall(v)
         }
+        own |= {one.lower() for one in _SENDER.findall(text)}
         body = _QUOTED_HEADER.sub("", text)
         for source, pattern in ((text, _LABELLED), (body, _LEADING), (body, _ANY), (text, _ANY)):
             if pattern is _ANY and found:

@@ -254,3 +254,39 @@ def test_hostile_bounces_are_read(kind: str, body: str) -> None:
     notice = read_notice(mail([DAEMON, "Subject: failure notice", f"Content-Type: {kind}"], body))
     assert len(notice.recipients) <= 50
     assert all(len(one.diagnostic) <= 1000 for one in notice.recipients)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your message has been waitlisted. Please add yourself to my Guest List.",
+        "To release your message for delivery, reply to this message.",
+        "Just this once, click the link below so I can receive your emails.",
+        "I only accept mail from senders I have approved beforehand.",
+    ],
+)
+def test_a_mailbox_that_asks_who_the_sender_is_has_not_bounced(text: str) -> None:
+    subject = "Subject: Your message could not be delivered yet"
+    assert read_notice(mail([DAEMON, subject], text)) == Notice(text=text, automatic=True)
+
+
+def test_an_address_that_is_named_as_the_sender_did_not_fail() -> None:
+    text = "Mail from: news+1@shop.example\nto reader@far.example could not be delivered: spam"
+    notice = read_notice(mail([DAEMON, "Subject: Delivery failure"], text))
+    assert [one.final_recipient for one in notice.recipients] == ["reader@far.example"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Nieobecność w biurze",
+        "Automatisch antwoord: uw bericht",
+        "Автоматический ответ: заказ",
+        "自动答复: 订单",
+        "Thank you for your e-mail",
+        "Atvaļinājums",
+    ],
+)
+def test_who_is_away_in_other_languages(subject: str) -> None:
+    notice = read_notice(mail(["From: ann@far.example", f"Subject: {subject}"], "Hello"))
+    assert notice.automatic and not notice.recipients
