@@ -1,11 +1,17 @@
-"""Operators' view of the counters: to be read; `manage.py rollup rebuild` is what mends them."""
+"""Operators' view of counters and webhooks: to be read; `manage.py rollup rebuild` mends counters."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from analytics.models import CampaignDay, FirstEngagement, FoldCursor
+from analytics.models import (
+    CampaignDay,
+    FirstEngagement,
+    FoldCursor,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -50,3 +56,26 @@ class FoldCursorAdmin(ReadOnly):
     """How far the roll-up has read."""
 
     list_display = ("name", "xid", "event_id")
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnly):
+    """Endpoints of every account, and how they take what is posted. Secrets are not shown."""
+
+    list_display = ("id", "account", "url", "state", "failing_since", "last_status", "delivered")
+    list_filter = ("state",)
+    list_select_related = ("account",)
+    search_fields = ("=account__id", "url")
+    exclude = ("secret", "old_secret")
+    ordering = ("-pk",)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnly):
+    """Events on their way to endpoints, and what became of them."""
+
+    list_display = ("id", "endpoint_id", "type", "state", "tries", "due_at", "outcome", "status")
+    list_filter = ("state",)
+    search_fields = ("=endpoint__id", "=event_id")
+    ordering = ("-pk",)
+    raw_id_fields = ("endpoint", "account")

@@ -17,6 +17,7 @@ KINDS = (
     ("-Q egress.urgent", "egress, urgent"),
     ("-Q egress,", "egress"),
     ("-Q engagement", "engagement"),
+    ("-Q webhooks", "webhooks"),
     ("-Q default", "default"),
     ("celery -q -A config beat", "beat"),
 )

@@ -7,7 +7,7 @@ from statistics import median
 from bench.limits_table import LIMITS
 
 _STAGES = ("submission", "web", "PostgreSQL", "egress")
-_OTHERS = ("egress, urgent", "engagement", "default", "beat")
+_OTHERS = ("egress, urgent", "engagement", "webhooks", "default", "beat")
 TITLES = {"smtp": "SMTP in → delivered", "api": "API → delivered"}
 
 

@@ -1,7 +1,7 @@
 """The Celery application. Tasks are wake-ups and chores: the truth is in PostgreSQL.
 
 Queues: `egress.urgent` and `egress` (wake a delivery engine), `engagement` (opens and clicks),
-`default` (periodic work). The broker may be emptied or stopped at any moment.
+`webhooks` (hosts the engine that posts events), `default` (periodic work). The broker may be emptied or stopped at any moment.
 """
 
 import os
@@ -64,6 +64,16 @@ app.conf.update(
             "task": "analytics.record_engagement",
             "schedule": 1.0,
             "options": {"expires": 2},
+        },
+        "webhooks": {
+            "task": "analytics.tend_webhooks",
+            "schedule": 30.0,
+            "options": {"expires": 30},
+        },
+        "old_webhooks": {
+            "task": "analytics.forget_webhooks",
+            "schedule": 600.0,
+            "options": {"expires": 600},
         },
         "rollup": {"task": "analytics.fold", "schedule": 2.0, "options": {"expires": 2}},
         "links": {

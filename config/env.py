@@ -129,6 +129,37 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
     _v("SMTP out", "MTA_STS_PORT", int, 443, "Port of other people's MTA-STS policies."),
+    _v(
+        "Webhooks",
+        "WEBHOOK_PRIVATE_NETS",
+        [str],
+        [],
+        "Private networks in which webhook endpoints may be.",
+    ),
+    _v("Webhooks", "WEBHOOK_PORTS", [int], [80, 443], "Ports on which webhook endpoints may be."),
+    _v("Webhooks", "WEBHOOK_SECONDS", float, 10.0, "How long an endpoint may take to answer."),
+    _v(
+        "Webhooks",
+        "WEBHOOK_PARALLEL",
+        int,
+        8,
+        "POSTs to one endpoint at once, per webhook process.",
+    ),
+    _v(
+        "Webhooks",
+        "WEBHOOK_RATE",
+        float,
+        200.0,
+        "POSTs a second to one endpoint, per webhook process; 0: no limit.",
+    ),
+    _v("Webhooks", "WEBHOOK_CONNECTIONS", int, 300, "POSTs at once, per webhook process."),
+    _v(
+        "Webhooks",
+        "WEBHOOK_DAYS",
+        int,
+        14,
+        "How long deliveries, dead letters too, can be looked at and replayed.",
+    ),
     _v("DNS", "DNS_SERVERS", [str], [], "Resolvers to ask; empty: the system's."),
     _v("DNS", "DNS_PORT", int, 53, "Port of those resolvers."),
     _v(
@@ -211,11 +242,13 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
     if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
         raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
-    for net in values["EGRESS_PRIVATE_NETS"]:
-        try:
-            ipaddress.ip_network(net)
-        except ValueError as err:
-            raise ImproperlyConfigured(f"EGRESS_PRIVATE_NETS: {net!r} is not a network") from err
+    for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS"):
+        for net in values[name]:
+            try:
+                ipaddress.ip_network(net)
+            except ValueError as err:
+                raise ImproperlyConfigured(f"{name}: {net!r} is not a network") from err
+    _check_webhooks(values)
     for host in values["DNS_SERVERS"]:
         try:
             ipaddress.ip_address(host)
@@ -227,6 +260,18 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("IMAGE_QUOTA_MB: at least 1")
     if values["LOG_LEVEL"] not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ImproperlyConfigured("LOG_LEVEL: use DEBUG, INFO, WARNING or ERROR")
+
+
+def _check_webhooks(values: dict[str, Any]) -> None:
+    """Refuse what would keep webhooks from ever being delivered."""
+    for name in ("WEBHOOK_PARALLEL", "WEBHOOK_CONNECTIONS", "WEBHOOK_DAYS"):
+        if values[name] < 1:
+            raise ImproperlyConfigured(f"{name}: at least 1")
+    if not 0 < values["WEBHOOK_SECONDS"] <= 60:
+        raise ImproperlyConfigured("WEBHOOK_SECONDS: more than 0, at most 60")
+    for port in values["WEBHOOK_PORTS"]:
+        if not 0 < port < 65536:
+            raise ImproperlyConfigured(f"WEBHOOK_PORTS: {port} is not a port (1 to 65535)")
 
 
 def _check_dnsd(values: dict[str, Any]) -> None:
@@ -257,7 +302,7 @@ def markdown() -> str:
         if var.group != group:
             group = var.group
             lines += [f"## {group}", "", "| variable | default | meaning |", "|---|---|---|"]
-        default = ",".join(var.default) if isinstance(var.default, list) else var.default
+        default = ",".join(map(str, var.default)) if isinstance(var.default, list) else var.default
         lines.append(f"| `{var.name}` | {f'`{default}`' if default != '' else ''} | {var.text} |")
         following = VARIABLES[VARIABLES.index(var) + 1 :]
         if following and following[0].group != group:

@@ -1,6 +1,7 @@
 """The only place that fetches a URL somebody else chose: the guard against SSRF.
 
 The name is resolved once, every address judged, and the connection made to a judged address.
+`config/post.py` posts behind the same guard.
 """
 
 import ipaddress
@@ -136,7 +137,7 @@ def parts(url: str, ports: frozenset[int] = PORTS) -> tuple[str, str, int, str]:
     if any(ord(c) <= 32 or ord(c) == 127 for c in url):
         raise FetchRefused("A URL has no spaces or control characters.")
     # Numbers in other notations (2130706433, 0x7f.1, 127.1) are no names: refused with the rest
-    if not _HOST.fullmatch(host) and not _is_address(host):
+    if not _HOST.fullmatch(host) and not is_address(host):
         raise FetchRefused("The host is not a full name.")
     return (
         split.scheme,
@@ -164,15 +165,20 @@ def is_public(address: str, allowed: Sequence[Network] = ()) -> bool:
 
 def _address(host: str, resolve: Resolve, allowed: Sequence[Network]) -> str:
     """The one address to connect to. One bad address among several refuses the name."""
-    addresses = [host] if _is_address(host) else list(resolve(host))
+    return judged(host, [host] if is_address(host) else resolve(host), allowed)[0]
+
+
+def judged(host: str, addresses: Sequence[str], allowed: Sequence[Network]) -> list[str]:
+    """The addresses, where we may connect to each. Raises FetchRefused, and FetchFailed for none."""
     if not addresses:
         raise FetchFailed(f"{host} has no address.")
     if not all(is_public(address, allowed) for address in addresses):
         raise FetchRefused(f"{host} leads to a private or local address.")
-    return addresses[0]
+    return list(addresses)
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is an address in its usual notation."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -26,6 +26,7 @@ PURPOSES = frozenset(
         "opt_in",
         "web",
         "smarthost",
+        "webhook",
     }
 )
 

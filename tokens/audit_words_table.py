@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "sender.": _("From addresses"),
     "domain.": _("Domains"),
     "incident.": _("Incidents"),
+    "webhook.": _("Webhooks"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -61,5 +62,15 @@ SENTENCES: Mapping[str, str | Promise] = {
         "Undid the incident with %(name)s: %(requeued)s messages sent again, %(lifted)s "
         "suppressions lifted"
     ),
+    "webhook.created": _("Made the webhook “%(name)s”"),
+    "webhook.changed": _("Changed the webhook “%(name)s”: %(changed)s"),
+    "webhook.rotated": _("Rotated the secret of the webhook “%(name)s”"),
+    "webhook.paused": _("Paused the webhook “%(name)s”"),
+    "webhook.resumed": _("Resumed the webhook “%(name)s”"),
+    "webhook.tested": _("Sent a test event to the webhook “%(name)s”"),
+    "webhook.replayed": _("Sent %(number)s events to the webhook “%(name)s” again"),
+    "webhook.replayed_since": _("Asked to send events to the webhook “%(name)s” again"),
+    "webhook.disabled": _("Switched the webhook “%(name)s” off: it took nothing for days"),
+    "webhook.deleted": _("Deleted the webhook “%(name)s”"),
     "settings.changed": _("Changed the account's settings: %(changed)s"),
 }

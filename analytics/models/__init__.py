@@ -1,5 +1,19 @@
-"""Tables of floor 4: everything here can be rebuilt from the event log."""
+"""Tables of floor 4: counters that can be rebuilt from the event log, and webhooks that tell of it."""
 
 from analytics.models.counters import CampaignDay, FirstEngagement, FoldCursor
+from analytics.models.webhooks import (
+    DeliveryState,
+    EndpointState,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
-__all__ = ["CampaignDay", "FirstEngagement", "FoldCursor"]
+__all__ = [
+    "CampaignDay",
+    "DeliveryState",
+    "EndpointState",
+    "FirstEngagement",
+    "FoldCursor",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]

@@ -99,6 +99,7 @@ PROCESSES: tuple[Process, ...] = (
     _worker("urgent", "egress.urgent,egress.urgent@{WORKER_HOST}"),
     _worker("egress", "egress,egress@{WORKER_HOST}", count="EGRESS_WORKERS"),
     _worker("engagement", "engagement"),
+    _worker("webhooks", "webhooks"),
     _worker("default", "default"),
     Process(
         name="web",

@@ -42,7 +42,8 @@ def names(settings: Settings, stage: Stage) -> list[str]:
 
 def test_what_accepts_starts_last_and_so_stops_first() -> None:
     assert names(Settings(), Stage.DOORS) == ["web", "submission", "inbound"]
-    assert names(Settings(), Stage.WORK) == ["beat", "urgent", "egress", "engagement", "default"]
+    work = ["beat", "urgent", "egress", "engagement", "webhooks", "default"]
+    assert names(Settings(), Stage.WORK) == work
     assert max(Stage) is Stage.DOORS
 
 
@@ -83,7 +84,7 @@ def test_every_queue_has_a_worker() -> None:
         for queue in child.argv[child.argv.index("-Q") + 1].split(",")
     }
     machine = {"egress.urgent@mail1", "egress@mail1"}  # so that a wake-up reaches every machine
-    assert queues == {"egress.urgent", "egress", "engagement", "default"} | machine
+    assert queues == {"egress.urgent", "egress", "engagement", "webhooks", "default"} | machine
 
 
 def test_no_secret_stands_on_a_command_line() -> None:

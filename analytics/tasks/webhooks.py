@@ -1,0 +1,110 @@
+"""The webhook worker: a process that serves the queue `webhooks` hosts one engine for its life.
+
+And chores: switch off what took nothing for days, write to owners, remove what is old.
+"""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from analytics.models import EndpointState, WebhookEndpoint
+from analytics.webhooks import endpoints, replays
+from analytics.webhooks.engine import Engine
+from config.errors import PostinoError
+from tokens.models import Membership, Role
+from transactional.submission import own_mail
+
+logger = logging.getLogger(__name__)
+QUEUE = "webhooks"
+AT_ONCE = 50  # endpoints told by one run
+OWNERS = 20  # of an account, at most
+TURNS = 20  # batches removed by one run
+
+_engine: Engine | None = None
+
+
+@worker_ready.connect
+def start_engine(sender: Any = None, **_kwargs: Any) -> None:
+    """Start the engine where the worker serves the queue."""
+    global _engine
+    names = [queue.name for queue in sender.task_consumer.queues] if sender else []
+    if QUEUE in names and _engine is None:
+        _engine = Engine()
+        _engine.start()
+
+
+@worker_shutdown.connect
+def await_engine(**_kwargs: Any) -> None:
+    """The process ends only after the engine has written what it knows."""
+    if _engine is not None:
+        _engine.stop()
+
+
+@shared_task(name="analytics.tend_webhooks")
+def tend_webhooks() -> None:
+    """Every half a minute; telling twice is prevented by the row, which is taken first."""
+    for key in endpoints.give_up():
+        logger.warning("webhook %d took nothing for days: switched off", key)
+    off = (EndpointState.DISABLED, EndpointState.GONE)
+    rows = WebhookEndpoint.objects.filter(state__in=off, told_at=None, deleted_at=None)
+    for row in rows.order_by("pk")[:AT_ONCE]:
+        taken = WebhookEndpoint.objects.filter(pk=row.pk, told_at=None)
+        if taken.update(told_at=timezone.now()):
+            tell(row)
+
+
+@shared_task(name="analytics.forget_webhooks")
+def forget_webhooks() -> None:
+    """Remove deliveries that are past WEBHOOK_DAYS."""
+    for _turn in range(TURNS):
+        if replays.prune(timezone.now()) < replays.PRUNED:
+            break
+
+
+def tell(row: WebhookEndpoint) -> int:
+    """Write to every owner of the account that a webhook is off; how many were written to."""
+    try:
+        who = own_mail.sender(row.account_id)
+    except PostinoError as error:
+        logger.warning("webhook %d is off, nobody is told: %s", row.pk, error)
+        return 0
+    owners = Membership.objects.filter(
+        account_id=row.account_id, role=Role.OWNER, user__is_active=True
+    )
+    told = 0
+    for owner in owners.select_related("user").order_by("pk")[:OWNERS]:
+        with translation.override(owner.user.language or settings.LANGUAGE_CODE):
+            subject, text = _words(row)
+        try:
+            own_mail.send(who, owner.user.email, subject=subject, text=text)
+        except PostinoError as error:
+            logger.warning("webhook %d is off: %s not told: %s", row.pk, owner.pk, error)
+        else:
+            told += 1
+    return told
+
+
+def _words(row: WebhookEndpoint) -> tuple[str, str]:
+    host = row.url.split("/")[2]
+    said = {
+        "host": host,
+        "name": row.description or host,
+        "link": settings.PUBLIC_URL + reverse("webhook", args=[row.account_id, row.pk]),
+    }
+    if row.state == EndpointState.GONE:
+        why = _(
+            "%(host)s answered 410 Gone, which means: send no more. So nothing is sent there now."
+        )
+    else:
+        why = _("%(host)s has taken no event for three days. So nothing is sent there now.")
+    then = _("What happens meanwhile is not lost: when the webhook is resumed it can be sent.")
+    return (
+        _("The webhook “%(name)s” was switched off") % said,
+        f"{why % said}\n\n{then}\n\n%(link)s\n" % said,
+    )
