@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -10,7 +11,8 @@ from django.db import DataError, connection, transaction
 
 from analytics import spool
 from analytics.spool import Hit
-from transactional import events
+from config.ids import uuid7_floor
+from transactional import events, retention
 from transactional.events import NewEvent
 from transactional.models import EventType
 
@@ -21,6 +23,13 @@ OWNERS = """
 SELECT r.id, r.account_id, r.message_id, m.campaign_id
 FROM transactional_recipient r JOIN transactional_message m ON m.id = r.message_id
 WHERE r.id = ANY(%s)
+"""
+# A rebuild counts the firsts of kept events anew, so these stay as long as those
+FIRSTS = """
+DELETE FROM analytics_firstengagement WHERE id IN (
+    SELECT id FROM analytics_firstengagement WHERE recipient_id < %s
+    ORDER BY recipient_id LIMIT %s
+)
 """
 Owner = tuple[int, uuid.UUID, int | None]
 
@@ -81,3 +90,14 @@ def _event(hit: Hit, owner: Owner) -> NewEvent:
         at=hit.at,
         data=data,
     )
+
+
+def forget_firsts(now: datetime) -> int:
+    """Remove the first opens and clicks of mail whose messages and events are past their time."""
+    floors = [
+        retention.floor(name, now) for name in ("transactional_message", "transactional_event")
+    ]
+    kept = [one for one in floors if one is not None]
+    if len(kept) < len(floors):
+        return 0
+    return retention.in_batches(FIRSTS, [uuid7_floor(min(kept))])

@@ -7,18 +7,20 @@ has counted nothing. Everything can be rebuilt from the event log, with the same
 
 import logging
 import uuid
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
 from analytics.models import CampaignDay, FirstEngagement, FoldCursor
 from analytics.stats import COUNTERS
-from transactional import events
+from transactional import events, retention
 
 logger = logging.getLogger(__name__)
 
 CURSOR = "campaign_day"
 BATCH = 5000  # events per transaction
 BEGINNING = uuid.UUID(int=0)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)  # no event is older
 
 _COLUMNS = ", ".join(COUNTERS)
 # Which column an event counts in. A bounce that comes back after the delivery takes it back, so that
@@ -53,7 +55,7 @@ WITH batch AS MATERIALIZED (
            b.recipient_id, k.kind, b.campaign_id, b.at
     FROM batch b JOIN (VALUES ('opened', 'open'), ('clicked', 'click'), ('clicked', 'open'))
          AS k(type, kind) ON k.type = b.type
-    WHERE b.recipient_id IS NOT NULL AND b.campaign_id IS NOT NULL
+    WHERE b.recipient_id IS NOT NULL AND b.campaign_id IS NOT NULL AND b.at >= %(since)s
     ORDER BY b.recipient_id, k.kind, b.xid, b.id
 ), firsts AS (
     INSERT INTO analytics_firstengagement (recipient_id, kind, at)
@@ -61,7 +63,7 @@ WITH batch AS MATERIALIZED (
     ON CONFLICT (recipient_id, kind) DO NOTHING
     RETURNING recipient_id, kind
 ), counted AS (
-    SELECT campaign_id, type, at, was FROM batch
+    SELECT campaign_id, type, at, was FROM batch WHERE at >= %(since)s
     UNION ALL
     SELECT g.campaign_id, 'first_' || g.kind, g.at, NULL
     FROM firsts f JOIN engaged g USING (recipient_id, kind)
@@ -99,19 +101,21 @@ def fold(*, limit: int = BATCH) -> int:
 def rebuild(*, limit: int = BATCH) -> int:
     """Count everything anew from the event log; returns how many events there were.
 
+    Of days before the log begins (older events are past their time) the numbers stay as they are.
     Readers see the old numbers until the new ones are complete; folds wait meanwhile. Also mends
     what a dump and restore does to transaction numbers (see `transactional.events.adopt`).
     """
     FoldCursor.objects.get_or_create(name=CURSOR, defaults={"event_id": BEGINNING})
     position = FoldCursor.objects.select_for_update().get(name=CURSOR)
     events.adopt()
-    CampaignDay.objects.all().delete()
-    FirstEngagement.objects.all().delete()
+    since = retention.events_kept_from() or EVER
+    CampaignDay.objects.filter(day__gte=since.date()).delete()
+    FirstEngagement.objects.filter(at__gte=since).delete()
     position.xid, position.event_id = 0, BEGINNING
     position.save()
-    read = total = _advance(position, limit=limit)
+    read = total = _advance(position, limit=limit, since=since)
     while read:
-        read = _advance(position, limit=limit)
+        read = _advance(position, limit=limit, since=since)
         total += read
     return total
 
@@ -123,8 +127,9 @@ def _is_foreign(position: FoldCursor) -> bool:
         return bool(position.xid >= cursor.fetchone()[0])
 
 
-def _advance(position: FoldCursor, *, limit: int) -> int:
-    values: dict[str, int | uuid.UUID] = {
+def _advance(position: FoldCursor, *, limit: int, since: datetime = EVER) -> int:
+    values: dict[str, int | uuid.UUID | datetime] = {
+        "since": since,
         "xid": position.xid,
         "event_id": position.event_id,
         "limit": limit,

@@ -60,6 +60,16 @@ app.conf.update(
             "options": {"expires": 2},
         },
         "partitions": {"task": "transactional.partitions", "schedule": 3600.0},
+        "retention": {
+            "task": "transactional.retention",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+        "firsts": {
+            "task": "analytics.forget_firsts",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "engagement": {
             "task": "analytics.record_engagement",
             "schedule": 1.0,

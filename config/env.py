@@ -54,6 +54,35 @@ VARIABLES: tuple[Variable, ...] = (
     _v("Core", "REDIS_URL", str, "", "Redis or Valkey; empty: `up` starts its own."),
     _v("Core", "TIME_ZONE", str, "UTC", "Time zone in which pages show times."),
     _v("Core", "LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
+    _v(
+        "Keeping",
+        "KEEP_BODIES_DAYS",
+        int,
+        90,
+        "Days for which the content of messages is kept; 0: for ever.",
+    ),
+    _v(
+        "Keeping",
+        "KEEP_MESSAGES_DAYS",
+        int,
+        400,
+        "Days for which messages, their recipients and tries are kept; 0: for ever.",
+    ),
+    _v(
+        "Keeping",
+        "KEEP_EVENTS_DAYS",
+        int,
+        400,
+        "Days for which events are kept; 0: for ever. What was counted from them stays.",
+    ),
+    _v(
+        "Keeping",
+        "LOG_PARTITIONS",
+        str,
+        "month",
+        "How much of the log one partition holds, and goes at once: month, or day (from about a "
+        "million messages a day).",
+    ),
     _v("Web", "PORT", int, 8000, "HTTP port."),
     _v("Web", "BIND", str, "127.0.0.1", "Address on which web and SMTP listen."),
     _v(
@@ -231,6 +260,7 @@ def _check(values: dict[str, Any]) -> None:
         if name.endswith("PORT") and not 0 < value < 65536:
             raise ImproperlyConfigured(f"{name}: {value} is not a port (1 to 65535)")
     _check_dnsd(values)
+    _check_keeping(values)
     days, kept = values["DKIM_ROTATE_DAYS"], values["DKIM_RETIRE_DAYS"]
     if kept < 1 or not (days == 0 or days >= kept + 3):
         # The other selector is free again only then, and its next key has to be seen
@@ -272,6 +302,19 @@ def _check_webhooks(values: dict[str, Any]) -> None:
     for port in values["WEBHOOK_PORTS"]:
         if not 0 < port < 65536:
             raise ImproperlyConfigured(f"WEBHOOK_PORTS: {port} is not a port (1 to 65535)")
+
+
+def _check_keeping(values: dict[str, Any]) -> None:
+    """Refuse to keep mail for less long than it may be under way, or content without its message."""
+    names = ("KEEP_BODIES_DAYS", "KEEP_MESSAGES_DAYS", "KEEP_EVENTS_DAYS")
+    for name in names:
+        if values[name] != 0 and values[name] < 14:
+            raise ImproperlyConfigured(f"{name}: use 14 or more, or 0 to keep it for ever")
+    bodies, messages, _ = (values[name] or 10**6 for name in names)
+    if bodies > messages:
+        raise ImproperlyConfigured("KEEP_BODIES_DAYS: at most KEEP_MESSAGES_DAYS")
+    if values["LOG_PARTITIONS"] not in ("month", "day"):
+        raise ImproperlyConfigured("LOG_PARTITIONS: use month or day")
 
 
 def _check_dnsd(values: dict[str, Any]) -> None:

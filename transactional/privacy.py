@@ -151,15 +151,23 @@ def _messages(
         }  # fmt: skip
     for row in recipients.values("message_id", "pk", "address", "kind", "status", "status_at"):
         if row.pop("pk") in own:
-            told[row.pop("message_id")]["recipients"].append(row)
+            _of(told, row)["recipients"].append(row)
     for row in tries.values("message_id", "recipient_id", "at", "host", "code", "reply"):
         if row.pop("recipient_id") in own:
-            told[row.pop("message_id")]["tries"].append(row)
+            _of(told, row)["tries"].append(row)
     for row in happened.values("message_id", "recipient_id", "type", "at", "data"):
         recipient_id = row.pop("recipient_id")
         if recipient_id is None or recipient_id in own:
-            told[row.pop("message_id")]["events"].append(row)
+            _of(told, row)["events"].append(row)
     return list(told.values())
+
+
+def _of(
+    told: dict[uuid.UUID, dict[str, Any]], row: dict[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """What is told of the row's message; nothing more is, where that is past its time."""
+    gone: dict[str, list[dict[str, Any]]] = {"recipients": [], "tries": [], "events": []}
+    return told.get(row.pop("message_id"), gone)
 
 
 def erase(account_id: int, contact_id: int) -> int:

@@ -1,6 +1,6 @@
 """Celery tasks of this app: hits to events, events to numbers, events to webhooks."""
 
-from analytics.tasks.counting import fold, record_engagement
+from analytics.tasks.counting import fold, forget_firsts, record_engagement
 from analytics.tasks.webhooks import forget_webhooks, tend_webhooks
 
-__all__ = ["fold", "forget_webhooks", "record_engagement", "tend_webhooks"]
+__all__ = ["fold", "forget_firsts", "forget_webhooks", "record_engagement", "tend_webhooks"]

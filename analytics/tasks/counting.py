@@ -3,6 +3,7 @@
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
 from analytics import engagement, rollup
 
@@ -21,3 +22,9 @@ def fold() -> None:
     until = time.monotonic() + BUSY
     while rollup.fold() == rollup.BATCH and time.monotonic() < until:
         pass
+
+
+@shared_task(name="analytics.forget_firsts")
+def forget_firsts() -> None:
+    """Forget who opened first of mail that is past its time: nobody can open it again."""
+    engagement.forget_firsts(timezone.now())

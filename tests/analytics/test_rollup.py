@@ -8,17 +8,18 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analytics import rollup, selectors
+from analytics import engagement, rollup, selectors
 from analytics.models import CampaignDay, FirstEngagement, FoldCursor
 from analytics.stats import Numbers
 from tests.analytics.conftest import Sent, make_sent
 from transactional import events
 from transactional.events import NewEvent
-from transactional.models import Event, EventType
+from transactional.models import Event, EventType, LogState
 
 
 def fold_all(limit: int = rollup.BATCH) -> None:
@@ -139,6 +140,37 @@ def test_rebuilt_equals_incremental(
     assert rollup.rebuild(limit=data.draw(st.integers(1, 50))) == len(log)
     assert table() == incremental
     assert rollup.fold() == 0
+
+
+def test_a_rebuild_keeps_the_numbers_of_events_that_are_past_their_time(counted: Sent) -> None:
+    counted.write("accepted", "delivered", "opened", day=0)
+    counted.write("accepted", "delivered", "opened", "clicked", recipient=1, day=1)
+    counted.write("opened", day=1)  # the second time that this one opens
+    fold_all()
+    before = table()
+    LogState.objects.create(
+        table="transactional_event", kept_from=datetime(2026, 11, 21, tzinfo=UTC)
+    )
+    Event.objects.filter(at__lt=datetime(2026, 11, 21, tzinfo=UTC)).delete()
+    assert rollup.rebuild() == 5
+    assert table() == before
+    assert FirstEngagement.objects.filter(kind="open").count() == 2
+    counted.write("opened", recipient=0, day=2)
+    fold_all()
+    assert numbers(counted).opens == 2
+
+
+def test_first_opens_are_forgotten_with_the_mail_and_its_events(
+    counted: Sent, settings: Any
+) -> None:
+    counted.write("opened")
+    fold_all()
+    later = timezone.now() + timedelta(days=401)
+    settings.KEEP_EVENTS_DAYS = 0
+    assert engagement.forget_firsts(later) == 0
+    settings.KEEP_EVENTS_DAYS = 400
+    assert engagement.forget_firsts(later - timedelta(days=2)) == 0
+    assert engagement.forget_firsts(later) == 1
 
 
 def test_a_fold_that_dies_has_counted_nothing(

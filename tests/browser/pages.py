@@ -313,6 +313,7 @@ PAGES: dict[str, Address] = {
     "messages, nothing found": lambda w: f"{w.a}/messages/?address=nobody*",
     "message, told in full": lambda w: f"{w.a}/messages/{w.log.sent.pk}/",
     "message, refused": lambda w: f"{w.a}/messages/{w.log.refused.pk}/",
+    "message, no longer kept": lambda w: f"{w.a}/messages/01000000-0000-7000-8000-000000000001/",
     "messages": lambda w: f"{w.a}/messages/",
     "message": lambda w: f"{w.a}/messages/{w.message}/",
     "message, delivered": lambda w: f"{w.a}/messages/{w.delivered.message_id}/",

@@ -1,5 +1,14 @@
 """Operators' view of this floor, one module per subject."""
 
-from transactional.admin import audience, delivery, mail, publishing, senders, smarthost, tls
+from transactional.admin import (
+    audience,
+    delivery,
+    mail,
+    publishing,
+    retention,
+    senders,
+    smarthost,
+    tls,
+)
 
-__all__ = ["audience", "delivery", "mail", "publishing", "senders", "smarthost", "tls"]
+__all__ = ["audience", "delivery", "mail", "publishing", "retention", "senders", "smarthost", "tls"]

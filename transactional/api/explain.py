@@ -3,13 +3,13 @@
 import uuid
 from typing import Any
 
-from django.http import Http404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.calls import Call
 from tokens.web import caller
 from transactional import explain
+from transactional.api.gone import gone_or_absent
 from transactional.explain import Ahead, Step, Told, Try
 
 
@@ -25,7 +25,7 @@ class Explain(Call):
         except ValueError:
             found = None
         if found is None:
-            raise Http404
+            raise gone_or_absent(message_id)
         message = found.message
         return Response(
             {

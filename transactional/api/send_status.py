@@ -10,6 +10,7 @@ from config.calls import Call
 from tokens.web import caller
 from transactional import selectors
 from transactional.api import send_view
+from transactional.api.gone import gone_or_absent
 
 
 class SendStatusById(Call):
@@ -25,5 +26,5 @@ class SendStatusById(Call):
             raise Http404 from None
         found = selectors.send_status(caller(request).account_id, message_id)
         if found is None:
-            raise Http404
+            raise gone_or_absent(status_id)
         return Response(send_view.of_status(found))

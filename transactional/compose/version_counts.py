@@ -4,12 +4,14 @@ Transactional's own counters: a roll-out is judged by them with analytics switch
 below the oldest transaction still running, so a late commit is never skipped.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection, transaction
 
-from transactional.models import VersionCount, VersionFold
+from transactional import events, retention
+from transactional.models import ShorterRetention, VersionCount, VersionFold
 from transactional.models.publishing import BEGINNING
 
 CURSOR = "versions"
@@ -55,9 +57,8 @@ def fold(*, limit: int = BATCH) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
         if position.xid >= cursor.fetchone()[0]:
-            # Restored into another cluster: what was counted cannot be continued
-            VersionCount.objects.all().delete()
-            position.xid, position.event_id = 0, BEGINNING
+            # Restored into another cluster, whose numbers do not go on from these
+            position.xid, position.event_id = _begin_again()
         values: dict[str, Any] = {
             "xid": position.xid,
             "event_id": position.event_id,
@@ -71,6 +72,20 @@ def fold(*, limit: int = BATCH) -> int:
     position.xid, position.event_id = last[0], last[1]
     position.save(update_fields=["xid", "event_id"])
     return int(last[2])
+
+
+def _begin_again() -> tuple[int, uuid.UUID]:
+    """Count the whole log anew; where older months of it are gone, go on from what was counted.
+
+    Then events of the last seconds before the dump may go uncounted here: months would otherwise.
+    """
+    if retention.events_kept_from() is None and not ShorterRetention.objects.exists():
+        VersionCount.objects.all().delete()
+        return 0, BEGINNING
+    events.adopt()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        return int(cursor.fetchone()[0]), BEGINNING
 
 
 def of(version_ids: Iterable[int], *, trial: bool = False) -> Mapping[int, Mapping[str, int]]:

@@ -43,6 +43,7 @@ from transactional.models.publishing import (
     VersionCount,
     VersionFold,
 )
+from transactional.models.retention import LogState, ShorterRetention
 from transactional.models.secret import SecretBody
 from transactional.models.sender import SenderAddress, SenderMail, SenderState
 from transactional.models.shaping import ShapingAction, ShapingProfile, ShapingRule
@@ -93,6 +94,7 @@ __all__ = [
     "LinkProbe",
     "ListKind",
     "ListMember",
+    "LogState",
     "Message",
     "OptIn",
     "OptInRequest",
@@ -111,6 +113,7 @@ __all__ = [
     "ShapingAction",
     "ShapingProfile",
     "ShapingRule",
+    "ShorterRetention",
     "Smarthost",
     "Source",
     "Status",

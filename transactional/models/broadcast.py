@@ -36,6 +36,9 @@ class Broadcast(models.Model):
     total = models.PositiveIntegerField(default=0, help_text="Rows, once there are any.")
     duplicates = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list)
+    outcome = models.JSONField(
+        null=True, blank=True, help_text="Rows by state, once the rows are past their time."
+    )
     expanded = models.BooleanField(default=False, help_text="Whether its rows are written.")
     bounces_seen = models.BooleanField(
         default=False, help_text="A member let it go on although many bounced."

@@ -1,6 +1,4 @@
-"""Periodic chores: give back what silent workers hold, make next months' partitions, suppress
-worn-out addresses.
-"""
+"""Periodic chores: give back what silent workers hold, suppress worn-out addresses."""
 
 import logging
 
@@ -12,7 +10,6 @@ from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
 from transactional.inbound import worn
 from transactional.models import Lane
-from transactional.models import partitions as months
 from transactional.submission import senders, tls_reports
 
 logger = logging.getLogger(__name__)
@@ -26,13 +23,6 @@ def sweep() -> None:
     if freed:
         logger.warning("%d messages were given back by silent workers", freed)
         queue.wake(Lane.values)
-
-
-@shared_task(name="transactional.partitions")
-def partitions() -> None:
-    """Make the partitions of the months to come."""
-    for name in months.ensure(timezone.now()):
-        logger.info("partition %s made", name)
 
 
 @shared_task(name="transactional.forget_sender_mails")

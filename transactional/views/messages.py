@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import explain, mail_log
+from transactional import explain, mail_log, retention
 from transactional.explain import Step
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
@@ -99,7 +100,10 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     """One message: who it went to, what each server said, who opened it."""
     story = mail_log.story(request.account.pk, message_id)
     if story is None:
-        raise Http404
+        if not retention.is_gone(message_id):
+            raise Http404
+        days = retention.days().messages
+        return render(request, "transactional/message_gone.html", {"days": days}, status=404)
     why = explain.of_story(request.account.pk, story)
     ahead = {one.recipient.pk: one.ahead for one in why.recipients if one.ahead is not None}
     reasons = {one.attempt.pk: one.steps for told in why.recipients for one in told.tries}
@@ -123,8 +127,15 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
             if (plan := ahead.get(one.pk)) is not None
         ],
         "several": len(story.recipients) > 1,
+        "log_begins": _log_begins(story),
     }
     return render(request, "transactional/message.html", context)
+
+
+def _log_begins(story: mail_log.Story) -> datetime | None:
+    """From when on events are kept, where this message is older: its timeline has lost some."""
+    begins = retention.events_kept_from()
+    return begins if begins is not None and story.message.created_at < begins else None
 
 
 def _moment(

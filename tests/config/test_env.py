@@ -1,0 +1,29 @@
+"""Settings that would only fail later are refused with their name."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KEEP_BODIES_DAYS", "13"),
+        ("KEEP_MESSAGES_DAYS", "-1"),
+        ("KEEP_EVENTS_DAYS", "1"),
+        ("KEEP_BODIES_DAYS", "500"),
+        ("KEEP_BODIES_DAYS", "0"),
+        ("LOG_PARTITIONS", "week"),
+    ],
+)
+def test_mail_is_kept_long_enough_and_content_no_longer_than_its_message(
+    name: str, value: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        env.read({name: value})
+
+
+def test_what_is_kept_for_ever_may_be() -> None:
+    for_ever = {"KEEP_BODIES_DAYS": "0", "KEEP_MESSAGES_DAYS": "0", "KEEP_EVENTS_DAYS": "0"}
+    assert env.read(for_ever)["KEEP_BODIES_DAYS"] == 0
