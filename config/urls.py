@@ -14,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("transactional.views.urls")),
     path("", include("transactional.api.urls")),
     path("", include("analytics.views.urls")),
+    path("", include("analytics.api.urls")),
     re_path("^(?:marketing|communication-preferences|api/v1)(?:/|$)", NoSuchCall.as_view()),
 ]

@@ -16,6 +16,7 @@ SCOPES = (
     "content",
     "publish",
     "contacts",
+    "webhooks",
     "communication_preferences.read",
     "communication_preferences.write",
     "communication_preferences.read_write",

@@ -16,6 +16,7 @@ SCOPE_CHOICES = [
     ("content", _("Read and write emails, not publish them")),
     ("publish", _("Publish emails and roll versions out")),
     ("contacts", _("Read and change contact lists")),
+    ("webhooks", _("Read and change webhooks, replay events")),
     ("communication_preferences.read", _("Read what people agreed to hear of")),
     ("communication_preferences.read_write", _("Read and change what people agreed to hear of")),
 ]

@@ -1,0 +1,21 @@
+"""The URLs of this porch."""
+
+from django.urls import URLPattern, URLResolver
+
+from analytics.api.webhook_deliveries import Deliveries, DeliveryById, Replay
+from analytics.api.webhooks import Pause, Resume, Rotate, TestEvent, WebhookById, Webhooks
+from config.calls import call
+
+ONE = "api/v1/webhooks/<str:webhook_id>"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *call("api/v1/webhooks", Webhooks.as_view()),
+    *call(ONE, WebhookById.as_view()),
+    *call(f"{ONE}/rotate", Rotate.as_view()),
+    *call(f"{ONE}/pause", Pause.as_view()),
+    *call(f"{ONE}/resume", Resume.as_view()),
+    *call(f"{ONE}/test", TestEvent.as_view()),
+    *call(f"{ONE}/replay", Replay.as_view()),
+    *call(f"{ONE}/deliveries", Deliveries.as_view()),
+    *call(f"{ONE}/deliveries/<str:delivery_id>", DeliveryById.as_view()),
+]
