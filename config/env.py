@@ -151,6 +151,13 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP out", "LEASE_SECONDS", int, 30, "How long a worker holds a message without a sign."),
     _v(
         "SMTP out",
+        "EGRESS_TIMEOUT",
+        float,
+        60.0,
+        "Seconds a receiver may take for an answer: half of it to connect, ten times after the final dot.",
+    ),
+    _v(
+        "SMTP out",
         "RETRY_SCALE",
         float,
         1.0,
@@ -270,6 +277,8 @@ def _check(values: dict[str, Any]) -> None:
     egress = values["EGRESS"]
     if egress and egress not in ("mx", "sandbox") and not egress.startswith("relay://"):
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
+    if values["EGRESS_TIMEOUT"] <= 0:
+        raise ImproperlyConfigured("EGRESS_TIMEOUT: use seconds, more than 0")
     if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
         raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
     for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS"):

@@ -6,15 +6,18 @@ from datetime import datetime, timedelta
 MINUTE = 60.0
 CAP = 3600.0  # seconds between two tries, at most
 
-# First wait in seconds by the class of the reply (wire/reply.py); it doubles with each try
+# First wait in seconds by the class of the reply (wire/reply.py); it doubles with each try. What a
+# greylist wants is told below
 FIRST: dict[str, float] = {
-    "greylisted": 1 * MINUTE,
     "temporary": 1 * MINUTE,
     "connection": 1 * MINUTE,
     "dns": 2 * MINUTE,
     "throttled": 5 * MINUTE,
     "mailbox_full": 30 * MINUTE,
 }
+
+# Most greylists let mail pass after one minute or after five: the third wait ends just behind those
+FIRST_OF_GREYLIST = (1 * MINUTE, 2 * MINUTE, 2.5 * MINUTE)
 
 # What no deadline makes shorter: a greylist wants its minute, a full mailbox is not emptied in one
 FLOOR: dict[str, float] = {
@@ -36,8 +39,13 @@ def delay(
     `jitter` gives a number in [0, 1): the wait is spread over ±20 %, so that a batch refused
     together does not come back together. `scale` shrinks all waits, for tests of fast clocks.
     """
-    first = FIRST.get(reply_class, MINUTE)
-    wait = min(max(CAP, first), first * 2.0 ** min(tries - 1, 16))
+    if reply_class == "greylisted":
+        early = FIRST_OF_GREYLIST[min(tries, len(FIRST_OF_GREYLIST)) - 1]
+        doubled = max(0, tries - len(FIRST_OF_GREYLIST))
+        wait = min(CAP, early * 2.0 ** min(doubled, 16))
+    else:
+        first = FIRST.get(reply_class, MINUTE)
+        wait = min(max(CAP, first), first * 2.0 ** min(tries - 1, 16))
     return wait * (0.8 + 0.4 * jitter()) * scale
 
 

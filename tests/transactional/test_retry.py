@@ -13,6 +13,12 @@ def test_the_first_wait_suits_a_greylist() -> None:
     assert retry.delay("greylisted", 1, jitter=lambda: 0.5) == pytest.approx(60)
 
 
+def test_a_greylist_of_five_minutes_is_passed_within_six() -> None:
+    waits = [retry.delay("greylisted", n, jitter=lambda: 0.5) for n in range(1, 6)]
+    assert waits == pytest.approx([60, 120, 150, 300, 600])
+    assert 300 < sum(waits[:3]) <= 360
+
+
 def test_waits_double_up_to_an_hour() -> None:
     waits = [retry.delay("temporary", n, jitter=lambda: 0.5) for n in range(1, 12)]
     assert waits[:6] == pytest.approx([60, 120, 240, 480, 960, 1920])

@@ -20,7 +20,7 @@ from transactional.egress.route import Route, Target, find
 from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.tls import Stance
-from transactional.egress.verdict import HOST_STAGES, Tried
+from transactional.egress.verdict import Tried
 from transactional.lifecycle import Attempt, Outcome
 from transactional.queue import Job
 from transactional.wire import outcome as wire
@@ -170,7 +170,8 @@ class Attempts:
         if last.lease_lost:
             return None
         self._poison.survived(tried.job)
-        return verdict.judge(tried, last, plan.stream.uncertain)
+        doubts = await self._lookups.doubts(tried.job) if last.uncertain else 0
+        return verdict.judge(tried, last, plan.stream.uncertain, doubts)
 
     async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""
@@ -202,7 +203,7 @@ class Attempts:
             if last.lease_lost:
                 break
             tried.tries.append(_attempt(heard, target, source, began))
-            if last.uncertain or last.stage not in HOST_STAGES:
+            if not verdict.next_host_may_know(last):
                 break
         if last is not None and not last.lease_lost:
             for learnt in (

@@ -26,7 +26,7 @@ from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
 from transactional.incidents import breaker
 from transactional.incidents.breaker import Standing
-from transactional.models import EmailVersion, Recipient, Smarthost, Stream
+from transactional.models import EmailVersion, Event, EventType, Recipient, Smarthost, Stream
 from transactional.queue import Job
 from transactional.wire.outcome import Login, TlsPolicy
 
@@ -151,6 +151,12 @@ class Lookups:
         """What was said to a recipient's last try."""
         return await self.do(lambda: _last_reply(recipient_id))
 
+    async def doubts(self, job: Job) -> int:
+        """How many copies of a recipient's mail have had no answer to their final dot."""
+        if not job.resent:
+            return 0
+        return await self.do(lambda: _doubts(job.message_id, job.id))
+
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""
         return await self._get(("own",), OWN_FRESH, _own)
@@ -200,6 +206,11 @@ def _own() -> Own:
 def _last_reply(recipient_id: uuid.UUID) -> str:
     found = Recipient.objects.filter(pk=recipient_id).values_list("reply", flat=True).first()
     return str(found or "")
+
+
+def _doubts(message_id: uuid.UUID, recipient_id: uuid.UUID) -> int:
+    told = Event.objects.filter(message_id=message_id, recipient_id=recipient_id)
+    return int(told.filter(type=EventType.UNCERTAIN).count())
 
 
 def _version(version_id: int) -> VersionContent:

@@ -3,9 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from transactional.egress.tls_memory import TlsMemory
 from transactional.wire.dane import Tlsa
-from transactional.wire.outcome import Login, SessionRefused, TlsPolicy
+from transactional.wire.outcome import Login, SessionRefused, Timeouts, TlsPolicy
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
@@ -27,10 +29,25 @@ class Peer:
     login: Login | None = None
 
 
+def timeouts(seconds: float) -> Timeouts:
+    """How long each step may take where an ordinary answer may take so many seconds."""
+    return Timeouts(
+        connect=seconds / 2,
+        banner=seconds,
+        ehlo=seconds,
+        starttls=seconds,
+        mail=seconds,
+        rcpt=seconds,
+        data=seconds,
+        dot=10 * seconds,  # hanging up early is how second copies are made (RFC 5321 §4.5.3.2.6)
+    )
+
+
 class SessionPool:
     """Sessions by peer; taken for one message at a time."""
 
     def __init__(self) -> None:
+        self._timeouts = timeouts(settings.EGRESS_TIMEOUT)
         self._idle: dict[Peer, list[tuple[float, Session]]] = {}
         #: Which servers' STARTTLS fails, and what is counted for reports.
         self.memory = TlsMemory()
@@ -63,6 +80,7 @@ class SessionPool:
             ehlo=peer.ehlo,
             source_address=peer.source or None,
             tls=tls,
+            timeouts=self._timeouts,
             server_name=peer.host,
             tlsa=peer.tlsa,
             login=peer.login,

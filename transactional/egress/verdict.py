@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +23,7 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
 HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
+DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 
@@ -38,13 +39,25 @@ class Tried:
     last: wire.Outcome | None = None
 
 
-def judge(tried: Tried, last: wire.Outcome, policy: str) -> Outcome:
-    """What the last conversation means for the recipient; `policy` is the stream's for unknowns."""
+def next_host_may_know(seen: wire.Outcome) -> bool:
+    """Whether this try goes on with another host: the last one was not there, would not speak with
+    us, or fell silent before the final dot.
+    """
+    if seen.uncertain or seen.local:
+        return False
+    return seen.reply is None or seen.stage in HOST_STAGES
+
+
+def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Outcome:
+    """What the last conversation means for the recipient; `policy` is the stream's for unknowns.
+
+    `doubts`: earlier copies whose outcome was never known.
+    """
     reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
     if last.accepted:
         return _ended(tried, Status.DELIVERED, reply)
     if last.uncertain:
-        return _uncertain(tried, policy, reply)
+        return _uncertain(tried, policy, reply, doubts + 1)
     if last.reply is None:
         return defer(tried, "connection", reply)
     kind = classify(last.reply, stage=last.stage)
@@ -98,12 +111,18 @@ def expire(tried: Tried, last: str) -> Outcome:
     return replace(expired, attempts=tried.job.attempt)
 
 
-def _uncertain(tried: Tried, policy: str, reply: str) -> Outcome:
-    """The final dot was sent and no reply came: hold, or send again, marked."""
-    if policy == "hold":
-        return _ended(tried, Status.HELD, reply)
-    wait = retry.delay("connection", 1, jitter=random.random, scale=settings.RETRY_SCALE)
-    due = timezone.now() + timedelta(seconds=wait)
+def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
+    """The final dot was sent and no reply came: hold, or send again, marked, a few times at most."""
+    if policy == "hold" or doubts >= DOUBTS:
+        tried.trail.note("retry", "in_doubt_held", copies=doubts)
+        return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": doubts})
+    now = timezone.now()
+    wait = retry.delay("connection", doubts, jitter=random.random, scale=settings.RETRY_SCALE)
+    due = retry.next_due(now, tried.job.deliver_by, wait)
+    if due is None:
+        tried.trail.note("retry", "in_doubt_held", copies=doubts)
+        return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": doubts})
+    tried.trail.note("retry", "in_doubt", due=due, copies=doubts)
     return _ended(tried, Status.UNCERTAIN, reply, due_at=due, resent=True)
 
 

@@ -92,6 +92,14 @@ SENTENCES = {
     ("retry", "mailbox_full"): _("The mailbox is full: the next try comes at %(due)s."),
     ("retry", "dns"): _("DNS is asked again at %(due)s."),
     ("retry", "connection"): _("The connection failed: the next try comes at %(due)s."),
+    ("retry", "in_doubt"): _(
+        "The connection ended after the final dot, before the answer: it may have arrived. It is "
+        "sent again, marked, at %(due)s (copies in doubt: %(copies)s)."
+    ),
+    ("retry", "in_doubt_held"): _(
+        "The connection ended after the final dot, before the answer: it may have arrived, and is "
+        "not sent again by itself (copies in doubt: %(copies)s)."
+    ),
     ("retry", ""): _("Put off (%(code)s): the next try comes at %(due)s."),
     # Incidents and other ways out
     ("incident", "opened"): _(
