@@ -32,6 +32,7 @@ format: $(VENV)/.installed-dev ## put the code into its one format
 
 bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench
+	@$(PY) -m bench.latency
 	@$(PY) -m bench.claims
 	@$(PY) -m bench.lanes
 	@$(PY) -m bench.editor

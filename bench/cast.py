@@ -27,19 +27,23 @@ SOURCE = "127.0.0.1"
 
 
 def make() -> dict[str, object]:
-    """Account, verified domain with the keys it gets by default, ready IP, token, key, email."""
+    """Account, verified domains with the keys that one gets by default and with RSA alone, ready IP, token, key, email."""
     account = Account.objects.create(name="Bench", transactional_enabled=True)
     now = timezone.now()
     never = now + timedelta(days=1)  # no DNS here would confirm them
-    domain = Domain.objects.create(
-        account=account,
-        name=message.DOMAIN,
-        state=DomainState.VERIFIED,
-        verified_at=now,
-        checked_at=now,
-        next_check_at=never,
-    )
-    dkim.create_keys(domain)
+    domains = []
+    for name in (message.DOMAIN, message.RSA_DOMAIN):
+        domain = Domain.objects.create(
+            account=account,
+            name=name,
+            state=DomainState.VERIFIED,
+            verified_at=now,
+            checked_at=now,
+            next_check_at=never,
+        )
+        domains.append(domain)
+        dkim.create_keys(domain)
+    DkimKey.objects.filter(domain=domain).exclude(algorithm="rsa").delete()
     source = EgressSource.objects.create(
         account=account,
         address=SOURCE,
@@ -70,12 +74,17 @@ def make() -> dict[str, object]:
         **message.template(),
     )
     versions.publish(email, by=_BY)
-    keys = DkimKey.objects.filter(domain=domain)
+    login = {"username": token.username, "password": password}
     return {
-        "smtp": {"username": token.username, "password": password},
+        "smtp": login,
+        "w": {**login, "domain": message.RSA_DOMAIN},
         "api": {"api_key": key, "email_id": email.pk},
         "dkim": {
-            f"{key.selector}._domainkey.{domain.name}.": records.key_record(key) for key in keys
+            domain.name: {
+                f"{key.selector}._domainkey.{domain.name}.": records.key_record(key)
+                for key in DkimKey.objects.filter(domain=domain)
+            }
+            for domain in domains
         },
     }
 

@@ -29,4 +29,4 @@ API = {
     "PostgreSQL": Limit(183, "insert through a pool 157, claim 17, finish 9"),
     "egress": Limit(1201, "render, links, text, MIME and both DKIM keys 1145, own TLS client 56"),
 }
-LIMITS = {"smtp": SMTP, "api": API}
+LIMITS = {"w": SMTP, "smtp": SMTP, "api": API}

@@ -4,7 +4,7 @@ from email.utils import formatdate
 from typing import Any
 
 DOMAIN = "shop.example"
-FROM = f"orders@{DOMAIN}"
+RSA_DOMAIN = "rsa-shop.example"  # signs with RSA-2048 alone, as the work W of the yardstick does
 SITES = 20  # recipients' domains
 #: The subject carries the ledger's key; the sink reads it there.
 MARK = "Order "
@@ -67,6 +67,14 @@ def template() -> dict[str, str]:
     return {"subject": MARK + "{{ custom.order }}", "html": _HEAD % words + loop + _TAIL % words}
 
 
+def sender(domain: str = DOMAIN) -> str:
+    """The From address."""
+    return f"orders@{domain}"
+
+
+FROM = sender()
+
+
 def recipient(number: int) -> str:
     """A recipient of its own for every message."""
     return f"reader{number}@site{number % SITES}.example"
@@ -86,7 +94,7 @@ def properties(key: str) -> dict[str, Any]:
     }
 
 
-def raw(key: str, number: int) -> bytes:
+def raw(key: str, number: int, domain: str = DOMAIN) -> bytes:
     """The receipt as a program submits it: multipart/alternative, plain text and HTML, CRLF."""
     custom = properties(key)
     words = {"order": key, "name": "Anna", "url": custom["url"], "total": custom["total"]}
@@ -94,11 +102,11 @@ def raw(key: str, number: int) -> bytes:
     html = _HEAD % words + rows + _TAIL % words
     listed = "\n".join(f"{item['name']}: {item['price']} EUR" for item in custom["items"])
     lines = (
-        f"From: Bench shop <{FROM}>\n"
+        f"From: Bench shop <{sender(domain)}>\n"
         f"To: <{recipient(number)}>\n"
         f"Subject: {MARK}{key}\n"
         f"Date: {formatdate(usegmt=True)}\n"
-        f"Message-ID: <{key}@{DOMAIN}>\n"
+        f"Message-ID: <{key}@{domain}>\n"
         "MIME-Version: 1.0\n"
         'Content-Type: multipart/alternative; boundary="bench-boundary"\n'
         "\n--bench-boundary\n"

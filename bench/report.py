@@ -8,7 +8,11 @@ from bench.limits_table import LIMITS
 
 _STAGES = ("submission", "web", "PostgreSQL", "egress")
 _OTHERS = ("egress, urgent", "engagement", "webhooks", "default", "beat")
-TITLES = {"smtp": "SMTP in → delivered", "api": "API → delivered"}
+TITLES = {
+    "w": "W: SMTP in → delivered, DKIM RSA-2048",
+    "smtp": "SMTP in → delivered, RSA-2048 and Ed25519",
+    "api": "API → delivered, RSA-2048 and Ed25519",
+}
 
 
 @dataclass(frozen=True, slots=True)

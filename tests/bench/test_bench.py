@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bench import editor, ledger, yardstick
+from bench import editor, ledger, report, yardstick
 from bench.installation import ROOT
 
 pytestmark = pytest.mark.stack
@@ -21,16 +21,33 @@ def test_a_quick_bench_delivers_everything_once_and_prints_every_stage() -> None
         timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for door, title in (("smtp", "SMTP in → delivered"), ("api", "API → delivered")):
-        assert f"{title}: 500 messages, 1 run\n" in done.stdout
+    for door in ("w", "smtp", "api"):
+        assert f"{report.TITLES[door]}: 500 messages, 1 run\n" in done.stdout
         assert re.search(rf"^{door} run 1: .* all 500 arrived once, 5 verified", done.stdout, re.M)
     for stage in ("submission", "web", "PostgreSQL", "egress", "celery, others", "Valkey"):
-        assert len(re.findall(rf"^  {stage} +\d", done.stdout, re.M)) == 2
+        assert len(re.findall(rf"^  {stage} +\d", done.stdout, re.M)) == 3
     for peer in ("Postfix", "Postfix + OpenDKIM") if yardstick.available() else ():
         assert f"{peer} run 1: " in done.stdout
+    assert re.search(r"^(met   |MISSED)  W at most 2.0 CPU-s per 1,000: \d", done.stdout, re.M)
     # Whatever the machine: delivering costs the egress worker something, and so does storing
     spent = dict(re.findall(r"^  (PostgreSQL|egress) +(\d+) ", done.stdout, re.M))
     assert all(int(us) > 0 for us in spent.values())
+
+
+def test_a_message_is_timed_from_its_acceptance_to_its_first_attempt() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.latency", "--rate", "50", "--seconds", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for door in ("SMTP", "API"):
+        told = r"at 50/s: p50 \d+ ms, p99 \d+ ms, worst \d+ ms of 50$"
+        assert re.search(
+            rf"^(met   |MISSED)  {door}: accept → first attempt .*{told}", done.stdout, re.M
+        )
 
 
 @pytest.mark.parametrize(
