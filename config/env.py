@@ -163,6 +163,14 @@ VARIABLES: tuple[Variable, ...] = (
         1.0,
         "Factor on every wait between two tries, of limits and of incidents; 1 in production.",
     ),
+    _v(
+        "SMTP out",
+        "GLOBAL_BLOCK_ACCOUNTS",
+        int,
+        3,
+        "Accounts in which an address bounces for good within 60 days before none may mail it; "
+        "0: never.",
+    ),
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
     _v("SMTP out", "MTA_STS_PORT", int, 443, "Port of other people's MTA-STS policies."),
     _v(

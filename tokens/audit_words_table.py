@@ -21,6 +21,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "domain.": _("Domains"),
     "incident.": _("Incidents"),
     "webhook.": _("Webhooks"),
+    "suppressions.": _("Suppressions"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -57,6 +58,7 @@ SENTENCES: Mapping[str, str | Promise] = {
     "send.resumed": _("Let the send of “%(name)s” go on"),
     "send.cancelled": _("Cancelled the send of “%(name)s”"),
     "incident.opened": _("%(name)s refused mail alike, again and again: it was parked"),
+    "suppressions.undone": _("Took %(lifted)s suppressed addresses off the list"),
     "incident.closed": _("The incident with %(name)s is over"),
     "incident.undone": _(
         "Undid the incident with %(name)s: %(requeued)s messages sent again, %(lifted)s "

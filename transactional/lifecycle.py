@@ -230,14 +230,13 @@ def _warm_up(outcome: Outcome) -> warmup.Result:
 
 
 def _hard_bounce(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "account_id": outcome.job.account_id,
-        "address": outcome.job.address.lower(),
-        "reason": str(SuppressionReason.HARD_BOUNCE),
-        "scope": None,
-        "evidence": outcome.reply[:REPLY_LIMIT],
-        "recipient_id": outcome.job.id,
-    }
+    return suppressions.values(
+        outcome.job.account_id,
+        outcome.job.address,
+        SuppressionReason.HARD_BOUNCE,
+        evidence=outcome.reply[:REPLY_LIMIT],
+        recipient_id=outcome.job.id,
+    )
 
 
 def _event(outcome: Outcome) -> NewEvent:

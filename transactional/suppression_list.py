@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from django.db import transaction
+from django.utils import timezone
 
 from tokens.models import Scope
-from transactional import suppressions
+from transactional import events, suppressions
+from transactional.events import NewEvent
 from transactional.models import (
+    EventType,
+    GlobalBlock,
     Recipient,
     Suppression,
     SuppressionChange,
@@ -20,6 +24,7 @@ from transactional.suppression_files import Read
 
 EXPORT_STEP = 1000  # rows that an export reads at a time
 CHANGES_SHOWN = 10
+_BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ def changes(account_id: int, address: str) -> list[SuppressionChange]:
     return list(found.order_by("-pk")[:CHANGES_SHOWN])
 
 
+def blocked_for_all(address: str) -> GlobalBlock | None:
+    """The block of this whole address for every account, where there is one now."""
+    found: GlobalBlock | None = GlobalBlock.objects.filter(
+        address=address.lower(), until__gt=timezone.now()
+    ).first()
+    return found
+
+
 @transaction.atomic
 def add(account_id: int, address: str, *, scope: Scope, why: str, by: str) -> bool:
     """Suppress an address by hand; False where it was, and no less."""
@@ -80,10 +93,37 @@ def remove(account_id: int, suppression_id: int, *, why: str, by: str) -> bool:
     row = found.first()
     if row is None:
         return False
-    reason = SuppressionReason(row.reason)
-    row.delete()
-    _log(account_id, SuppressionChanged.REMOVED, row.address, reason, by=by, why=why)
+    lift(account_id, [row], why=why, by=by, how="member")
     return True
+
+
+def lift(account_id: int, rows: Sequence[Suppression], *, why: str, by: str, how: str) -> None:
+    """Take rows of the account off the list, in the caller's transaction that has locked them.
+
+    A bounce that is behind one is told as lifted in its message's story; `how` says through what.
+    """
+    SuppressionChange.objects.bulk_create(
+        SuppressionChange(
+            account_id=account_id, what=SuppressionChanged.REMOVED,
+            address=row.address, reason=row.reason, by=by[:254], why=why[:500],
+        )
+        for row in rows
+    )  # fmt: skip
+    causes = [row.recipient_id for row in rows if row.recipient_id and row.reason in _BOUNCES]
+    behind = Recipient.objects.of(account_id).filter(pk__in=causes)
+    now = timezone.now()
+    events.append(
+        [
+            NewEvent(
+                account_id=account_id, message_id=message_id, recipient_id=pk,
+                campaign_id=campaign_id, type=EventType.UNBOUNCED, at=now, data={"how": how},
+            )
+            for pk, message_id, campaign_id in behind.values_list(
+                "pk", "message_id", "message__campaign_id"
+            )
+        ]
+    )  # fmt: skip
+    Suppression.objects.of(account_id).filter(pk__in=[row.pk for row in rows]).delete()
 
 
 @transaction.atomic

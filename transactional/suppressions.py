@@ -3,43 +3,72 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import connection
 
 from tokens.models import Scope
 from transactional.models import Kind, Suppression, SuppressionReason
 
 Key = tuple[int, str]  # account, address in lower case
+TRIAL_AFTER = timedelta(days=30)  # soft bounces end: then mail goes there again, on trial
+COUNTED = timedelta(days=60)  # in which bounces in several accounts block an address for all
 EVIDENCE_LIMIT = 4000  # characters of a report that are kept
 
 # OFFSET 0: each address by itself, through the index (see contacts.FACTS)
 FIND = """
-SELECT s.account_id, s.address, s.reason, s.scope
-FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, address)
-CROSS JOIN LATERAL (
+WITH g AS (
+    SELECT * FROM unnest(%(accounts)s::bigint[], %(addresses)s::text[]) AS g(account_id, address)
+)
+SELECT s.account_id, s.address, s.reason, s.scope, false, s.id
+FROM g CROSS JOIN LATERAL (
     SELECT * FROM transactional_suppression k
-    WHERE k.account_id = g.account_id AND k.address = g.address OFFSET 0
+    WHERE k.account_id = g.account_id AND k.address = g.address
+      AND (k.trial_at IS NULL OR k.trial_at > now()) OFFSET 0
 ) AS s
-ORDER BY s.id
+UNION ALL
+SELECT g.account_id, g.address, 'hard_bounce', a.hard_bounce_scope, true, NULL
+FROM g
+JOIN transactional_globalblock b ON b.address = g.address AND b.until > now()
+JOIN tokens_account a ON a.id = g.account_id
+ORDER BY 6 NULLS LAST
 """
 
 # The scope is the account's choice per reason, where the caller names none. A later report may
 # widen a suppression, never narrow it.
 ADD = """
+WITH added AS (
 INSERT INTO transactional_suppression AS s
-    (account_id, address, reason, scope, evidence, recipient_id, created_at)
+    (account_id, address, reason, scope, evidence, recipient_id, trial_at, created_at)
 SELECT a.id, %(address)s::text, %(reason)s::text,
        coalesce(%(scope)s::text, CASE %(reason)s::text
            WHEN 'hard_bounce' THEN a.hard_bounce_scope
            WHEN 'soft_bounce' THEN a.hard_bounce_scope
            WHEN 'complaint' THEN a.complaint_scope
            ELSE 'all' END),
-       %(evidence)s::text, %(recipient_id)s::uuid, now()
+       %(evidence)s::text, %(recipient_id)s::uuid,
+       CASE %(reason)s::text WHEN 'soft_bounce' THEN now() + %(trial)s END, now()
 FROM tokens_account a WHERE a.id = %(account_id)s::bigint
 ON CONFLICT (account_id, address, reason) DO UPDATE SET scope = excluded.scope
 WHERE s.scope = 'marketing' AND excluded.scope = 'all'
-RETURNING xmax = 0
+RETURNING xmax = 0 AS new, address, reason, recipient_id
+), blocked AS (
+INSERT INTO transactional_globalblock AS b (address, accounts, until, created_at)
+SELECT d.address, n.others + 1, now() + %(counted)s, now()
+FROM added d CROSS JOIN LATERAL (
+    SELECT count(*) AS others FROM transactional_suppression k
+    WHERE k.address = d.address AND k.reason = 'hard_bounce'
+      AND k.account_id <> %(account_id)s::bigint
+      AND k.recipient_id IS NOT NULL AND k.created_at > now() - %(counted)s
+) AS n
+WHERE d.new AND d.reason = 'hard_bounce' AND d.recipient_id IS NOT NULL
+  AND %(everywhere)s > 0 AND n.others + 1 >= %(everywhere)s
+ON CONFLICT (address) DO UPDATE SET accounts = excluded.accounts, until = excluded.until
+)
+SELECT new FROM added
 """
 
 
@@ -49,6 +78,7 @@ class SuppressionFacts:
 
     reason: SuppressionReason
     scope: Scope
+    everywhere: bool = False  # it bounced for good in several accounts, maybe not in this one
 
     def stops(self, kind: str) -> bool:
         """Whether mail of this kind must not go there."""
@@ -63,12 +93,12 @@ def find(keys: Sequence[Key]) -> dict[Key, SuppressionFacts]:
         return found
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        values = ([key[0] for key in wanted], [key[1] for key in wanted])
+        values = {"accounts": [key[0] for key in wanted], "addresses": [key[1] for key in wanted]}
         cursor.execute(FIND, values, prepare=True)
-        for account_id, address, reason, scope in cursor:
+        for account_id, address, reason, scope, everywhere, _ in cursor:
             known = found.get((account_id, address))
             if known is None or (known.scope != Scope.ALL and scope == Scope.ALL):
-                facts = SuppressionFacts(SuppressionReason(reason), Scope(scope))
+                facts = SuppressionFacts(SuppressionReason(reason), Scope(scope), everywhere)
                 found[account_id, address] = facts
     return found
 
@@ -87,31 +117,46 @@ def add(
     Without a `scope`, the account's setting for this reason decides. `evidence` is the reply or
     report behind it, `recipient_id` the mail that caused it.
     """
-    values: dict[str, int | str | uuid.UUID | None] = {
+    with connection.cursor() as cursor:
+        cursor.execute(ADD, values(account_id, address, reason, scope, evidence, recipient_id))
+        row = cursor.fetchone()
+        return row is not None and bool(row[0])
+
+
+def values(
+    account_id: int,
+    address: str,
+    reason: SuppressionReason,
+    scope: Scope | None = None,
+    evidence: str = "",
+    recipient_id: uuid.UUID | None = None,
+) -> dict[str, Any]:
+    """What ADD wants, for those who run it on a connection of their own."""
+    return {
         "account_id": account_id,
         "address": address.lower()[:254],
         "reason": str(reason),
         "scope": None if scope is None else str(scope),
         "evidence": evidence.replace("\x00", "")[:EVIDENCE_LIMIT],
         "recipient_id": recipient_id,
+        "trial": TRIAL_AFTER,
+        "counted": COUNTED,
+        "everywhere": settings.GLOBAL_BLOCK_ACCOUNTS,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(ADD, values)
-        row = cursor.fetchone()
-        return row is not None and bool(row[0])
 
 
 Listed = tuple[str, SuppressionReason, Scope | None, str]  # address, reason, scope, evidence
 
 ADD_MANY = """
-INSERT INTO transactional_suppression AS s (account_id, address, reason, scope, evidence, created_at)
+INSERT INTO transactional_suppression AS s
+    (account_id, address, reason, scope, evidence, trial_at, created_at)
 SELECT a.id, g.address, g.reason,
        coalesce(g.scope, CASE g.reason
            WHEN 'hard_bounce' THEN a.hard_bounce_scope
            WHEN 'soft_bounce' THEN a.hard_bounce_scope
            WHEN 'complaint' THEN a.complaint_scope
            ELSE 'all' END),
-       g.evidence, now()
+       g.evidence, CASE g.reason WHEN 'soft_bounce' THEN now() + %(trial)s END, now()
 FROM unnest(%(addresses)s::text[], %(reasons)s::text[], %(scopes)s::text[], %(evidence)s::text[])
     AS g(address, reason, scope, evidence)
 CROSS JOIN tokens_account a
@@ -133,6 +178,7 @@ def add_many(account_id: int, rows: Sequence[Listed]) -> int:
         "reasons": [str(reason) for _, reason, _, _ in rows],
         "scopes": [None if scope is None else str(scope) for _, _, scope, _ in rows],
         "evidence": [said.replace("\x00", "")[:EVIDENCE_LIMIT] for _, _, _, said in rows],
+        "trial": TRIAL_AFTER,
     }
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:

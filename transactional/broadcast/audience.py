@@ -56,9 +56,16 @@ FROM ({source}) AS b(email)
 LEFT JOIN LATERAL (
     SELECT CASE k.reason WHEN 'complaint' THEN 'PREVIOUS_SPAM' WHEN 'manual' THEN 'BLOCKED_ADDRESS'
            ELSE 'PREVIOUSLY_BOUNCED' END AS code
-    FROM transactional_suppression k
-    WHERE k.account_id = %s AND k.address = b.email AND (k.scope = 'all' OR %s)
-    ORDER BY (k.scope = 'all') DESC, k.id LIMIT 1
+    FROM (
+        SELECT reason, scope, id FROM transactional_suppression
+        WHERE account_id = %s AND address = b.email AND (trial_at IS NULL OR trial_at > now())
+        UNION ALL
+        SELECT 'hard_bounce', a.hard_bounce_scope, NULL
+        FROM transactional_globalblock g JOIN tokens_account a ON a.id = %s
+        WHERE g.address = b.email AND g.until > now()
+    ) AS k
+    WHERE k.scope = 'all' OR %s
+    ORDER BY (k.scope = 'all') DESC, k.id NULLS LAST LIMIT 1
 ) AS s ON true
 LEFT JOIN LATERAL (
     SELECT CASE
@@ -287,6 +294,7 @@ def reach(broadcast: Broadcast) -> Reach:
     marketing = broadcast.kind == Kind.MARKETING
     values = [
         *given,
+        broadcast.account_id,
         broadcast.account_id,
         marketing,
         _type(broadcast),

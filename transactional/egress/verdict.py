@@ -24,6 +24,8 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
 HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
 DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
+# The contract's soft bounce: the last reply was a "not yet"
+GAVE_UP = {"category": str(Category.SOFT), "reason": str(Reason.EXPIRED)}
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 
@@ -99,7 +101,8 @@ def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     due = retry.next_due(now, tried.job.deliver_by, wait)
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
-    return _ended(tried, status, reply, due_at=due, data={"class": str(kind)})
+    data = {"class": str(kind)} if due else {"class": str(kind), **GAVE_UP}
+    return _ended(tried, status, reply, due_at=due, data=data)
 
 
 def expire(tried: Tried, last: str) -> Outcome:
@@ -107,7 +110,7 @@ def expire(tried: Tried, last: str) -> Outcome:
     tried.trail.note("retry", "expired", tries=tried.job.attempt)
     waited = f" It waited: {tried.job.parked}." if tried.job.parked else ""
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
-    expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline"})
+    expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **GAVE_UP})
     return replace(expired, attempts=tried.job.attempt)
 
 

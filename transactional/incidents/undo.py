@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from config.ids import uuid7_floor
 from tokens import audit
+from transactional import suppression_list
 from transactional.incidents.requeue import requeue
 from transactional.incidents.skeleton import skeleton
 from transactional.models import (
@@ -23,8 +24,6 @@ from transactional.models import (
     Recipient,
     Status,
     Suppression,
-    SuppressionChange,
-    SuppressionChanged,
     SuppressionReason,
 )
 
@@ -73,14 +72,7 @@ def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
     for batch in _refused(one):
         with transaction.atomic():
             rows = list(_suppressions(one.account_id, batch).select_for_update())
-            SuppressionChange.objects.bulk_create(
-                SuppressionChange(
-                    account_id=one.account_id, what=SuppressionChanged.REMOVED,
-                    address=row.address, reason=row.reason, by=by[:254], why=why[:500],
-                )
-                for row in rows
-            )  # fmt: skip
-            Suppression.objects.of(one.account_id).filter(pk__in=[r.pk for r in rows]).delete()
+            suppression_list.lift(one.account_id, rows, why=why, by=by, how="incident")
             lifted += len(rows)
             ids = _bounced(one.account_id, batch)
             again += requeue(one.account_id, ids, why=why)

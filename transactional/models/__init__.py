@@ -55,7 +55,7 @@ from transactional.models.subscription import (
     SubscriptionChange,
     SubscriptionType,
 )
-from transactional.models.suppression_change import SuppressionChange
+from transactional.models.suppression_change import GlobalBlock, SuppressionChange
 from transactional.models.template_import import TemplateImport
 from transactional.models.tls import BrokenTls, StsPolicy, TlsCount, TlsReportSent
 
@@ -83,6 +83,7 @@ __all__ = [
     "EmailVersion",
     "Event",
     "EventType",
+    "GlobalBlock",
     "Image",
     "ImageContent",
     "Incident",

@@ -103,6 +103,10 @@ class Suppression(models.Model):
     scope = models.CharField(max_length=10, choices=Scope.choices)
     evidence = models.TextField(blank=True, help_text="The reply or report behind it, cut.")
     recipient_id = models.UUIDField(null=True, blank=True, help_text="The mail that caused it.")
+    trial_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on mail goes there on trial; empty: never."
+    )
+    trials = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="That failed.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OfAccount.as_manager()
@@ -115,7 +119,19 @@ class Suppression(models.Model):
         ]
         indexes = [
             # The list, newest first, keyset paged
-            models.Index(fields=["account", "-id"], name="suppression_list")
+            models.Index(fields=["account", "-id"], name="suppression_list"),
+            # Whose trial has begun
+            models.Index(
+                fields=["trial_at"],
+                name="suppression_trial",
+                condition=models.Q(trial_at__isnull=False),
+            ),
+            # In how many accounts an address has bounced for good
+            models.Index(
+                fields=["address"],
+                name="suppression_bounced",
+                condition=models.Q(reason="hard_bounce"),
+            ),
         ]
 
     def __str__(self) -> str:

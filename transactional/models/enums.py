@@ -68,6 +68,7 @@ class EventType(models.TextChoices):
     CLICKED = "clicked", _("Clicked")
     COMPLAINED = "complained", _("Reported as spam")
     UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    UNBOUNCED = "unbounced", _("Bounce lifted")
 
 
 class OptIn(models.TextChoices):

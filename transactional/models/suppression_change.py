@@ -1,4 +1,4 @@
-"""What members did to the list of suppressed addresses."""
+"""What members did to the list of suppressed addresses, and the addresses blocked for all."""
 
 from django.db import models
 from django.utils import timezone
@@ -29,3 +29,18 @@ class SuppressionChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} {self.what} by {self.by}"
+
+
+class GlobalBlock(models.Model):
+    """An address that bounced for good in several accounts: no account mails it until then.
+
+    It belongs to no account, and tells none of another's mail.
+    """
+
+    address = models.CharField(max_length=254, unique=True, help_text="Lower case.")
+    accounts = models.PositiveIntegerField(help_text="In which it bounced for good.")
+    until = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.address

@@ -144,6 +144,8 @@ def recipients_may_be_mailed(asked: Prepared, known: Known) -> Refusal | None:
         if found is None or not found.stops(asked.kind):
             continue
         code, why = _SUPPRESSED[found.reason]
+        if found.everywhere:
+            why = "mail of several customers of this installation to it bounced for good"
         asked.suppressed[address.spec] = code
         refusal = Refusal(code, f"{address.spec} is suppressed: {why}.", smtp="550 5.1.1")
     return refusal if len(asked.suppressed) == len(asked.recipients) else None

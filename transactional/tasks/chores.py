@@ -8,7 +8,7 @@ from django.utils import timezone
 from transactional import lifecycle, queue
 from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
-from transactional.inbound import worn
+from transactional.inbound import probation, worn
 from transactional.models import Lane
 from transactional.submission import senders, tls_reports
 
@@ -44,6 +44,9 @@ def suppress_worn() -> None:
     found = worn.suppress(timezone.now())
     if found:
         logger.info("%d addresses were suppressed after repeated soft bounces", found)
+    lifted, put_off = probation.settle(timezone.now())
+    if lifted or put_off:
+        logger.info("%d addresses passed their trial, %d did not", lifted, put_off)
 
 
 @shared_task(name="transactional.purge_secrets")
