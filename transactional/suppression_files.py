@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from tokens.models import Scope
 from transactional import classify
@@ -29,6 +30,9 @@ _REASONS: Mapping[str, SuppressionReason] = {
     "manualsuppression": SuppressionReason.MANUAL,
     "manual": SuppressionReason.MANUAL,
 }
+
+
+_SES_REASONS = frozenset({"bounce", "complaint"})
 
 
 class FileError(Exception):
@@ -98,12 +102,25 @@ def _own(row: _Row) -> Entry:
 
 
 def _bounced(address: str, status: str, said: str) -> Entry:
-    """Lists of bounces also name addresses that were refused for the sender's sake."""
+    said = _unsafe(said)
+    reason = bounce_reason(status, said)
+    if reason is None:
+        raise _Skip("block")
+    evidence = said if said.startswith(status) or status in said else f"{status} {said}"
+    return Entry(_address(address), reason, None, evidence.strip())
+
+
+def bounce_reason(status: str, said: str) -> SuppressionReason | None:
+    """Why an address is on another service's list of bounces; None: refused for the sender's sake.
+
+    A mailbox that was full or locked is worn out, and gets its trial later; what tells nothing is
+    taken at their word.
+    """
     verdict = classify.report(status=status, diagnostic=f"{status} {said}".strip())
     if verdict.category is classify.Category.BLOCK:
-        raise _Skip("block")
-    evidence = f"{status} {said}".strip()
-    return Entry(_address(address), SuppressionReason.HARD_BOUNCE, None, evidence)
+        return None
+    worn = verdict.reason in classify.WEARING
+    return SuppressionReason.SOFT_BOUNCE if worn else SuppressionReason.HARD_BOUNCE
 
 
 def _complained(address: str) -> Entry:
@@ -181,13 +198,17 @@ def read(data: bytes) -> Read:
 
 
 def _read(rows: "Iterator[list[str]]") -> Read:
-    names = [_name(one) for one in next(rows, [])]
+    first = next(rows, [])
+    names = [_name(one) for one in first]
+    begins = 2  # the header is line 1
+    if len(first) == 2 and "@" in first[0] and names[1] in _SES_REASONS:
+        names, rows, begins = ["emailaddress", "reason"], chain([first], rows), 1  # SES has none
     form, reader = _form(names)
     entries: dict[tuple[str, str], Entry] = {}
     problems: list[Problem] = []
     skipped = 0
-    for number, cells in enumerate(rows, 2):
-        if number > ROWS_MAX + 1:
+    for number, cells in enumerate(rows, begins):
+        if number >= ROWS_MAX + begins:
             raise FileError("rows")
         if not any(cell.strip() for cell in cells):
             continue

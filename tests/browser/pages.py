@@ -330,6 +330,7 @@ PAGES: dict[str, Address] = {
     "suppressions, nothing found": lambda w: f"{w.a}/suppressions/?q=nobody*",
     "suppressions, add": lambda w: f"{w.a}/suppressions/new/",
     "suppressions, import": lambda w: f"{w.a}/suppressions/import/",
+    "suppressions, undo": lambda w: f"{w.a}/suppressions/undo/",
     "suppressions, take off": lambda w: f"{w.a}/suppressions/{w.suppression}/remove/",
     "images": lambda w: f"{w.a}/images/",
     "images, nothing found": lambda w: f"{w.a}/images/?q=nothing-like-this",

@@ -12,6 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.cast import Cast
 from tests.transactional.views.test_messages import make_message
 from tokens.models import User
+from transactional import suppressions
+from transactional.models import Suppression, SuppressionChange, SuppressionReason
 
 MODELS = [*apps.get_app_config("transactional").get_models(),
           *apps.get_app_config("analytics").get_models()]  # fmt: skip
@@ -61,3 +63,21 @@ def test_the_log_is_only_read(name: str, cast: Cast, operator: Client) -> None:
         assert operator.get(f"{page}change/").status_code == 200
         assert operator.post(f"{page}change/", {"status": "bounced"}).status_code == 403
         assert operator.post(f"{page}delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_suppression_deleted_by_an_operator_is_kept_as_a_change(
+    cast: Cast, operator: Client
+) -> None:
+    for address in ("a@far.example", "b@far.example", "c@far.example"):
+        suppressions.add(cast.account.pk, address, reason=SuppressionReason.HARD_BOUNCE)
+    ids = list(Suppression.objects.order_by("address").values_list("pk", flat=True))
+    operator.post(
+        path(Suppression),
+        {"action": "delete_selected", "_selected_action": ids[:2], "post": "yes"},
+    )
+    operator.post(f"{path(Suppression)}{ids[2]}/delete/", {"post": "yes"})
+    assert not Suppression.objects.exists()
+    changes = SuppressionChange.objects.of(cast.account)
+    assert {(c.address, c.what, c.by) for c in changes} == {
+        (f"{name}@far.example", "removed", "ops@postino.example") for name in "abc"
+    }

@@ -112,3 +112,45 @@ def test_writing_comes_in_pieces() -> None:
     pieces = list(write(rows))
     assert len(pieces) > 3 and max(map(len, pieces)) < 20_000
     assert b"".join(pieces).count(b"\r\n") == 101
+
+
+# As each service gives its list away: more columns, other orders, quotes, dates of its own
+REAL = {
+    "Amazon SES, own": ("Amazon SES", "a@x.example,BOUNCE\nb@x.example,COMPLAINT\n", (HARD, COMPLAINT)),
+    "Amazon SES, listed": (
+        "Amazon SES",
+        "EmailAddress,Reason,LastUpdateTime\n"
+        "a@x.example,BOUNCE,2026-10-02T09:13:20.120000+00:00\n"
+        "b@x.example,COMPLAINT,2026-10-03T10:00:00+00:00\n",
+        (HARD, COMPLAINT),
+    ),
+    "SendGrid bounces": (
+        "SendGrid",
+        'status,reason,email,created\r\n5.1.1,"550 5.1.1 The email account that you tried to reach does'
+        ' not exist. Please try double-checking the recipient\'s email address",a@x.example,1727946800\r\n'
+        '4.2.2,"452-4.2.2 The recipient\'s inbox is out of storage space",b@x.example,1727946801\r\n',
+        (HARD, "soft_bounce"),
+    ),
+    "Mailgun bounces": (
+        "Mailgun",
+        "address,code,error,created_at\na@x.example,550,No Such User Here,"
+        '"Thu, 02 Oct 2026 09:13:20 GMT"\nb@x.example,,,\n',
+        (HARD, HARD),
+    ),
+    "Postmark": (
+        "Postmark",
+        "EmailAddress,SuppressionReason,Origin,CreatedAt\n"
+        "a@x.example,HardBounce,Recipient,2026-10-02T08:58:33-05:00\n"
+        "b@x.example,SpamComplaint,Recipient,2026-10-02T08:58:33-05:00\n",
+        (HARD, COMPLAINT),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_files_as_the_services_give_them(name: str) -> None:
+    form, text, reasons = REAL[name]
+    found = read(text.encode())
+    assert (found.form, found.problems) == (form, [])
+    assert [one.reason for one in found.entries] == list(reasons)
+    assert [one.address for one in found.entries] == ["a@x.example", "b@x.example"]

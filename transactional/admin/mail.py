@@ -9,10 +9,12 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from transactional import suppression_list
 from transactional.models import (
     Body,
     BrandKit,
@@ -25,6 +27,7 @@ from transactional.models import (
     Email,
     EmailVersion,
     Event,
+    GlobalBlock,
     Image,
     ImageContent,
     LinkProbe,
@@ -234,14 +237,46 @@ class ContactImportAdmin(Log):
 
 @admin.register(Suppression)
 class SuppressionAdmin(ModelAdmin[Any]):
-    """Addresses that must not be mailed; deleting a row lets the address be mailed again."""
+    """Addresses that must not be mailed. Whatever deletes a row is kept as a change of the list.
+
+    Many of one window or rule: filter by it, select them all, delete.
+    """
 
     show_full_result_count = False
-    list_display = ("address", "account_id", "reason", "scope", "created_at")
-    search_fields = ("=address",)
+    list_display = ("address", "account_id", "reason", "scope", "created_at", "trial_at")
+    list_filter = ("reason", "scope", "created_at")
+    search_fields = ("=address", "=account__id", "evidence")
     raw_id_fields = ("account",)
     readonly_fields = ("recipient_id", "created_at")
     ordering = ("-pk",)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Off the list, as a member would take it."""
+        self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """The same for all that are selected."""
+        by = str(getattr(request.user, "email", ""))
+        with transaction.atomic():
+            rows: dict[int, list[Suppression]] = {}
+            for row in queryset.select_for_update():
+                rows.setdefault(row.account_id, []).append(row)
+            for account_id, its in rows.items():
+                suppression_list.lift(account_id, its, why="Django admin", by=by, how="admin")
+
+
+@admin.register(GlobalBlock)
+class GlobalBlockAdmin(ModelAdmin[Any]):
+    """Addresses that no account may mail; deleting a row lifts it."""
+
+    list_display = ("address", "accounts", "until", "created_at")
+    search_fields = ("=address",)
+    readonly_fields = ("accounts", "created_at")
+    ordering = ("-pk",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Bounces alone make one."""
+        return False
 
 
 @admin.register(SuppressionChange)

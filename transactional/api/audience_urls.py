@@ -5,10 +5,12 @@ from django.urls import URLPattern, URLResolver
 from config.calls import call
 from transactional.api import preferences_v3 as v3
 from transactional.api import preferences_v4 as v4
+from transactional.api import suppressions
 from transactional.api.double_opt_in import DoubleOptIns
 from transactional.api.lists import AddMembers, ListById, Lists, Members, RemoveMembers
 
 LISTS = "api/v1/lists"
+SUPPRESSED = "api/v1/suppressions"
 ROOT = "communication-preferences"
 DATED = f"{ROOT}/2026-09"
 
@@ -18,6 +20,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *call(f"{LISTS}/<str:list_id>/contacts", Members.as_view()),
     *call(f"{LISTS}/<str:list_id>/contacts/add", AddMembers.as_view()),
     *call(f"{LISTS}/<str:list_id>/contacts/remove", RemoveMembers.as_view()),
+    *call(SUPPRESSED, suppressions.Suppressions.as_view()),
+    # Before the calls of one address, which these words could be taken for
+    *call(f"{SUPPRESSED}/undo", suppressions.SuppressionUndo.as_view()),
+    *call(f"{SUPPRESSED}/import", suppressions.SuppressionImport.as_view()),
+    *call(f"{SUPPRESSED}/export", suppressions.SuppressionExport.as_view()),
+    *call(f"{SUPPRESSED}/<str:suppression_id>", suppressions.SuppressionById.as_view()),
     *call("api/v1/double-opt-ins", DoubleOptIns.as_view()),
     *call(f"{ROOT}/v3/definitions", v3.Definitions.as_view()),
 ]

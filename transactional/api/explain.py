@@ -1,6 +1,7 @@
 """`GET /api/v1/messages/{id}/explain`: why a message fared as it did, decision by decision."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.request import Request
@@ -10,6 +11,8 @@ from config.calls import Call
 from tokens.web import caller
 from transactional import explain
 from transactional.api.gone import gone_or_absent
+from transactional.classify import Reason
+from transactional.classify.names_table import NAMES
 from transactional.explain import Ahead, Step, Told, Try
 
 
@@ -52,9 +55,24 @@ def _recipient(told: Told) -> dict[str, Any]:
         "status": row.status,
         "since": row.status_at,
         "reply": row.reply,
+        "bounce": None if told.bounce is None else _bounce(told.bounce),
         "decisions": [_step(one) for one in told.before],
         "attempts": [_try(one) for one in told.tries],
         "ahead": None if told.ahead is None else _ahead(told.ahead),
+    }
+
+
+def _bounce(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Why it failed: our words, and what others call it."""
+    reason = str(data.get("reason", ""))
+    names = NAMES[Reason(reason)] if reason in set(Reason) else None
+    return {
+        "kind": data.get("category", ""),
+        "reason": reason,
+        "status": data.get("status", ""),
+        "category": names.contract if names else "UNCATEGORIZED",
+        "ses": names.ses if names else "Undetermined",
+        "postmark": names.postmark if names else "Unknown",
     }
 
 

@@ -182,8 +182,7 @@ MAILBOX: Sequence[Phrases] = (
         Reason.SYSTEM_FULL,
         _said("""
         system storage | system disk | system full | no space left on device | file system full |
-        filesystem full | filesystem is full | out of disk | disk is full | disk full |
-        out of storage
+        filesystem full | filesystem is full | out of disk | disk is full | disk full
         """),
     ),
     (
@@ -195,7 +194,7 @@ MAILBOX: Sequence[Phrases] = (
         account is full | account full | user is full | recipient is over | space not enough |
         not enough space | not enough storage | insufficient space | insufficient storage |
         insufficient disk | exceeded storage | exceeds storage | exceeded its storage |
-        storage limit | storage space | storage allocation | space limit | too much mail stored |
+        storage limit | storage space | out of storage | storage allocation | space limit | too much mail stored |
         too many messages in | disk space | space has been used up | out of space | casella piena |
         casella di posta piena | casella è piena | boite pleine | boîte pleine |
         boîte aux lettres est pleine | buzon lleno | buzón lleno | caixa cheia | postfach voll |

@@ -65,7 +65,8 @@ def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Out
     kind = classify(last.reply, stage=last.stage)
     if last.stage in HOST_STAGES or last.reply.is_temporary:
         return defer(tried, kind, reply)
-    return bounce(tried, reply, kind, verdict_on(last.reply, stage=last.stage))
+    verdict = verdict_on(last.reply, stage=last.stage)
+    return bounce(tried, reply, kind, verdict, status=last.reply.enhanced or "")
 
 
 def without_route(tried: Tried, route: Route) -> Outcome:
@@ -81,9 +82,13 @@ def bounce(
     reply: str,
     kind: ReplyClass = ReplyClass.PERMANENT,
     verdict: Verdict = UNSENDABLE,
+    *,
+    status: str = "",
 ) -> Outcome:
-    """Refused for good."""
+    """Refused for good; `status` is the enhanced code of the reply, if it had one."""
     why = {"category": str(verdict.category), "reason": str(verdict.reason), "class": str(kind)}
+    if status:
+        why["status"] = status
     return _ended(tried, Status.BOUNCED, reply, data=why)
 
 

@@ -51,6 +51,7 @@ class Told:
     before: tuple[Step, ...]
     tries: tuple[Try, ...]
     ahead: Ahead | None
+    bounce: Mapping[str, Any] | None = None  # what the event that ended it says, if it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def _name(check: str, kind: str) -> str:
 def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], pace: float) -> Told:
     before: list[Step] = []
     tries: list[Try] = []
+    bounce: Mapping[str, Any] | None = None
     for moment in story.moments:
         if moment.recipient is None or moment.recipient.pk != recipient.pk:
             continue
@@ -105,9 +107,11 @@ def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], p
             tries.append(Try(moment.attempt, steps(moment.attempt.decisions)))
         elif moment.event is not None:
             before += _of_event(moment.event)
+            if moment.event.type in (EventType.BOUNCED, EventType.EXPIRED):
+                bounce = moment.event.data if isinstance(moment.event.data, dict) else None
     plan = plans.get(recipient.pk)
     ahead = None if plan is None else _ahead(recipient, plan, pace)
-    return Told(recipient, tuple(before), tuple(tries), ahead)
+    return Told(recipient, tuple(before), tuple(tries), ahead, bounce)
 
 
 def _of_event(event: Event) -> Sequence[Step]:

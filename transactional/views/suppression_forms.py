@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tokens.models import Scope
+from transactional import suppression_undo
+from transactional.models import SuppressionReason
 from transactional.wire.address import AddressError, parse_address
 
 WHY_MAX = 500  # characters of a reason
@@ -26,6 +28,18 @@ PROBLEMS: Mapping[str, Any] = {
     "scope": gettext_lazy("The scope is neither all nor marketing."),
     "cells": gettext_lazy("Columns are missing."),
     "block": gettext_lazy("The receiver refused the sender, not this address."),
+}
+
+
+MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
+RULE_ERRORS: Mapping[str, tuple[str, Any]] = {
+    "empty": (
+        "since",
+        gettext_lazy("Name a beginning, a domain or words: this would be the whole list."),
+    ),
+    "window": ("until", gettext_lazy("The window ends before it begins.")),
+    "reason": ("reason", gettext_lazy("The reason is not known.")),
+    "domain": ("domain", gettext_lazy("This is not a domain name, like example.com.")),
 }
 
 
@@ -66,6 +80,70 @@ class RemoveForm(forms.Form):
         help_text=gettext_lazy("It is kept in the log with your address."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class UndoForm(forms.Form):
+    """Which suppressions an undo is about, and why."""
+
+    since = forms.DateTimeField(
+        label=gettext_lazy("On the list since"),
+        required=False,
+        input_formats=MOMENTS,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENTS[0]),
+        help_text=gettext_lazy("The beginning of the window, in UTC."),
+    )
+    until = forms.DateTimeField(
+        label=gettext_lazy("Until"),
+        required=False,
+        input_formats=MOMENTS,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENTS[0]),
+        help_text=gettext_lazy("Empty: until now."),
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[("", gettext_lazy("Any bounce")), *SuppressionReason.choices],
+    )
+    domain = forms.CharField(
+        label=gettext_lazy("Domain of the addresses"),
+        required=False,
+        max_length=253,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "example.com"}
+        ),
+    )
+    said = forms.CharField(
+        label=gettext_lazy("Words of the evidence"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("As the receiver wrote them, capital letters or not."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    why = forms.CharField(
+        label=gettext_lazy("Why they are taken off"),
+        max_length=WHY_MAX,
+        help_text=gettext_lazy("It is kept in the log with your address."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    rule: suppression_undo.Rule
+
+    def clean(self) -> dict[str, Any]:
+        """`rule` is set where the fields make one. Raises ValidationError."""
+        given = super().clean() or self.cleaned_data
+        if self.errors:
+            return given
+        try:
+            self.rule = suppression_undo.rule(
+                since=given["since"],
+                until=given["until"],
+                reasons=[given["reason"]] if given["reason"] else [],
+                domain=given["domain"],
+                said=given["said"],
+            )
+        except suppression_undo.RuleError as err:
+            field, words = RULE_ERRORS[str(err)]
+            self.add_error(field, words)
+        return given
 
 
 class ImportForm(forms.Form):

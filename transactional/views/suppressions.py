@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,15 +13,17 @@ from django.views.decorators.http import require_safe
 
 from tokens.models import Role, Scope
 from tokens.web import AccountRequest, account_page
-from transactional import suppression_files
+from transactional import suppression_exports, suppression_files
 from transactional import suppression_list as listed
-from transactional.models import Suppression
+from transactional import suppression_undo as undone
+from transactional.models import Suppression, SuppressionReason
 from transactional.views.suppression_forms import (
     FILE_ERRORS,
     PROBLEMS,
     AddForm,
     ImportForm,
     RemoveForm,
+    UndoForm,
 )
 
 PAGE = 50
@@ -42,6 +44,8 @@ def suppression_list(request: AccountRequest) -> HttpResponse:
         "paged": before is not None,
         "newest": _query(q=address),
         "older": _query(q=address, before=rows[PAGE - 1].row.pk) if len(rows) > PAGE else "",
+        "blocked": listed.blocked_for_all(address) if address else None,
+        "forms": [(key, form.name) for key, form in suppression_exports.FORMS.items()],
         "changes": listed.changes(request.account.pk, address),
         "may_edit": request.may(Role.MARKETER),
     }
@@ -86,6 +90,30 @@ def suppression_remove(request: AccountRequest, suppression_id: int) -> HttpResp
 
 
 @account_page(Role.MARKETER)
+def suppression_undo(request: AccountRequest) -> HttpResponseBase:
+    """Take many off at once: shown and counted first, done when that is confirmed."""
+    form = UndoForm(request.POST or None)
+    context: dict[str, object] = {"form": form}
+    if request.method == "POST" and form.is_valid():
+        account_id, rule = request.account.pk, form.rule
+        if "confirm" in request.POST:
+            why, by = form.cleaned_data["why"], request.user.email
+            lifted = undone.undo(account_id, rule, why=why, by=by)
+            told = ngettext(
+                "%(n)d address was taken off the list.",
+                "%(n)d addresses were taken off the list.",
+                lifted,
+            )
+            messages.success(request, told % {"n": lifted})
+            return redirect("suppressions", account_id)
+        seen = undone.preview(account_id, rule)
+        names = dict(SuppressionReason.choices)
+        context["seen"] = seen
+        context["reasons"] = [(names[reason], n) for reason, n in seen.reasons.items()]
+    return render(request, "transactional/suppression_undo.html", context)
+
+
+@account_page(Role.MARKETER)
 def suppression_import(request: AccountRequest) -> HttpResponseBase:
     """Add the addresses of a CSV file; what is wrong is told by line."""
     form = ImportForm(request.POST or None, request.FILES or None)
@@ -123,8 +151,14 @@ def _told(done: listed.Imported, read: suppression_files.Read) -> list[str]:
 @account_page(Role.VIEWER)
 def suppression_export(request: AccountRequest) -> HttpResponseBase:
     """The whole list as a CSV file, sent as it is read."""
-    pieces: Iterator[bytes] = suppression_files.write(listed.exported(request.account.pk))
+    form = request.GET.get("form", "")
+    if form and form not in suppression_exports.FORMS:
+        raise Http404
+    rows = listed.exported(request.account.pk)
+    pieces: Iterator[bytes] = (
+        suppression_exports.write(rows, form) if form else suppression_files.write(rows)
+    )
     answer = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     day = timezone.now().date().isoformat()
-    answer["Content-Disposition"] = f'attachment; filename="suppressions-{day}.csv"'
+    answer["Content-Disposition"] = f'attachment; filename="{form or "suppressions"}-{day}.csv"'
     return answer

@@ -94,6 +94,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(SUPPRESSIONS, suppressions.suppression_list, name="suppressions"),
     path(f"{SUPPRESSIONS}new/", suppressions.suppression_add, name="suppression_add"),
     path(f"{SUPPRESSIONS}import/", suppressions.suppression_import, name="suppression_import"),
+    path(f"{SUPPRESSIONS}undo/", suppressions.suppression_undo, name="suppression_undo"),
     path(f"{SUPPRESSIONS}export/", suppressions.suppression_export, name="suppression_export"),
     path(
         f"{SUPPRESSIONS}<int:suppression_id>/remove/",

@@ -3,18 +3,20 @@
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.utils import timezone
 
 from tests.cast import Cast, make_user
 from tests.transactional.mail import delivered_mail
 from tests.transactional.views.test_messages import XSS
 from tokens.models import Account, Role, Scope, User
 from transactional import suppressions
-from transactional.models import Suppression, SuppressionChange, SuppressionReason
+from transactional.models import GlobalBlock, Suppression, SuppressionChange, SuppressionReason
 
 SignedIn = Callable[[User], Client]
 HARD = SuppressionReason.HARD_BOUNCE
@@ -206,3 +208,72 @@ def test_a_stranger_finds_nothing(cast: Cast, signed_in: SignedIn) -> None:
     assert Client().get(path(cast)).status_code == 302
     assert Suppression.objects.of(cast.account).exists()
     assert not SuppressionChange.objects.exists()
+
+
+def test_an_undo_is_shown_first_and_done_when_confirmed(cast: Cast, signed_in: SignedIn) -> None:
+    suppress(cast.account, "a@far.example", evidence=f"550 5.1.1 {XSS}")
+    suppress(cast.account, "b@near.example")
+    suppress(cast.other_account, "a@far.example")
+    client, at = signed_in(cast.alice), path(cast, "undo/")
+    asked = {"domain": "far.example", "why": "their outage"}
+    page = client.post(at, asked).content.decode()
+    assert "Take 1 address off" in page and "a@far.example" in page and XSS not in page
+    assert Suppression.objects.count() == 3
+    answer = client.post(at, {**asked, "confirm": "1"}, follow=True)
+    assert "1 address was taken off the list." in answer.content.decode()
+    left = set(Suppression.objects.values_list("account_id", "address"))
+    assert left == {
+        (cast.account.pk, "b@near.example"),
+        (cast.other_account.pk, "a@far.example"),
+    }
+    change = SuppressionChange.objects.of(cast.account).order_by("-pk")[0]
+    assert (change.address, change.why, change.by) == (
+        "a@far.example", "their outage", cast.alice.email,
+    )  # fmt: skip
+    again = client.post(at, asked).content.decode()
+    assert "No suppression fits" in again and 'name="confirm"' not in again
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"why": "w"}, "this would be the whole list"),
+        ({"domain": "far.example"}, "This field is required"),
+        ({"why": "w", "domain": "no domain"}, "not a domain name"),
+        (
+            {"why": "w", "since": "2026-11-25T10:00", "until": "2026-11-25T09:00"},
+            "before it begins",
+        ),
+        ({"why": "w", "since": "soon"}, "Enter a valid date"),
+    ],
+)
+def test_an_undo_of_everything_is_refused(
+    cast: Cast, signed_in: SignedIn, asked: dict[str, str], said: str
+) -> None:
+    suppress(cast.account, "a@far.example")
+    page = signed_in(cast.alice).post(path(cast, "undo/"), {**asked, "confirm": "1"})
+    assert said in page.content.decode()
+    assert Suppression.objects.count() == 1
+
+
+def test_an_undo_is_for_members_who_may_edit(cast: Cast, signed_in: SignedIn) -> None:
+    assert signed_in(cast.bob).get(path(cast, "undo/")).status_code == 403
+    assert signed_in(cast.charlie).get(path(cast, "undo/")).status_code == 404
+
+
+def test_the_list_goes_out_in_the_form_of_another_service(cast: Cast, signed_in: SignedIn) -> None:
+    suppress(cast.account, "a@far.example")
+    client = signed_in(cast.bob)
+    answer = client.get(path(cast, "export/?form=ses"))
+    assert isinstance(answer, StreamingHttpResponse)
+    assert answer.getvalue() == b"a@far.example,BOUNCE\r\n"
+    assert client.get(path(cast, "export/?form=hearsay")).status_code == 404
+
+
+def test_an_address_that_is_blocked_for_all_is_told(cast: Cast, signed_in: SignedIn) -> None:
+    until = timezone.now() + timedelta(days=3)
+    GlobalBlock.objects.create(address="gone@far.example", accounts=3, until=until)
+    page = signed_in(cast.bob).get(path(cast, "?q=Gone@far.example")).content.decode()
+    assert "No customer of this installation can mail this address" in page
+    other = signed_in(cast.bob).get(path(cast, "?q=other@far.example")).content.decode()
+    assert "No customer of this installation" not in other
