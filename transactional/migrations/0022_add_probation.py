@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tokens', '0003_add_company_to_account'),
-        ('transactional', '0020_drop_footers_of_brand_kits'),
+        ('transactional', '0021_keep_for_a_time'),
     ]
 
     operations = [
