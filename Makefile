@@ -5,7 +5,7 @@ VENV = .venv
 PY = $(VENV)/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run test check format bench faults lock
+.PHONY: help run test check format bench faults ledger lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -39,6 +39,9 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
 	@$(PY) -m pytest --full-scale tests/faults tests/transactional/egress/test_rotation.py
+
+ledger: $(VENV)/.installed-dev ## 100,000 messages and 50 kills of every process; LEDGER=5000x6: fewer
+	@$(PY) -m pytest --full-scale -s tests/faults/test_ledger.py
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --python-version 3.11 --generate-hashes --no-header \

@@ -12,8 +12,9 @@ from config.stack.lifeline import die_with_parent
 
 BACKOFF_FIRST = 0.5
 BACKOFF_LIMIT = 30.0
-# Having run this long (seconds), a child's earlier crashes are forgotten.
-HEALTHY_AFTER = 60.0
+# Each time it has run this long (seconds), one of a child's earlier crashes is forgotten: what crashes
+# in a loop waits longer and longer, what ran for a while and was killed is back at once.
+FORGOTTEN_AFTER = 5.0
 # A line without an end is cut here, so that no child can fill our memory.
 _LINE_LIMIT = 65536
 
@@ -105,8 +106,8 @@ class Life:
 
     def crashed(self) -> float:
         """Note a crash; how many seconds to wait before the next start."""
-        if time.monotonic() - self._born >= HEALTHY_AFTER:
-            self.crashes = 0
+        lived = time.monotonic() - self._born
+        self.crashes = max(0, self.crashes - int(lived / FORGOTTEN_AFTER))
         delay = min(BACKOFF_FIRST * 2**self.crashes, BACKOFF_LIMIT)
         self.crashes += 1
         self.restart_at = time.monotonic() + delay

@@ -1,6 +1,6 @@
 """One installation for all fault cases, small and quick unless at full scale."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,38 @@ class Scale:
     """How much, how often, how long (seconds)."""
 
     messages: int
-    kills: int
     stopped: float
     lease: int
     sessions: int
     retry: float
+    submitters: int
+    ledger: Mapping[float, tuple[int, int]]  # messages and kills, by the sink's seconds
+    worker_kills: int
+    worker_pause: float
 
 
-FULL = Scale(messages=2000, kills=10, stopped=60, lease=30, sessions=20, retry=1.0)
-SMALL = Scale(messages=150, kills=3, stopped=8, lease=4, sessions=4, retry=0.02)
+FULL = Scale(
+    messages=2000,
+    stopped=60,
+    lease=30,
+    sessions=50,
+    retry=1.0,
+    submitters=16,
+    ledger={0.02: (100_000, 50), 0.3: (20_000, 20)},
+    worker_kills=60,
+    worker_pause=5.0,
+)
+SMALL = Scale(
+    messages=150,
+    stopped=8,
+    lease=4,
+    sessions=8,
+    retry=0.02,
+    submitters=8,
+    ledger={0.02: (240, 2), 0.3: (120, 1)},
+    worker_kills=3,
+    worker_pause=1.0,
+)
 
 
 @pytest.fixture(scope="package")

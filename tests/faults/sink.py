@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 from transactional.wire.handler import Envelope, Handler, ServerConfig
@@ -33,6 +34,7 @@ class Recorder(Handler):
             "to": envelope.rcpts[0],
             "id": found[1].decode() if found else "",
             "resent": bool(_RESENT.search(envelope.data)),
+            "at": time.monotonic(),
         }
         self._log.write(json.dumps(seen).encode() + b"\n")
         await asyncio.sleep(self.delay)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ class Copy:
     to: str
     id: str
     resent: bool
+    at: float  # on this machine's monotonic clock, which all processes share
 
 
 class Sink:
@@ -60,7 +61,7 @@ class Sink:
     def copies(self, prefix: str = "") -> list[Copy]:
         """What came, in order."""
         found = [Copy(**json.loads(line)) for line in self._path.read_text().splitlines()]
-        return [copy for copy in found if copy.to.startswith(prefix)]
+        return [copy for copy in found if copy.to.startswith(f"{prefix}-" if prefix else "")]
 
     def sessions(self) -> int:
         """SMTP sessions open to it now, by the kernel's word."""
@@ -159,6 +160,7 @@ class Verdict:
     unmarked: list[str]
     wrong: list[str]
     copied: frozenset[str]
+    first_at: Mapping[str, float]  # when the first of several copies came
 
     def __str__(self) -> str:
         return (
@@ -175,7 +177,7 @@ def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
     states = dict(
         site.ask(
             "SELECT id::text, status FROM transactional_recipient WHERE address LIKE %s",
-            f"{prefix}%",
+            f"{prefix}-%",
         )
     )
     doubted = {
@@ -202,4 +204,5 @@ def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
         unmarked=unmarked,
         wrong=sorted(delivered ^ by_id.keys()) + [f"{n} {status}" for status, n in other.items()],
         copied=frozenset(one for one, copies in by_id.items() if len(copies) > 1),
+        first_at={one: copies[0].at for one, copies in by_id.items() if len(copies) > 1},
     )

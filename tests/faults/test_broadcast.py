@@ -101,7 +101,7 @@ def test_one_message_per_row_whatever_is_killed(site: Site, scale: Scale, full_s
         " AND NOT EXISTS (SELECT FROM transactional_broadcastrow b"
         " WHERE b.message_id = r.message_id)"
     )
-    came = site.sink.copies("cast-")
+    came = site.sink.copies("cast")
     seen = {copy.to for copy in came}
     second = len(came) - len({copy.id for copy in came})
     unmarked = second - sum(copy.resent for copy in came)

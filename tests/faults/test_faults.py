@@ -5,7 +5,6 @@ crashed often is started again more slowly.
 """
 
 import os
-import random
 import signal
 import time
 
@@ -108,18 +107,3 @@ def test_postgresql_killed(site: Site, scale: Scale) -> None:
     assert set(load.answers) <= {"accepted", "451", "454", "421", "503"}
     assert within(DRAINED, site.whole)
     settled(site, load, copies=open_then)
-
-
-def test_every_process_killed_again_and_again(site: Site, scale: Scale) -> None:
-    allowed = 0
-    with Load(site.installation.quickstart, "kill", scale.messages) as load:
-        for number in range(scale.kills):
-            load.reached((number + 0.5) / scale.kills)
-            doomed = site.children()
-            if number % 2:  # all at once, then some while the others go on
-                doomed = random.sample(doomed, len(doomed) // 2)
-            allowed += site.kill(doomed)
-            assert within(120, site.whole)
-        load.reached(1)
-    found = settled(site, load, copies=allowed)
-    assert found.acknowledged >= scale.messages

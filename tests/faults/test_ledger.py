@@ -1,0 +1,115 @@
+"""The big ledger: every process killed again and again while mail flows, and every message told.
+
+At full scale 100,000 messages and 50 kills (`make ledger`); `LEDGER=5000x6` chooses another size.
+`-s` prints the account.
+"""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Scale
+from tests.faults.flood import Flood
+from tests.faults.ledger import Kill, Ledger
+from tests.faults.site import Site, Verdict, balance, within
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(5400)]
+DRAINED = 60.0  # seconds after the last of it in which nothing may be left, nor stand still
+# What may be killed: all of it at once, or half of it while the rest goes on
+EVERYTHING, HALF = 0, 1
+
+
+def drained(site: Site) -> int:
+    """Rows that are stuck: still there when for DRAINED seconds none has left."""
+    least, since = site.queued(), time.monotonic()
+    while least and time.monotonic() - since < DRAINED:
+        time.sleep(0.2)
+        now = site.queued()
+        if now < least:
+            least, since = now, time.monotonic()
+    return least
+
+
+def settle(site: Site, flood: Flood, ledger: Ledger, began: float) -> Verdict:
+    """Drain, print the account, assert what holds of every ledger."""
+    loaded = time.monotonic() - began
+    assert within(DRAINED, site.whole)
+    stuck = drained(site)
+    seconds = time.monotonic() - began
+    found = balance(site, flood.prefix, flood.acknowledged)
+    facts = {
+        "stuck": stuck,
+        "answers": dict(flood.answers),
+        "no answer (unknown)": flood.answers["none"],
+        "slowest answer": f"{flood.slowest:.1f} s",
+        "accepting took": f"{loaded:.0f} s",
+        "all of it took": f"{seconds:.0f} s",
+    }
+    print("\n" + ledger.told(found, site, flood.prefix, facts))
+    assert not flood.unexpected
+    assert (found.lost, found.wrong, found.unmarked, stuck) == ([], [], [], 0)
+    assert ledger.above(found) == []
+    return found
+
+
+def sizes(scale: Scale, delay: float) -> tuple[int, int]:
+    """Messages and kills."""
+    if asked := os.environ.get("LEDGER"):
+        messages, kills = asked.split("x")
+        return int(messages), int(kills)
+    return scale.ledger[delay]
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.3], ids=["20ms", "300ms"])
+def test_every_process_killed_again_and_again(
+    site: Site, scale: Scale, delay: float, tmp_path: Path
+) -> None:
+    messages, kills = sizes(scale, delay)
+    ledger = Ledger(delay)
+    start, prefix = site.installation.quickstart, f"ledger{1000 * delay:.0f}"
+    began = time.monotonic()
+    with (
+        site.sink.slow(delay),
+        Flood(start, prefix, messages, tmp_path, sessions=scale.submitters) as flood,
+    ):
+        for number in range(kills):
+            flood.reached((number + 0.5) / kills)
+            doomed = site.children()
+            if number % 2 == HALF:
+                doomed = random.sample(doomed, len(doomed) // 2)
+            sessions = site.kill(doomed)
+            ledger.kills.append(Kill(time.monotonic(), sessions))
+            assert within(120, site.whole)
+        flood.reached(1)
+        found = settle(site, flood, ledger, began)
+    assert found.acknowledged >= messages
+
+
+def test_delivery_workers_killed_one_after_the_other(
+    site: Site, scale: Scale, tmp_path: Path
+) -> None:
+    """One worker every few seconds: its mail goes on with another, each time within a minute."""
+    ledger = Ledger(0.1)
+    start = site.installation.quickstart
+    began = time.monotonic()
+    with (
+        site.sink.slow(ledger.sink_seconds),
+        Flood(start, "worker", 10**9, tmp_path, sessions=4) as flood,
+    ):
+        flood.count = 50
+        flood.reached(1)
+        for number in range(scale.worker_kills):
+            workers = site.children("-Q egress")  # the urgent one too
+            sessions = site.kill([workers[number % len(workers)]])
+            ledger.kills.append(Kill(time.monotonic(), sessions))
+            killed_at = flood.read()
+            time.sleep(scale.worker_pause)
+            assert flood.read() > killed_at  # the doors do not wait for a delivery worker
+        # what the last one held, too, is with another soon
+        assert within(DRAINED, lambda: len(site.children("-Q egress")) == len(workers))
+        flood.stop()
+        found = settle(site, flood, ledger, began)
+    assert found.acknowledged >= 50
