@@ -17,11 +17,13 @@ import psycopg
 class Table:
     """A table, its columns and their PostgreSQL types, in the order rows are given.
 
-    Columns of type bytea must be preceded by the key: `id` comes first.
+    Columns of type bytea must be preceded by the key: `id` comes first. `computed`: columns that are
+    not stored as given, each with an expression over the given row, `{row}`.
     """
 
     name: str
     columns: tuple[tuple[str, str], ...]
+    computed: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -47,7 +49,10 @@ class Table:
     def insert(self, label: str, rest: str = "", *, extra: str = "") -> str:
         """INSERT of the rows given as the parameter `label`; `rest` follows the FROM clause."""
         names = ", ".join(self.names)
-        chosen = ", ".join(f"{label}.{name}" for name in self.names)
+        computed = dict(self.computed)
+        chosen = ", ".join(
+            computed.get(name, f"{{row}}.{name}").format(row=label) for name in self.names
+        )
         source = self.source(label, extra)
         return f"INSERT INTO {self.name} ({names}) SELECT {chosen} FROM {source}{rest}"  # noqa: S608 — our own names
 

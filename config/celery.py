@@ -10,6 +10,8 @@ import sys
 from celery import Celery
 from celery.signals import worker_ready
 
+from config.every import Every
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("postino")
@@ -18,6 +20,7 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,
+    result_expires=None,  # no results, so nothing of Celery's own to clean up
     task_acks_late=False,
     task_default_queue="default",
     worker_prefetch_multiplier=1,
@@ -127,6 +130,8 @@ app.conf.update(
         "domains": {"task": "domains.check_due", "schedule": 15.0, "options": {"expires": 15}},
     },
 )
+for entry in app.conf.beat_schedule.values():
+    entry["schedule"] = Every(entry["schedule"])
 app.autodiscover_tasks()
 
 

@@ -128,7 +128,7 @@ class Attempt:
 class Outcome:
     """How a try ended: the status it leads to and, if it is not final, when the next one is due.
 
-    `resent` marks the next copy as one that the receiver may have already. `decisions` are stored
+    `due_at` is by the job's clock (`Job.now`). `resent` marks the next copy as one that the receiver may have already. `decisions` are stored
     with the last of the tries; where nothing was tried, with the event.
     """
 
@@ -150,11 +150,18 @@ class Outcome:
         """Whether the recipient leaves the queue."""
         return self.due_at is None
 
+    @property
+    def wait(self) -> float | None:
+        """Seconds from now to the next try; None where there is none."""
+        if self.due_at is None:
+            return None
+        return max(0.0, (self.due_at - self.job.now()).total_seconds())
+
 
 # One statement, and so one trip and one transaction, for a whole batch. An outcome counts only if
 # its lease still holds the queue row (`kept`), an event is told only if the status moved.
 _OUTCOMES = """json_to_recordset(%(outcomes)s::json) AS o(
-    id uuid, lease uuid, due timestamptz, attempts int, resent bool, status text, at timestamptz,
+    id uuid, lease uuid, wait float8, attempts int, resent bool, status text, at timestamptz,
     reply text, source bigint, olds text)"""
 _FLUSH = f"""
 WITH u AS MATERIALIZED (SELECT * FROM {_OUTCOMES}),
@@ -211,7 +218,7 @@ def _move(outcome: Outcome) -> dict[str, Any]:
     return {
         "id": outcome.job.id,
         "lease": outcome.job.lease,
-        "due": outcome.due_at,
+        "wait": outcome.wait,
         "attempts": outcome.attempts,
         "resent": outcome.resent,
         "status": str(outcome.status),
@@ -339,15 +346,15 @@ FROM moved JOIN transactional_message m ON m.id = moved.message_id
 
 
 @transaction.atomic
-def sweep(limit: int = 1000) -> int:
-    """Give back rows whose worker fell silent; returns how many.
+def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
+    """Give back rows whose worker fell silent; returns how many. `until`: only leases before it.
 
     A row without a final-dot marker simply becomes due. With one, its outcome is unknown: it is
     sent again and marked, or held, as its stream says.
     """
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(queue.SWEEP, {"limit": limit})
+        cursor.execute(queue.SWEEP, {"limit": limit, "until": until})
         rows = cursor.fetchall()
         plain = [row[0] for row in rows if row[3] is None]
         unknown = [row for row in rows if row[3] is not None]

@@ -1,6 +1,8 @@
 """The ledger of a run with kills: what was promised, what came, and what each kill can answer for."""
 
+import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.faults.site import Site, Verdict
@@ -8,8 +10,9 @@ from tests.faults.site import Site, Verdict
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: when it was over, and what was open to the sink then."""
+    """One kill: when it began and was over, and what was open to the sink then."""
 
+    began: float
     at: float
     sessions: int
 
@@ -21,6 +24,12 @@ class Ledger:
     sink_seconds: float
     kills: list[Kill] = field(default_factory=list)
 
+    def strike(self, site: Site, pids: Iterable[int]) -> None:
+        """SIGKILL to all of these, written down."""
+        began = time.monotonic()
+        sessions = site.kill(pids)
+        self.kills.append(Kill(began, time.monotonic(), sessions))
+
     @property
     def sessions(self) -> int:
         """Sessions open at all the kills."""
@@ -30,7 +39,8 @@ class Ledger:
         """Messages that the sink had, and had not answered, at the kills."""
         came = [copy.at for copy in site.sink.copies(prefix)]
         return sum(
-            sum(kill.at - self.sink_seconds <= at <= kill.at for at in came) for kill in self.kills
+            sum(kill.began - self.sink_seconds <= at <= kill.began for at in came)
+            for kill in self.kills
         )
 
     def above(self, found: Verdict) -> list[str]:

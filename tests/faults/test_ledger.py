@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.conftest import Scale
 from tests.faults.flood import Flood
-from tests.faults.ledger import Kill, Ledger
+from tests.faults.ledger import Ledger
 from tests.faults.site import Site, Verdict, balance, within
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(5400)]
@@ -80,8 +80,7 @@ def test_every_process_killed_again_and_again(
             doomed = site.children()
             if number % 2 == HALF:
                 doomed = random.sample(doomed, len(doomed) // 2)
-            sessions = site.kill(doomed)
-            ledger.kills.append(Kill(time.monotonic(), sessions))
+            ledger.strike(site, doomed)
             assert within(120, site.whole)
         flood.reached(1)
         found = settle(site, flood, ledger, began)
@@ -103,8 +102,7 @@ def test_delivery_workers_killed_one_after_the_other(
         flood.reached(1)
         for number in range(scale.worker_kills):
             workers = site.children("-Q egress")  # the urgent one too
-            sessions = site.kill([workers[number % len(workers)]])
-            ledger.kills.append(Kill(time.monotonic(), sessions))
+            ledger.strike(site, [workers[number % len(workers)]])
             killed_at = flood.read()
             time.sleep(scale.worker_pause)
             assert flood.read() > killed_at  # the doors do not wait for a delivery worker

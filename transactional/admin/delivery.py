@@ -8,7 +8,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from transactional.incidents import breaker
-from transactional.models import Incident, IncidentAccount, ShapingProfile, ShapingRule
+from transactional.models import (
+    ClockJump,
+    ClockMark,
+    Incident,
+    IncidentAccount,
+    ShapingProfile,
+    ShapingRule,
+)
 
 
 @admin.register(ShapingProfile)
@@ -66,3 +73,33 @@ class IncidentAccountAdmin(ModelAdmin[Any]):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
         return False
+
+
+class _Noted(ModelAdmin[Any]):
+    """Written by Postino alone."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: later jumps are counted from the earlier ones."""
+        return False
+
+
+@admin.register(ClockJump)
+class ClockJumpAdmin(_Noted):
+    """Jumps of the database's clock, and how many waiting messages moved along."""
+
+    list_display = ("id", "at", "seconds", "rows", "window", "skew", "moved_at")
+
+
+@admin.register(ClockMark)
+class ClockMarkAdmin(_Noted):
+    """The database's clock as each machine that delivers measures it."""
+
+    list_display = ("boot", "seen_at", "base", "steady")

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.db import Error
 
 from config.database import parameters
-from transactional import queue
+from transactional import clock, queue
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations
@@ -164,16 +165,30 @@ class Engine:
         """Claim and start jobs over one connection until it fails or the engine stops."""
         assert self._event is not None  # noqa: S101 — set before this runs
         async with await connect() as connection:
+            await lookups.do(clock.settle)
+            self._claimer.take_clock()
             while not self._stopping:
                 self._event.clear()
                 room = self._room
                 if room > 0:
                     self._claimer.pools = await lookups.pools_here()
                     found = await self._claimer.claim(connection, limit=room)
+                    if found.jumped:
+                        await self._after_jump(connection, lookups, found.jobs)
+                        continue
                     for job in found.jobs:
                         self._start(courier, job)
                     self._more = found.more
                 await self._wait()
+
+    async def _after_jump(
+        self, connection: psycopg.AsyncConnection[Any], lookups: Lookups, jobs: Sequence[Job]
+    ) -> None:
+        """The database's clock was set: nothing is tried or ended before that is put right."""
+        values = {"ids": [job.id for job in jobs], "leases": list({job.lease for job in jobs})}
+        await connection.execute(queue.RELEASE, values)
+        await lookups.do(partial(clock.settle, self._claimer.since))
+        self._claimer.take_clock()
 
     @property
     def _room(self) -> int:
@@ -219,6 +234,7 @@ class Engine:
         """Tell which IPs this machine has: at the start, and every few seconds."""
         while True:
             try:
+                await lookups.do(clock.settle)
                 await lookups.report_host()
                 await lookups.departures.settle()
             except Error as err:

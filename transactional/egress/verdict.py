@@ -99,7 +99,7 @@ def hold(tried: Tried, reply: str) -> Outcome:
 
 def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     """Try again later, or give up once the message's lifetime is over."""
-    now = timezone.now()
+    now = tried.job.now()
     attempts = tried.job.attempt + 1
     left = (tried.job.deliver_by - now).total_seconds()
     wait = retry.wait(kind, attempts, left, jitter=random.random, scale=settings.RETRY_SCALE)
@@ -124,7 +124,7 @@ def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
     if policy == "hold" or doubts >= DOUBTS:
         tried.trail.note("retry", "in_doubt_held", copies=doubts)
         return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": doubts})
-    now = timezone.now()
+    now = tried.job.now()
     wait = retry.delay("connection", doubts, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
     if due is None:

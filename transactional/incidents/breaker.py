@@ -63,6 +63,15 @@ def standing() -> tuple[Standing, ...]:
     )  # fmt: skip
 
 
+def move(by: timedelta) -> None:
+    """Move the times of incidents that are not over along with a jump of the clock."""
+    rows = Incident.objects.filter(closed_at=None)
+    rows.exclude(drain_at=None).update(drain_at=F("drain_at") + by)
+    if by > timedelta(0):
+        rows = rows.filter(probe_at__lt=timezone.now())  # the others began since
+    rows.update(probe_at=F("probe_at") + by)
+
+
 def open_for(suspicion: Suspicion, *, ago: float) -> bool:
     """Park the cell; False where it is parked already. `ago`: seconds since the first refusal."""
     now = timezone.now()

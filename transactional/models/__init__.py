@@ -2,6 +2,7 @@
 
 from transactional.models.broadcast import Broadcast, BroadcastRow, ConfirmationEmail
 from transactional.models.checking import DismissedProblem, LinkProbe, SampleSet
+from transactional.models.clock import ClockJump, ClockMark
 from transactional.models.contact import Contact, ContactChange, ContactImport, Suppression
 from transactional.models.contact_list import ContactList, ListMember
 from transactional.models.email import Campaign, Email, EmailVersion
@@ -71,6 +72,8 @@ __all__ = [
     "BroadcastState",
     "BrokenTls",
     "Campaign",
+    "ClockJump",
+    "ClockMark",
     "ConfirmationEmail",
     "Contact",
     "ContactChange",

@@ -4,10 +4,12 @@ One stream's 100,000 rows never stand before another's one: a claim walks from s
 loose index scan: one descent each, whatever the table's size) and takes a share from each.
 """
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import Any
@@ -19,6 +21,7 @@ from transactional.models import Lane
 from transactional.queue.rows import Job
 
 VISITS = 200  # streams looked at per lane and claim; a next claim goes on behind them
+SLACK = timedelta(seconds=3)  # by which the database's clock may differ from a steady one
 BULK_TURN = 8  # every so many claims bulk mail goes before normal mail, so that it never starves
 
 # The streams of a lane that have rows nobody holds, each with the time its first one is due. The walk
@@ -52,7 +55,7 @@ seen_{lane} AS (
     ) following
     WHERE s.visit < %(visits)s AND (NOT s.round OR following.stream_id <= %(after_{lane})s)
 ), due_{lane} AS MATERIALIZED (
-    SELECT stream_id FROM seen_{lane} WHERE due_at <= now(){only}
+    SELECT stream_id FROM seen_{lane} WHERE due_at <= least(now(), %(until)s){only}
 )"""
 _ONLY = """
     AND EXISTS (
@@ -65,7 +68,7 @@ SELECT id FROM (
     SELECT head.id FROM due_{lane} CROSS JOIN LATERAL (
         SELECT id FROM transactional_queuerow q
         WHERE q.lease IS NULL AND q.lane = {lane} AND q.stream_id = due_{lane}.stream_id
-          AND q.due_at <= now()
+          AND q.due_at <= least(now(), %(until)s)
         ORDER BY q.due_at
         LIMIT (SELECT ceil(%(limit)s::float8 / greatest(count(*), 1))::bigint FROM due_{lane})
         FOR UPDATE SKIP LOCKED
@@ -97,16 +100,21 @@ WITH RECURSIVE {seen}, picked AS (
     JOIN transactional_message m ON m.id = c.message_id
     JOIN transactional_body b ON b.id = c.message_id
 )
-SELECT {walks}, jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON true
+SELECT {walks}, now(), jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON true
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim leased; `more`: due rows may be left, look again as soon as there is room."""
+    """What a claim leased; `more`: due rows may be left, look again as soon as there is room.
+
+    `jumped`: the database's clock is not where it should be; nothing is claimed that only became
+    due by that (`transactional/clock.py` puts it right).
+    """
 
     jobs: tuple[Job, ...]
     more: bool
+    jumped: bool = False
 
 
 class Claimer:
@@ -118,6 +126,24 @@ class Claimer:
         self.pools = pools
         self._after = dict.fromkeys(self._lanes, 0)
         self._turn = 0
+        self._clock: tuple[datetime, float] | None = None  # the last claim, by both clocks
+
+    @property
+    def _expected(self) -> datetime | None:
+        """What the database's clock should say now."""
+        if self._clock is None:
+            return None
+        seen, at = self._clock
+        return seen + timedelta(seconds=time.monotonic() - at)
+
+    @property
+    def since(self) -> float:
+        """Seconds since the database's clock was last seen where it should be."""
+        return 0.0 if self._clock is None else time.monotonic() - self._clock[1]
+
+    def take_clock(self) -> None:
+        """Go by the database's clock as it stands now: what its jump meant is put right."""
+        self._clock = None
 
     async def claim(self, connection: psycopg.AsyncConnection[Any], *, limit: int) -> Claimed:
         """Lease up to `limit` due rows: the more urgent lane first, fairly among its streams.
@@ -131,20 +157,33 @@ class Claimer:
             "lease": lease,
             "seconds": float(settings.LEASE_SECONDS),
             "visits": VISITS,
+            "until": None,
             **{f"after_{lane}": after for lane, after in self._after.items()},
         }
         if self.pools is not None:
             values["pools"] = list(self.pools)
+        expected = self._expected
+        if expected is not None:
+            values["until"] = expected + SLACK
         self._turn += 1
         order = self._lanes
         if self._turn % BULK_TURN == 0 and Lane.NORMAL in order and Lane.BULK in order:
             order = (*(n for n in order if n != Lane.NORMAL), int(Lane.NORMAL))
+        moment = time.monotonic()
         async with connection.cursor(binary=True) as cursor:
             text = _text(order, self.pools is not None)
             await cursor.execute(text, values, prepare=True)
             rows = await cursor.fetchall()
         width = 3 * len(order)
-        jobs = tuple(Job(lease, *row[width:]) for row in rows if row[width] is not None)
+        at = rows[0][width]
+        jobs = tuple(
+            Job(*(lease, *row[width + 1 :], at, moment))
+            for row in rows
+            if row[width + 1] is not None
+        )
+        if expected is not None and abs(at - expected) > SLACK:
+            return Claimed(jobs, more=False, jumped=True)
+        self._clock = (at, moment)
         walks = dict(zip(order, zip(*[iter(rows[0][:width])] * 3, strict=True), strict=True))
         return Claimed(jobs, self._go_on(jobs, limit, walks))
 

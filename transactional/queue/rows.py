@@ -1,9 +1,12 @@
 """Rows of the queue: their table, how they are written, and what is done to them under a lease."""
 
+import time
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from config.bulk import Table
 
@@ -21,6 +24,11 @@ TABLE = Table(
         ("deliver_by", "timestamptz"),
         ("resent", "bool"),
     ),
+    # The database's clock rules, whatever the clock of the machine that hands a row over says
+    computed=(
+        ("due_at", "now()"),
+        ("deliver_by", "now() + ({row}.deliver_by - {row}.due_at)"),
+    ),
 )
 
 # The three writes of a flush (see `lifecycle`), over rows named `marks` and `u`.
@@ -34,16 +42,16 @@ RETURNING q.id
 
 FINISH = """
 DELETE FROM transactional_queuerow q USING u
-WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NULL
+WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NULL
 RETURNING q.id
 """
 
 RESCHEDULE = """
 UPDATE transactional_queuerow q
-SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = u.due, attempt = u.attempts,
-    parked = NULL,
+SET lease = NULL, lease_until = NULL, dot_at = NULL, attempt = u.attempts,
+    due_at = now() + make_interval(secs => u.wait), parked = NULL,
     resent = q.resent OR u.resent, crashes = 0
-FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.due IS NOT NULL
+FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NOT NULL
 RETURNING q.id
 """
 
@@ -63,7 +71,7 @@ SELECT q.id, q.message_id, q.account_id, q.dot_at, s.uncertain_policy, m.campaig
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id
 JOIN transactional_message m ON m.id = q.message_id
-WHERE q.lease IS NOT NULL AND q.lease_until < now()
+WHERE q.lease IS NOT NULL AND q.lease_until < least(now(), %(until)s)
 ORDER BY q.lease_until LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
 """
 
@@ -110,6 +118,17 @@ class Job:
     kind: str
     raw: bytes | None
     context: bytes | None
+    claimed_at: datetime | None = None  # by the database's clock
+    claimed: float = 0.0  # the same moment on this machine's monotonic clock
+
+    def now(self) -> datetime:
+        """The database's clock as it went on from the claim: no jump of any clock moves it.
+
+        Whatever is said about this job's deadline is said by it.
+        """
+        if self.claimed_at is None:
+            return timezone.now()
+        return self.claimed_at + timedelta(seconds=time.monotonic() - self.claimed)
 
 
 def row(
@@ -123,7 +142,11 @@ def row(
     due_at: datetime,
     deliver_by: datetime,
 ) -> tuple[Any, ...]:
-    """A new queue row in the order of TABLE's columns."""
+    """A new queue row in the order of TABLE's columns; it is due when it is stored.
+
+    `due_at` is the moment from which `deliver_by` counts, both by the caller's clock: what is stored
+    counts from the database's.
+    """
     return (
         recipient_id,
         message_id,

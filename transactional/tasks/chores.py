@@ -1,11 +1,12 @@
 """Periodic chores: give back what silent workers hold, suppress worn-out addresses."""
 
 import logging
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from transactional import lifecycle, queue
+from transactional import clock, lifecycle, queue
 from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
 from transactional.inbound import probation, worn
@@ -19,7 +20,8 @@ TURNS = 20  # batches of one run: a long log must not keep the worker from its o
 @shared_task(name="transactional.sweep")
 def sweep() -> None:
     """Free rows whose lease ran out, and wake the workers for them."""
-    freed = lifecycle.sweep()
+    now = clock.settle()  # first: a clock that was set has ended no lease
+    freed = lifecycle.sweep(until=now + timedelta(seconds=1))
     if freed:
         logger.warning("%d messages were given back by silent workers", freed)
         queue.wake(Lane.values)

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from transactional.views import (
+    attention,
     audience_urls,
     compose_urls,
     contact_files,
@@ -25,6 +26,8 @@ from transactional.views import (
     versions,
     web_version,
 )
+
+__all__ = ["attention"]  # imported for what it registers
 
 ACCOUNT = "a/<int:account_id>/"
 SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"

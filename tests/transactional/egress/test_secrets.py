@@ -112,4 +112,4 @@ def test_lifetime_and_contract_are_those_of_the_version(account: Account) -> Non
     answer = send(account, email_id, {"code": CODE})
     assert isinstance(answer, Accepted)
     row = QueueRow.objects.get()
-    assert (row.deliver_by - answer.created_at).total_seconds() == 600
+    assert (row.deliver_by - row.due_at).total_seconds() == 600

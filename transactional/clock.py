@@ -1,0 +1,158 @@
+"""The only place that notices a jump of the clock, and decides what it means for mail.
+
+The database's `now()` rules: due times, deadlines and leases are its. A machine holds it against its
+own count of seconds since it was booted (CLOCK_BOOTTIME: goes on while the machine sleeps, and nobody
+sets it). Where the difference changes, the clock was set, and the times that are stored move along:
+a deadline is as far away as before, a wait is as long as before, no lease ends early.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from domains import moved as checks
+from transactional.incidents import breaker
+from transactional.models import ClockJump, ClockMark
+from transactional.queue import moved
+
+logger = logging.getLogger(__name__)
+
+JUMP = 5.0  # seconds from which a difference is a jump; the rest is put down to slow clocks
+FRESH = 60.0  # seconds after which the mark is written anew
+DRIFT = 0.5  # the same for a difference
+WINDOW = 120.0  # seconds that are looked back where nobody knows how long ago it was
+KEPT = timedelta(days=30)  # marks of machines that were booted since
+_LOCK = 0x506F7374_636C  # one at a time
+_LOOK = """
+SELECT clock_timestamp(), mark.base, mark.seen_at, coalesce(jump.total, 0),
+       (SELECT max(steady) FROM transactional_clockmark),
+       EXISTS (SELECT 1 FROM transactional_clockjump WHERE moved_at IS NULL)
+FROM (VALUES (1)) AS one(row)
+LEFT JOIN transactional_clockmark mark ON mark.boot = %s
+LEFT JOIN LATERAL (SELECT total FROM transactional_clockjump ORDER BY id DESC LIMIT 1) jump ON true
+"""
+
+
+@cache
+def boot() -> str:
+    """What tells this machine, since it was booted, from all others."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:36]
+
+
+def steady_seconds() -> float:
+    """Seconds since this machine was booted; no setting of a clock changes them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """The database's clock beside ours. `off`: by how much it is not where it should be."""
+
+    now: datetime
+    here: float  # steady_seconds() at that moment
+    total: float
+    off: float
+    age: float | None  # seconds since the mark was written; None where this machine has none
+    pending: bool
+    skew: float
+
+    @property
+    def stale(self) -> bool:
+        """Whether the mark is to be written anew."""
+        return self.age is None or self.age > FRESH or abs(self.off) > DRIFT
+
+
+_looked_at: float | None = None  # by this process, on its machine's own clock
+
+
+def settle(window: float = WINDOW) -> datetime:
+    """Look at the database's clock, and put right what a jump means; its time.
+
+    Cheap where nothing happened: one look, and a write a minute. Call it before anything is decided
+    by how late it is. `window`: for how many seconds the caller has not looked at it.
+    """
+    global _looked_at
+    sight = _look()
+    window = min(window, WINDOW if _looked_at is None else sight.here - _looked_at)
+    _looked_at = sight.here
+    if not sight.stale and not sight.pending and abs(sight.off) < JUMP:
+        return sight.now
+    with transaction.atomic():
+        _lock()
+        sight = _look()
+        if abs(sight.off) >= JUMP:
+            sight = _note(sight, window)
+        _mark(sight)
+    with transaction.atomic():
+        _lock()
+        for jump in ClockJump.objects.filter(moved_at=None).order_by("id"):
+            _move(jump)
+    return sight.now
+
+
+def _look() -> _Sight:
+    with connection.cursor() as cursor:
+        before, wall = steady_seconds(), timezone.now()
+        cursor.execute(_LOOK, [boot()])
+        now, base, seen_at, total, steady, pending = cursor.fetchone()
+    took = steady_seconds() - before
+    here, said = before + took / 2, now.timestamp() - total
+    off, age = 0.0, None
+    if base is not None:
+        off, age = said - here - base, here + base + total - seen_at.timestamp()
+        off = 0.0 if abs(off) <= took else off
+    elif steady is not None and said < steady:
+        off = said - steady  # of another boot, of another machine: yet no clock runs backwards
+    skew = (wall - now).total_seconds() + took / 2
+    return _Sight(now, here, total, off, age, pending, skew)
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _note(sight: _Sight, window: float) -> _Sight:
+    """Write the jump down, and keep every lease as it was."""
+    jump = ClockJump.objects.create(
+        at=sight.now,
+        seconds=sight.off,
+        total=sight.total + sight.off,
+        window=WINDOW if sight.age is None else min(window, sight.age),
+        skew=sight.skew,
+    )
+    moved.renew_leases()
+    logger.error(
+        "THE CLOCK JUMPED by %+.0f s: the database says %s; deadlines and waits move along",
+        jump.seconds,
+        sight.now.astimezone(UTC).isoformat(timespec="seconds"),
+    )
+    return replace(sight, total=jump.total, off=0.0)
+
+
+def _mark(sight: _Sight) -> None:
+    steady = sight.now.timestamp() - sight.total
+    ClockMark.objects.update_or_create(
+        boot=boot(),
+        defaults={"base": steady - sight.here, "seen_at": sight.now, "steady": steady},
+    )
+    ClockMark.objects.filter(seen_at__lt=sight.now - KEPT).delete()
+
+
+def _move(jump: ClockJump) -> None:
+    by = timedelta(seconds=jump.seconds)
+    since = timedelta(seconds=jump.window)
+    jump.rows = moved.move(
+        moved.Jump(jump.at, by=by, window=since, skew=timedelta(seconds=jump.skew))
+    )
+    breaker.move(by)
+    checks.move(by)
+    jump.moved_at = timezone.now()
+    jump.save(update_fields=["rows", "moved_at"])
+    logger.warning("the times of %d waiting messages moved by %+.0f s", jump.rows, jump.seconds)
