@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transactional', '0020_drop_footers_of_brand_kits'),
+        ('transactional', '0021_keep_for_a_time'),
     ]
 
     operations = [

@@ -1,0 +1,202 @@
+"""Jumps of the database's clock: noticed once, and nothing is late, early or tried by them."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from config.ids import uuid7
+from tests.transactional.queue.rows import queue
+from tokens.models import Account
+from transactional import clock, lifecycle
+from transactional.egress.engine import connect
+from transactional.models import ClockJump, ClockMark, Lane, Message, QueueRow, Stream
+from transactional.queue import Claimed, Claimer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HOUR = 3600.0
+NEAR = timedelta(seconds=5)  # what a statement and its check may take
+
+
+@pytest.fixture(autouse=True)
+def seen() -> None:
+    """The clock was right a moment ago."""
+    clock.settle()
+
+
+def jump(seconds: float) -> None:
+    """As if the database's clock had been set just now: what was stored was stored by another."""
+    mark = ClockMark.objects.get()
+    mark.base -= seconds
+    mark.steady -= seconds
+    mark.seen_at -= timedelta(seconds=seconds)
+    mark.save()
+
+
+def stored(account: Account, *, by: float, due: float, life: float, age: float = 30) -> QueueRow:
+    """A row as a clock that differs by so many seconds has stored it `age` seconds ago."""
+    before = list(QueueRow.objects.values_list("pk", flat=True))
+    queue(account, Stream.objects.default(account, "transactional").pk, 1)
+    then = timezone.now() + timedelta(seconds=by)
+    row: QueueRow = QueueRow.objects.exclude(pk__in=before).get()
+    row.due_at, row.deliver_by = then + timedelta(seconds=due), then + timedelta(seconds=life)
+    row.save()
+    made = then - timedelta(seconds=age)
+    Message.objects.filter(pk=row.message_id).update(created_at=made)
+    return row
+
+
+def is_near(at: datetime, seconds: float) -> bool:
+    return abs(at - timezone.now() - timedelta(seconds=seconds)) < NEAR
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR, 12 * HOUR, -40.0])
+def test_waits_and_deadlines_stay_as_far_away(account: Account, by: float) -> None:
+    waiting = stored(account, by=-by, due=15, life=600)
+    held = stored(account, by=-by, due=600, life=600)
+    held.due_at = held.deliver_by
+    held.save()
+    fresh = stored(account, by=0, due=0, life=300, age=0)
+    before = QueueRow.objects.get(pk=fresh.pk)
+    jump(by)
+    clock.settle(window=1.0)
+    waiting.refresh_from_db()
+    held.refresh_from_db()
+    fresh.refresh_from_db()
+    # A wait that ends after the jump anyway is left alone: it becomes shorter by no more than that
+    assert is_near(waiting.due_at, 15) or (0 < by < 60 and waiting.due_at > timezone.now())
+    assert is_near(waiting.deliver_by, 600)
+    assert held.due_at == held.deliver_by and is_near(held.deliver_by, 600)
+    assert (fresh.due_at, fresh.deliver_by) == (before.due_at, before.deliver_by)
+    noted = ClockJump.objects.get()
+    assert abs(noted.seconds - by) < 1 and noted.rows == 2 and noted.moved_at
+    clock.settle()
+    assert ClockJump.objects.count() == 1
+
+
+def test_no_lease_ends_by_a_jump_and_none_lasts_the_longer(account: Account) -> None:
+    lost = stored(account, by=-HOUR, due=0, life=600)
+    late = stored(account, by=HOUR, due=0, life=600)
+    for row, by in ((lost, -HOUR), (late, HOUR)):
+        row.lease = uuid7()
+        row.lease_until = timezone.now() + timedelta(seconds=by + 20)
+        row.dot_at = timezone.now()
+        row.save()
+    jump(HOUR)
+    now = clock.settle(window=1.0)
+    assert lifecycle.sweep(until=now + timedelta(seconds=1)) == 0
+    for row in (lost, late):
+        row.refresh_from_db()
+        assert row.lease_until is not None and row.dot_at is not None
+        assert is_near(row.lease_until, settings.LEASE_SECONDS)
+
+
+def test_a_small_difference_is_no_jump(account: Account) -> None:
+    stored(account, by=0, due=10, life=600)
+    jump(3.0)
+    clock.settle()
+    assert not ClockJump.objects.exists()
+    # and it is taken over, so that small ones do not add up
+    jump(3.0)
+    clock.settle()
+    assert not ClockJump.objects.exists()
+
+
+def test_two_machines_move_it_once(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = stored(account, by=HOUR, due=10, life=600)
+    mine = ClockMark.objects.get()
+    ClockMark.objects.create(
+        boot="another", base=mine.base + 77, seen_at=mine.seen_at, steady=mine.steady
+    )
+    ClockMark.objects.update(base=mine.base + HOUR, steady=mine.steady + HOUR)
+    ClockMark.objects.filter(boot="another").update(base=mine.base + 77 + HOUR)
+    clock.settle(window=1.0)
+    monkeypatch.setattr(clock, "boot", lambda: "another")
+    really = clock.steady_seconds
+    monkeypatch.setattr(clock, "steady_seconds", lambda: really() - 77)
+    clock.settle(window=1.0)
+    assert ClockJump.objects.count() == 1
+    row.refresh_from_db()
+    assert is_near(row.due_at, 10)
+
+
+def test_after_a_boot_only_a_clock_that_runs_backwards_is_known_to_be_wrong(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stored(account, by=HOUR, due=10, life=600)
+    monkeypatch.setattr(clock, "boot", lambda: "the next")
+    ClockMark.objects.update(steady=timezone.now().timestamp() - HOUR)
+    clock.settle()
+    assert not ClockJump.objects.exists()
+    ClockMark.objects.all().delete()
+    ClockMark.objects.create(
+        boot="earlier", base=0, seen_at=timezone.now(), steady=timezone.now().timestamp() + HOUR
+    )
+    clock.settle()
+    assert abs(ClockJump.objects.get().seconds + HOUR) < 1
+    row.refresh_from_db()
+    assert is_near(row.due_at, 10)
+
+
+def test_what_a_killed_process_left_undone_is_done(account: Account) -> None:
+    row = stored(account, by=HOUR, due=10, life=600)
+    ClockJump.objects.create(
+        at=timezone.now(), seconds=-HOUR, total=-HOUR, window=1.0, skew=0.0, moved_at=None
+    )
+    ClockMark.objects.update(base=ClockMark.objects.get().base + HOUR)
+    clock.settle()
+    row.refresh_from_db()
+    assert is_near(row.due_at, 10)
+    assert ClockJump.objects.get().moved_at is not None
+
+
+def claim_over_a_jump(by: float) -> tuple[Claimed, Claimed]:
+    """Two claims; between them the database's clock seems to have jumped."""
+    claimer = Claimer([Lane.NORMAL])
+
+    async def ask() -> tuple[Claimed, Claimed]:
+        async with await connect() as connection:
+            await claimer.claim(connection, limit=1)
+            assert claimer._clock is not None
+            at, moment = claimer._clock
+            claimer._clock = (at - timedelta(seconds=by), moment)
+            over = await claimer.claim(connection, limit=10)
+            claimer.take_clock()
+            return over, await claimer.claim(connection, limit=10)
+
+    return asyncio.run(ask())
+
+
+def test_a_claim_takes_nothing_that_is_due_only_by_a_jump(account: Account) -> None:
+    stored(account, by=0, due=-60, life=600)
+    over, after = claim_over_a_jump(HOUR)
+    assert over.jumped and over.jobs == ()
+    assert not after.jumped and len(after.jobs) == 0  # the first claim had taken it
+    assert not claim_over_a_jump(1.0)[0].jumped
+
+
+def test_a_jobs_deadline_goes_by_the_time_that_passes(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(account, by=0, due=-60, life=600)
+    claimer = Claimer([Lane.NORMAL])
+
+    async def ask() -> Any:
+        async with await connect() as connection:
+            return (await claimer.claim(connection, limit=1)).jobs[0]
+
+    job = asyncio.run(ask())
+    monkeypatch.setattr(timezone, "now", lambda: job.deliver_by + timedelta(hours=1))
+    assert job.now() < job.deliver_by
+    waits = lifecycle.Outcome(
+        job=job,
+        status="deferred",
+        at=timezone.now(),
+        attempts=1,
+        reply="",
+        due_at=job.now() + timedelta(seconds=60),
+    ).wait
+    assert waits is not None and 50 < waits <= 60
