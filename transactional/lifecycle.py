@@ -20,40 +20,20 @@ from transactional.models.message import REPLY_LIMIT
 
 # From each status, where a recipient may go. A report of a bounce may come after `delivered`, and
 # before we have written it; a delivery may follow any outcome that was not final.
+_TRIED = frozenset(
+    {
+        Status.DEFERRED,
+        Status.DELIVERED,
+        Status.BOUNCED,
+        Status.EXPIRED,
+        Status.UNCERTAIN,
+        Status.HELD,
+    }
+)
 TRANSITIONS: Mapping[str, frozenset[str]] = {
-    Status.QUEUED: frozenset(
-        {
-            Status.DEFERRED,
-            Status.DELIVERED,
-            Status.BOUNCED,
-            Status.EXPIRED,
-            Status.UNCERTAIN,
-            Status.HELD,
-            Status.CANCELLED,
-            Status.SUPPRESSED,
-        }
-    ),
-    Status.DEFERRED: frozenset(
-        {
-            Status.DEFERRED,
-            Status.DELIVERED,
-            Status.BOUNCED,
-            Status.EXPIRED,
-            Status.UNCERTAIN,
-            Status.HELD,
-            Status.CANCELLED,
-        }
-    ),
-    Status.UNCERTAIN: frozenset(
-        {
-            Status.UNCERTAIN,
-            Status.DEFERRED,
-            Status.DELIVERED,
-            Status.BOUNCED,
-            Status.EXPIRED,
-            Status.HELD,
-        }
-    ),
+    Status.QUEUED: _TRIED | {Status.CANCELLED, Status.SUPPRESSED},
+    Status.DEFERRED: _TRIED | {Status.CANCELLED},
+    Status.UNCERTAIN: _TRIED,
     Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED}),
     Status.DELIVERED: frozenset({Status.BOUNCED}),
     Status.BOUNCED: frozenset(),
