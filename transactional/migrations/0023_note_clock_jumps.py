@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transactional', '0021_keep_for_a_time'),
+        ('transactional', '0022_add_probation'),
     ]
 
     operations = [
