@@ -28,6 +28,7 @@ from transactional.models import Stream
 MOST = 20  # endpoints of an account
 OVERLAP_HOURS = 24  # how long the secret of before still signs, unless asked otherwise
 OVERLAP_MOST = 168
+LONG = timedelta(minutes=10)  # of failures: a restart of a receiver is over by then
 TESTS_WAITING = 20  # tests of an endpoint that may wait at once: nobody makes us send a flood
 
 
@@ -158,6 +159,13 @@ def running(row: WebhookEndpoint) -> None:
 def alive(account: Account | int) -> Any:
     """The account's endpoints that were not deleted."""
     return WebhookEndpoint.objects.of(account).filter(deleted_at=None)
+
+
+def fails(row: WebhookEndpoint) -> bool:
+    """Whether somebody should look: only probes go out, or nothing was taken for a while."""
+    since = row.failing_since
+    long = since is not None and since < timezone.now() - LONG
+    return row.state == EndpointState.ENABLED and (schedule.is_open(row.failures) or long)
 
 
 def give_up() -> list[int]:

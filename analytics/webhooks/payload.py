@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 import psycopg
+from django.db import connection
 from psycopg.rows import class_row
 
+from config.ids import uuid7_time
 from transactional.models import EventType
 
 PREFIX = "message."
@@ -89,12 +91,30 @@ class _Told:
 
 
 async def bodies(
-    connection: psycopg.AsyncConnection[Any], ids: Sequence[uuid.UUID]
+    database: psycopg.AsyncConnection[Any], ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, bytes]:
     """The octets to post of each event that is still kept."""
-    async with connection.cursor(row_factory=class_row(_Told)) as cursor:
+    async with database.cursor(row_factory=class_row(_Told)) as cursor:
         await cursor.execute(_READ, {"ids": list(ids)})
         return {row.id: orjson.dumps(_body(row)) for row in await cursor.fetchall()}
+
+
+def shown(account_id: int, event_id: uuid.UUID, *, sample_of: str = "") -> str:
+    """What is posted of an event of this account, for people; empty: it is not kept any more.
+
+    `sample_of`: the type of a test.
+    """
+    if sample_of:
+        body = sample(account_id, event_id, sample_of, uuid7_time(event_id))
+    else:
+        connection.ensure_connection()
+        with psycopg.Cursor(connection.connection, row_factory=class_row(_Told)) as cursor:
+            cursor.execute(_READ, {"ids": [event_id]})
+            row = cursor.fetchone()
+        if row is None or row.account_id != account_id:
+            return ""
+        body = orjson.dumps(_body(row))
+    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2).decode()
 
 
 def sample(account_id: int, event_id: uuid.UUID, kind: str, at: datetime) -> bytes:
@@ -123,7 +143,9 @@ def sample(account_id: int, event_id: uuid.UUID, kind: str, at: datetime) -> byt
 
 
 def _body(row: _Told) -> dict[str, Any]:
-    data = row.data if isinstance(row.data, dict) else {}
+    # Over Django's connection JSON comes as text
+    data = orjson.loads(row.data) if isinstance(row.data, str) else row.data
+    data = data if isinstance(data, dict) else {}
     told = {_TOLD[name]: value for name, value in data.items() if name in _TOLD}
     return {
         "type": PREFIX + row.type,

@@ -17,6 +17,7 @@ from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
 from tests.browser.people import make_contacts, make_files
 from tests.browser.senders import confirmation, make_senders
+from tests.browser.webhooks import WEBHOOK_PAGES, make_webhooks
 from tests.cast import Cast, make_email
 from tests.domains.warming import make_warming
 from tests.transactional.library.pictures_made import photo, png
@@ -168,6 +169,7 @@ def make_world(cast: Cast) -> World:
     _incident(cast)
     make_warming(account)
     queued = _queued(cast, live)
+    make_webhooks(account)
     composed = _composed(cast)
     samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
     account.street, account.city = "Via Roma 1", "Reggio"
@@ -363,7 +365,7 @@ PAGES: dict[str, Address] = {
     "no such page": lambda w: "/nothing-here/",
 }
 
-PAGES |= AUDIENCE_PAGES
+PAGES |= AUDIENCE_PAGES | WEBHOOK_PAGES
 
 # Pages that a browser sees before anybody has signed in
 PUBLIC: dict[str, Address] = {
