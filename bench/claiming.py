@@ -44,6 +44,7 @@ class Engine:
         self.connection = connection
         self.claimer = claimer
         self.pid = connection.info.backend_pid
+        self.finished = 0
 
     async def round(self, room: int) -> Spent | None:
         """Claim so many rows, write their outcomes; None where nothing was due."""
@@ -56,6 +57,7 @@ class Engine:
         finished = time.perf_counter()
         if len(kept) != len(jobs) or len({job.id for job in jobs}) != len(jobs):
             sys.exit("the books do not balance")
+        self.finished += len(jobs)
         if not jobs:
             return None
         per = ROOM / len(jobs)
@@ -66,6 +68,14 @@ class Engine:
         )
 
 
+async def connected(dsn: str) -> "Engine":
+    """An engine's connection, and its claimer."""
+    connection = await psycopg.AsyncConnection.connect(
+        dsn, options=BY_KEY, autocommit=True, prepare_threshold=3
+    )
+    return Engine(connection, queue.Claimer(LANES))
+
+
 async def measure(
     dsns: Mapping[int, str], rounds: int, *, room: int = ROOM
 ) -> dict[int, list[Spent]]:
@@ -73,12 +83,7 @@ async def measure(
 
     Round by round in turn, so that whatever else the machine does hits all of them alike.
     """
-    engines = {}
-    for size, dsn in dsns.items():
-        connection = await psycopg.AsyncConnection.connect(
-            dsn, options=BY_KEY, autocommit=True, prepare_threshold=3
-        )
-        engines[size] = Engine(connection, queue.Claimer(LANES))
+    engines = {size: await connected(dsn) for size, dsn in dsns.items()}
     spent: dict[int, list[Spent]] = {size: [] for size in dsns}
     try:
         for number in range(_WARM + rounds):

@@ -114,7 +114,7 @@ def table(found: "Mapping[int, Sequence[Spent]]") -> str:
     return "\n".join(lines)
 
 
-def _prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
+def prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
     """A database with our tables, and so many rows queued in it."""
     server.create_database(name)
     environment = {**os.environ, "DATABASE_URL": server.dsn(name)}
@@ -136,7 +136,7 @@ def run(sizes: Sequence[int], rounds: int) -> "dict[int, list[Spent]]":
         server.start()
         try:
             for size in sizes:
-                _prepare(server, f"{DATABASE}_{size}", size)
+                prepare(server, f"{DATABASE}_{size}", size)
                 print(f"{size:,} rows queued", flush=True)
             dsns = {size: server.dsn(f"{DATABASE}_{size}") for size in sizes}
             return asyncio.run(claiming.measure(dsns, rounds))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,7 +68,9 @@ class Sink:
 class Installation:
     """Real processes on free ports; durable: PostgreSQL waits for the disk at every commit."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, extra: Mapping[str, str] | None = None) -> None:
+        """`extra`: more of the environment."""
+        self.extra = dict(extra or {})
         self.folder = Path(tempfile.mkdtemp(prefix="postino-bench-"))
         self.folder.chmod(0o755)  # root's PostgreSQL has a uid of its own
         self.data_dir = self.folder / "data"
@@ -104,6 +107,7 @@ class Installation:
             "WEB_WORKERS": "2",
             "SANDBOX": "false",
             "SECURE_COOKIES": "false",
+            **self.extra,
         }
 
     def _start(self) -> None:

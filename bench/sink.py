@@ -1,8 +1,8 @@
 """`python -m bench.sink`: the receiving server, in a process of its own, as cheap as a server can be.
 
 Keeps the ledger's key, the number of copies and the first sight of each message, and some messages whole.
-Commands come on standard input, one a line: `count`, `report`, `times`, `clear`; each is answered with one
-line of JSON.
+Commands come on standard input, one a line: `count`, `report`, `times`, `clear`, `pace <seconds>` (which
+each message then takes); each is answered with one line of JSON.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ class Books:
         self.seen = 0
         self.octets = 0
         self.connections = 0
+        self.pace = 0.0
         self._folder = folder
 
     def take(self, content: bytes, since: float) -> None:
@@ -61,6 +62,8 @@ class Books:
 
     def answer(self, command: str) -> object:
         """What a command asks for."""
+        if command.startswith("pace "):
+            self.pace = float(command.partition(" ")[2])
         if command == "clear":
             self.copies.clear()
             self.first.clear()
@@ -108,7 +111,11 @@ class Conversation(asyncio.Protocol):
             rest = left
         self._rest = rest if self._content is None else b""
         if out and self._transport is not None:
-            self._transport.write(b"".join(out))
+            if self._books.pace and _KEPT in out:
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._books.pace, self._transport.write, b"".join(out))
+            else:
+                self._transport.write(b"".join(out))
 
     def _read(self, rest: bytes, out: list[bytes]) -> bytes | None:
         """One command; None where its line has not ended."""

@@ -5,7 +5,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 """
 
 from transactional.queue.claim import Claimed, Claimer
-from transactional.queue.depth import Depth, depth
+from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
 from transactional.queue.held import WITHDRAW, hold, let_go
 from transactional.queue.plan import Plan, in_front, plans
 from transactional.queue.rows import (
@@ -26,6 +26,7 @@ from transactional.queue.wakeups import Waker, wake
 
 __all__ = [
     "BUILDING",
+    "COUNTED",
     "DROP",
     "FINISH",
     "FREE",
@@ -38,10 +39,12 @@ __all__ = [
     "WITHDRAW",
     "Claimed",
     "Claimer",
+    "Counted",
     "Depth",
     "Job",
     "Plan",
     "Waker",
+    "counted",
     "depth",
     "hold",
     "in_front",

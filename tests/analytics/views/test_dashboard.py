@@ -17,10 +17,12 @@ from config.attention import Item, Level
 from domains.models import Domain, DomainState, EgressSource, SourceState
 from tests.analytics.conftest import Sent
 from tests.cast import Cast, make_email
+from tests.transactional.queue.rows import queue as queue_rows
+from tests.transactional.queue.rows import streams
 from tokens.models import Account, User
 from transactional import queue
 from transactional.compose import versions
-from transactional.models import Lane, QueueRow
+from transactional.models import Lane
 
 SignedIn = Callable[[User], Client]
 
@@ -74,28 +76,22 @@ def test_polling_answers_nothing_until_something_changes(
     assert b"<html" not in again.content
 
 
-def test_the_queue_is_this_accounts(sent: Sent, cast: Cast, signed_in: SignedIn) -> None:
-    now = timezone.now()
-    for account, recipients in ((cast.account, sent.recipients), (cast.other_account, ())):
-        for one in recipients:
-            QueueRow.objects.create(
-                id=one.pk, message_id=one.message_id, account=account, stream_id=1,
-                lane=Lane.NORMAL, domain="x.example", due_at=now, deliver_by=now,
-            )  # fmt: skip
+def test_the_queue_is_this_accounts(cast: Cast, signed_in: SignedIn) -> None:
+    [mine], [theirs] = (streams(one, 1) for one in (cast.account, cast.other_account))
+    queue_rows(cast.account, mine, 2)
+    queue_rows(cast.account, mine, 1, lane=Lane.URGENT, held=True)
     assert figures(page_of(cast, signed_in(cast.bob)))["waiting"] == "3"
     other = queue.depth(cast.other_account.pk)
     assert other is not None and (other.rows, other.oldest) == (0, None)
+    queue_rows(cast.other_account, theirs, 1, held=True)
+    other = queue.depth(cast.other_account.pk)
+    assert other is not None and (other.rows, other.oldest) == (1, None)
 
 
 def test_the_count_of_a_queue_stops_at_its_cap(
-    sent: Sent, cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = timezone.now()
-    for one in sent.recipients:
-        QueueRow.objects.create(
-            id=one.pk, message_id=one.message_id, account=cast.account, stream_id=1,
-            lane=Lane.NORMAL, domain="x.example", due_at=now, deliver_by=now,
-        )  # fmt: skip
+    queue_rows(cast.account, streams(cast.account, 1)[0], 3)
     monkeypatch.setattr(sys.modules["transactional.queue.depth"], "DEPTH_CAP", 2)
     found = queue.depth(cast.account.pk)
     assert found is not None and (found.rows, found.capped) == (2, True)

@@ -1,0 +1,286 @@
+"""`python -m bench.groups`: two groups of delivery workers on one PostgreSQL, against one alone.
+
+Two cores cannot show twice the throughput, so what is measured is what one group costs more because another is
+there, while the machine has time to spare:
+
+1. **Statements.** A process claims and finishes 80 rows as an engine does, then pauses THINK seconds, over and over.
+   In every second window another process does the same on the same queue. Compared: the first one's claim and finish
+   (time, and the CPU of its server process, in nanoseconds), alone and beside the other. Meanwhile a third connection
+   samples who waits for a lock. Books: what both say they finished is what has left the queue.
+2. **Groups.** A whole installation whose workers are host `a`, and beside it, in every second run, workers of a host
+   `b` with queues and an IP of their own (127.0.0.11, 127.0.0.12), out of one pool, so that both claim the same
+   streams. The receiver takes its time for each message, so neither the CPU nor the receiver is what they wait for.
+   Compared: PostgreSQL's CPU per delivered message, what it uses at rest taken off. Books: every message arrived once.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import psycopg
+
+from bench import ledger
+from bench.claims import ROOT, prepare
+from bench.installation import Broken, Installation
+from bench.lanes import queue_bulk
+from config.stack.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from bench.claiming import Spent
+
+LIMIT = 10  # per cent
+THINK = 0.08  # seconds between two rounds of a claimer
+WINDOW = 4.0  # seconds
+WINDOWS = 8
+ROWS = 100_000
+COUNT = 1500  # messages of a group in one run
+RUNS = 3  # with one group and with two, in turn
+PACE = 0.04  # seconds the receiver takes for a message
+SESSIONS = 8
+IDLE = 8.0  # seconds over which the rest is measured
+HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12"}
+_STALLED = 60.0
+
+
+# -- statements ------------------------------------------------------------------------------------
+
+
+async def _claimer(dsn: str, begin: float, windows: int, *, every: int) -> dict[str, Any]:
+    """Rounds by window, as [claim, finish, cpu]; `every` 2: only in each second window."""
+    from bench.claiming import Engine, connected
+
+    engine: Engine = await connected(dsn)
+    for _ in range(20):
+        await engine.round(4)  # statements are prepared
+    rounds: list[list[list[float]]] = [[] for _ in range(windows)]
+    while (now := time.time()) < begin + windows * WINDOW:
+        window = int((now - begin) // WINDOW)
+        if now < begin or window % every != every - 1:
+            await asyncio.sleep(0.005)
+            continue
+        spent: Spent | None = await engine.round(80)
+        if spent is None:
+            raise Broken("the queue ran dry")
+        rounds[window].append([spent.claim, spent.finish, spent.cpu])
+        await asyncio.sleep(THINK)
+    await engine.connection.close()
+    return {"rounds": rounds, "finished": engine.finished}
+
+
+def _claim_process(dsn: str, begin: float, every: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.groups", "--claim", dsn, str(begin), str(every)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def statements(windows: int) -> bool:
+    """Measure the first part; whether it is within the limit."""
+    with tempfile.TemporaryDirectory(prefix="postino-groups-") as folder:
+        Path(folder).chmod(0o755)
+        server = EmbeddedPostgres(Path(folder) / "data")
+        server.start()
+        try:
+            prepare(server, "postino", ROWS)
+            dsn = server.dsn("postino")
+            begin = time.time() + 4
+            children = [_claim_process(dsn, begin, every) for every in (1, 2)]
+            waits = _sample(dsn, begin, windows)
+            told = [json.loads(child.communicate()[0]) for child in children]
+            with psycopg.connect(dsn) as database:
+                left = database.execute("SELECT count(*) FROM transactional_queuerow").fetchone()
+        finally:
+            server.destroy()
+    if left is None or ROWS - left[0] != sum(one["finished"] for one in told):
+        sys.exit("the books do not balance")
+    first = told[0]["rounds"]
+    alone = [one for window in first[::2] for one in window]
+    beside = [one for window in first[1::2] for one in window]
+    others = sum(len(window) for window in told[1]["rounds"])
+    print(
+        f"1. claim and finish of 80 rows, {len(alone)} rounds alone, {len(beside)} beside {others}"
+    )
+    print("   medians, ms               claim   finish    both   server's CPU")
+    both = {}
+    for name, rounds in (("alone", alone), ("beside another", beside)):
+        claim, finish = (statistics.median(one[n] for one in rounds) for n in (0, 1))
+        wall = statistics.median(one[0] + one[1] for one in rounds)
+        cpu = statistics.median(one[2] for one in rounds)
+        both[name] = (wall, cpu)
+        print(f"   {name:<22} {claim:>8.2f} {finish:>8.2f} {wall:>7.2f} {cpu:>14.2f}")
+    grown = [100 * (b / a - 1) for a, b in zip(both["alone"], both["beside another"], strict=True)]
+    print(f"   grown by {grown[0]:+.1f} % in time, {grown[1]:+.1f} % in the server's CPU; {waits}")
+    return _verdict(max(grown))
+
+
+def _sample(dsn: str, begin: float, windows: int) -> str:
+    """How often somebody waited for a lock while both were at work."""
+    seen: Counter[str] = Counter()
+    samples = 0
+    with psycopg.connect(dsn, autocommit=True) as database:
+        while (now := time.time()) < begin + windows * WINDOW:
+            time.sleep(0.02)
+            if now < begin or int((now - begin) // WINDOW) % 2 == 0:
+                continue
+            samples += 1
+            waiting = database.execute(
+                "SELECT wait_event_type FROM pg_stat_activity WHERE datname = current_database()"
+                " AND state = 'active' AND wait_event_type IN ('Lock', 'LWLock')"
+            ).fetchall()
+            seen.update(row[0] for row in waiting)
+    return f"of {samples} looks {seen['Lock']} saw a wait for a row, {seen['LWLock']} for a latch"
+
+
+# -- groups ----------------------------------------------------------------------------------------
+
+
+def _two_sources(place: Installation) -> None:
+    """The account's pool has an IP of each host."""
+    database = place.database
+    database.execute("UPDATE domains_egresssource SET address = %s, host = 'a'", [HOSTS["a"]])
+    found = database.execute(
+        "SELECT string_agg(quote_ident(column_name), ',') FROM information_schema.columns"
+        " WHERE table_name = 'domains_egresssource' AND column_name NOT IN ('id', 'address', 'host')"
+    ).fetchone()
+    columns = found[0] if found else ""
+    database.execute(
+        f"WITH b AS (INSERT INTO domains_egresssource (address, host, {columns})"
+        f" SELECT %s, 'b', {columns} FROM domains_egresssource RETURNING id)"
+        " INSERT INTO domains_poolmember (pool_id, source_id, weight)"
+        " SELECT m.pool_id, b.id, m.weight FROM b, domains_poolmember m",
+        [HOSTS["b"]],
+    )
+
+
+class _GroupB:
+    """The workers of the second host, as they run alone."""
+
+    def __init__(self, place: Installation) -> None:
+        self._queues = {"urgent": "egress.urgent,egress.urgent@b", "egress": "egress,egress@b"}
+        environment = {**place.environment, **_EXTRA, "WORKER_HOST": "b"}
+        self.processes = [
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker"),
+                    *("-Q", queues, "--pool=solo", "-n", f"{name}-b@%h"),
+                    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+                ],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for name, queues in self._queues.items()
+        ]
+
+    def close(self) -> None:
+        """Stop them as a supervisor does."""
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(40)
+
+
+_EXTRA = {"WORKER_HOST": "a", "EGRESS_SESSIONS": str(SESSIONS)}
+
+
+def _rest(place: Installation) -> float:
+    """PostgreSQL's CPU seconds per second at rest."""
+    before = place.meter.read()["PostgreSQL"]
+    time.sleep(IDLE)
+    return (place.meter.read()["PostgreSQL"] - before) / IDLE
+
+
+def _run(place: Installation, groups: int, count: int) -> tuple[float, float, dict[str, int]]:
+    """Microseconds of PostgreSQL per message, messages a second, and how many left each IP."""
+    second = _GroupB(place) if groups > 1 else None
+    try:
+        time.sleep(3.0)
+        rest = _rest(place)
+        place.sink.ask("clear")
+        place.sink.ask(f"pace {PACE}")
+        place.database.execute("TRUNCATE transactional_deliveryattempt")
+        before, began = place.meter.read()["PostgreSQL"], time.monotonic()
+        queue_bulk(place, count)
+        filled, start = place.meter.read()["PostgreSQL"], time.monotonic()
+        limit = time.monotonic() + _STALLED
+        while (left := place.queued()) > 0:
+            if time.monotonic() > limit + count * PACE / SESSIONS * 4:
+                raise Broken(f"{left} of {count} are still queued")
+            time.sleep(0.2)
+        took = time.monotonic() - start
+        time.sleep(3.0)  # numbers are folded
+        spent = place.meter.read()["PostgreSQL"] - filled - rest * (time.monotonic() - start)
+        if place.sink.ask("count") != count:
+            raise ledger.Unbalanced(f"{place.sink.ask('count')} of {count} arrived")
+        rows = place.database.execute(
+            "SELECT source_address, count(*) FROM transactional_deliveryattempt GROUP BY 1"
+        ).fetchall()
+        del before, began
+        return 1e6 * spent / count, count / took, {str(row[0]): int(row[1]) for row in rows}
+    finally:
+        if second is not None:
+            second.close()
+
+
+def groups(count: int, runs: int) -> bool:
+    """Measure the second part; whether it is within the limit."""
+    found: dict[int, list[float]] = {1: [], 2: []}
+    print(f"2. whole groups: {count:,} messages each, {runs} runs of one group and of two, in turn")
+    with Installation(extra=_EXTRA) as place:
+        _two_sources(place)
+        time.sleep(12)  # each host reports which IPs it has
+        _run(place, 2, 200)  # both are known, connections are open, statements are prepared
+        for number in range(runs):
+            for size in (1, 2):
+                cost, rate, left = _run(place, size, count * size)
+                found[size].append(cost)
+                shares = ", ".join(f"{n} from {ip}" for ip, n in sorted(left.items()))
+                print(
+                    f"   run {number + 1}, {size} group{'s' * (size > 1)}: PostgreSQL {cost:.0f} µs"
+                    f" a message, {rate:.0f}/s; {shares}",
+                    flush=True,
+                )
+    one, two = (statistics.median(found[size]) for size in (1, 2))
+    grown = 100 * (two / one - 1)
+    print(
+        f"   PostgreSQL per message, medians: {one:.0f} µs with one, {two:.0f} µs with two: {grown:+.1f} %"
+    )
+    return _verdict(grown)
+
+
+def _verdict(grown: float) -> bool:
+    fine = grown <= LIMIT
+    print(f"   {'within' if fine else 'BEYOND'} the limit of {LIMIT} %", flush=True)
+    return fine
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.groups", description=__doc__)
+    parser.add_argument("--count", type=int, default=COUNT, help="messages of a group in one run")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--windows", type=int, default=WINDOWS)
+    parser.add_argument("--claim", nargs=3, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if asked.claim:
+        django.setup()
+        dsn, begin, every = asked.claim[0], float(asked.claim[1]), int(asked.claim[2])
+        print(json.dumps(asyncio.run(_claimer(dsn, begin, asked.windows, every=every))))
+        return
+    print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
+    fine = [statements(asked.windows), groups(asked.count, asked.runs)]
+    print("claim contention of two groups: " + ("within the limit" if all(fine) else "BEYOND it"))
+
+
+if __name__ == "__main__":
+    main()
