@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from analytics.models import (
     CampaignDay,
+    EventTotal,
     FirstEngagement,
     FoldCursor,
     WebhookDelivery,
@@ -79,3 +80,10 @@ class WebhookDeliveryAdmin(ReadOnly):
     search_fields = ("=endpoint__id", "=event_id")
     ordering = ("-pk",)
     raw_id_fields = ("endpoint", "account")
+
+
+@admin.register(EventTotal)
+class EventTotalAdmin(ReadOnly):
+    """Events by type, of all accounts."""
+
+    list_display = ("type", "count")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
-from analytics.models import CampaignDay, FirstEngagement, FoldCursor
+from analytics.models import CampaignDay, EventTotal, FirstEngagement, FoldCursor
 from analytics.stats import COUNTERS
 from transactional import events, retention
 
@@ -67,6 +67,10 @@ WITH batch AS MATERIALIZED (
     UNION ALL
     SELECT g.campaign_id, 'first_' || g.kind, g.at, NULL
     FROM firsts f JOIN engaged g USING (recipient_id, kind)
+), totals AS (
+    INSERT INTO analytics_eventtotal AS t (type, count)
+    SELECT type, count(*) FROM batch GROUP BY type ORDER BY type
+    ON CONFLICT (type) DO UPDATE SET count = t.count + excluded.count
 ), folded AS (
     INSERT INTO analytics_campaignday AS d (account_id, campaign_id, day, {_COLUMNS})
     SELECT c.account_id, n.campaign_id, (n.at AT TIME ZONE 'UTC')::date, {_TALLY}
@@ -109,6 +113,7 @@ def rebuild(*, limit: int = BATCH) -> int:
     position = FoldCursor.objects.select_for_update().get(name=CURSOR)
     events.adopt()
     since = retention.events_kept_from() or EVER
+    EventTotal.objects.all().delete()
     CampaignDay.objects.filter(day__gte=since.date()).delete()
     FirstEngagement.objects.filter(at__gte=since).delete()
     position.xid, position.event_id = 0, BEGINNING

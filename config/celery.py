@@ -6,13 +6,17 @@ Queues: `egress.urgent` and `egress` (wake a delivery engine), `engagement` (ope
 
 import os
 import sys
+import time
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_postrun, task_prerun, worker_ready
 
 from config.every import Every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from config import pulse
 
 app = Celery("postino")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -140,3 +144,27 @@ def _announce(**_: object) -> None:
     """Tell the supervisor, whatever the log level; celery has put a logger in sys.stdout."""
     if sys.__stdout__ is not None:
         print("worker ready", file=sys.__stdout__, flush=True)
+
+
+# Wake-ups of an engine are no chores: they come many times a second
+_WAKE_UPS = frozenset({"transactional.drain", "transactional.drain_urgent"})
+_begun: dict[str, float] = {}
+
+
+@worker_ready.connect
+def _give_signs(sender: Any = None, **_: object) -> None:
+    """This worker's sign of life."""
+    pulse.start(str(sender.hostname).partition("@")[0] if sender else "worker")
+
+
+@task_prerun.connect
+def _began(task_id: str = "", **_: object) -> None:
+    _begun[task_id] = time.monotonic()
+
+
+@task_postrun.connect
+def _ended(task_id: str = "", task: Any = None, state: str = "", **_: object) -> None:
+    """A chore has ended: when, after how long, and how."""
+    seconds = time.monotonic() - _begun.pop(task_id, time.monotonic())
+    if task is not None and task.name not in _WAKE_UPS:
+        pulse.ran(task.name, seconds=seconds, well=state == "SUCCESS")

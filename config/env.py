@@ -92,6 +92,14 @@ VARIABLES: tuple[Variable, ...] = (
     _v("Web", "SECURE_COOKIES", bool, True, "Cookies over HTTPS only; `make run` turns it off."),
     _v("Web", "TRUSTED_PROXIES", [str], [], "Proxies whose X-Forwarded-For is believed."),
     _v("Web", "WEB_WORKERS", int, 2, "Web processes."),
+    _v(
+        "Web",
+        "METRICS_TOKEN",
+        str,
+        "",
+        "Bearer token that /metrics wants, of 16 characters or more; empty, and no METRICS_NETS: off.",
+    ),
+    _v("Web", "METRICS_NETS", [str], [], "Networks whose hosts may ask for /metrics without it."),
     _v("Web", "RATE_LIMIT_10S", int, 0, "API calls per account in 10 seconds; 0: no limit."),
     _v(
         "Web",

@@ -11,7 +11,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-STATELESS = ("/o/", "/c/", "/i/", "/.well-known/postino/")
+STATELESS = (
+    *("/o/", "/c/", "/i/", "/.well-known/postino/"),
+    *("/metrics", "/healthz", "/readyz"),  # asked by machines, by whatever name they know us
+)
 READERS = ("/u/", "/v/")  # pages for the people we write to
 
 

@@ -1,6 +1,6 @@
 """Tables of floor 4: counters that can be rebuilt from the event log, and webhooks that tell of it."""
 
-from analytics.models.counters import CampaignDay, FirstEngagement, FoldCursor
+from analytics.models.counters import CampaignDay, EventTotal, FirstEngagement, FoldCursor
 from analytics.models.webhooks import (
     DeliveryState,
     EndpointState,
@@ -12,6 +12,7 @@ __all__ = [
     "CampaignDay",
     "DeliveryState",
     "EndpointState",
+    "EventTotal",
     "FirstEngagement",
     "FoldCursor",
     "WebhookDelivery",

@@ -43,6 +43,16 @@ class CampaignDay(models.Model):
         return f"{self.campaign_id} {self.day}"
 
 
+class EventTotal(models.Model):
+    """Events of one type since the log began, of all accounts: for metrics."""
+
+    type = models.CharField(max_length=12, primary_key=True)
+    count = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.count}"
+
+
 class FirstEngagement(models.Model):
     """The first open or click of a recipient: what makes a count unique."""
 

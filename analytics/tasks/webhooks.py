@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from analytics.models import EndpointState, WebhookEndpoint
-from analytics.webhooks import endpoints, replays
+from analytics.webhooks import endpoints, outbox, replays
 from analytics.webhooks.engine import Engine
 from config.errors import PostinoError
 from tokens.models import Membership, Role
@@ -61,7 +61,8 @@ def tend_webhooks() -> None:
 
 @shared_task(name="analytics.forget_webhooks")
 def forget_webhooks() -> None:
-    """Remove deliveries that are past WEBHOOK_DAYS."""
+    """Remove deliveries that are past WEBHOOK_DAYS; forget the place in a log nobody reads."""
+    outbox.forget_place()
     for _turn in range(TURNS):
         if replays.prune(timezone.now()) < replays.PRUNED:
             break

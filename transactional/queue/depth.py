@@ -101,7 +101,11 @@ _ESTIMATE = (
 
 def depth(account_id: int) -> Depth | None:
     """How much of an account's mail waits; None if the answer would take too long."""
-    values: dict[str, Any] = {"account": account_id, "cap": DEPTH_CAP + 1, "lanes": list(Lane.values)}
+    values: dict[str, Any] = {
+        "account": account_id,
+        "cap": DEPTH_CAP + 1,
+        "lanes": list(Lane.values),
+    }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{DEPTH_TIME}'")

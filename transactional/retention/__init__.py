@@ -5,7 +5,7 @@ Nothing goes that is still to be delivered, or that a count has not read yet. Wh
 """
 
 from transactional.retention.bounds import Days, days, floor, is_gone, oldest_queued
-from transactional.retention.folds import cursors
+from transactional.retention.folds import cursors, lags
 from transactional.retention.months import Old, drop_old, old
 from transactional.retention.rows import in_batches
 from transactional.retention.run import Done, run
@@ -22,6 +22,7 @@ __all__ = [
     "floor",
     "in_batches",
     "is_gone",
+    "lags",
     "old",
     "oldest_queued",
     "run",

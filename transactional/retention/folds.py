@@ -6,6 +6,7 @@ one is known here by being a table.
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.apps import apps
 from django.db import connection
@@ -30,8 +31,10 @@ def cursors() -> list[Cursor]:
         if not {"xid", "event_id"} <= fields:
             continue
         label = model._meta.label_lower
-        rows = list(model._default_manager.values_list("xid", "event_id"))
-        found += [Cursor(label, xid or 0, event_id or BEGINNING) for xid, event_id in rows]
+        rows = list(model._default_manager.order_by("pk").values_list("pk", "xid", "event_id"))
+        found += [
+            Cursor(f"{label} {pk}", xid or 0, event_id or BEGINNING) for pk, xid, event_id in rows
+        ]
         if not rows:
             found.append(Cursor(label, 0, BEGINNING))
     return found
@@ -48,3 +51,19 @@ def unread(table: str) -> str:
             if cursor.fetchone() == (True,):
                 return one.reader
     return ""
+
+
+def lags(now: datetime) -> dict[str, float]:
+    """For how many seconds each reader has not read its next event; 0: it has read all."""
+    found = {}
+    with connection.cursor() as cursor:
+        for one in cursors():
+            cursor.execute(
+                "SELECT at FROM transactional_event WHERE (xid, id) > (%s, %s)"
+                " ORDER BY xid, id LIMIT 1",
+                [one.xid, one.event_id],
+            )
+            following = cursor.fetchone()
+            age = (now - following[0]).total_seconds() if following else 0.0
+            found[one.reader] = max(0.0, age)
+    return found

@@ -9,6 +9,7 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config import pulse
 from domains import hosted
 from domains.zone.rows import Rows
 from domains.zone.server import Listening, open_server
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         if not hosted.zone():
             raise CommandError("DNSD_ZONE is not set: name the zone, like dns.example.")
         try:
+            pulse.start("dns")
             uvloop.run(serve())
         except OSError as err:
             raise CommandError(

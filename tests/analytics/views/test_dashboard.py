@@ -88,9 +88,7 @@ def test_the_queue_is_this_accounts(cast: Cast, signed_in: SignedIn) -> None:
     assert other is not None and (other.rows, other.oldest) == (1, None)
 
 
-def test_the_count_of_a_queue_stops_at_its_cap(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_count_of_a_queue_stops_at_its_cap(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     queue_rows(cast.account, streams(cast.account, 1)[0], 3)
     monkeypatch.setattr(sys.modules["transactional.queue.depth"], "DEPTH_CAP", 2)
     found = queue.depth(cast.account.pk)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config import pulse
 from config.database import bound_waits
 from transactional import listener
 from transactional.inbound import server
@@ -18,4 +19,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to stop."""
         bound_waits(statement_seconds=10)
+        pulse.start("inbound")
         listener.run(server.serve)

@@ -1,0 +1,46 @@
+"""Metrics of what happened: every type of event, counted since the beginning."""
+
+from django.db import connection
+
+from analytics.models import EndpointState, EventTotal, WebhookEndpoint
+from config import metrics
+from config.metrics import Metric, one
+
+COUNTED = 10_000  # deliveries that are counted
+_WAITING = """
+SELECT count(*) FROM (
+    SELECT 1 FROM analytics_webhookdelivery WHERE state = %s LIMIT %s
+) AS head
+"""
+
+
+@metrics.source
+def events() -> list[Metric]:
+    """Counters, folded from the event log with the other numbers; a rebuild begins them anew."""
+    rows = EventTotal.objects.order_by("type").values_list("type", "count")
+    return [
+        Metric(
+            name="events_total",
+            text="Events by type since the log began: accepted, delivered, deferred, bounced, …",
+            kind="counter",
+            samples=[({"type": kind}, number) for kind, number in rows],
+        )
+    ]
+
+
+@metrics.source
+def webhooks() -> list[Metric]:
+    """What endpoints have not got yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, ["waiting", COUNTED])
+        waiting = int(cursor.fetchone()[0])
+    alive = WebhookEndpoint.objects.filter(deleted_at=None)
+    off = alive.filter(state__in=(EndpointState.DISABLED, EndpointState.GONE)).count()
+    return [
+        one(
+            "webhooks_waiting",
+            f"Events to be posted to endpoints, counted to {COUNTED:,}.",
+            waiting,
+        ),
+        one("webhooks_off", "Endpoints that were switched off because they took nothing.", off),
+    ]
