@@ -4,9 +4,11 @@ Two cores cannot show twice the throughput, so what is measured is what one grou
 there, while the machine has time to spare:
 
 1. **Statements.** A process claims and finishes 80 rows as an engine does, then pauses THINK seconds, over and over.
-   In every second window another process does the same on the same queue. Compared: the first one's claim and finish
-   (time, and the CPU of its server process, in nanoseconds), alone and beside the other. Meanwhile a third connection
-   samples who waits for a lock. Books: what both say they finished is what has left the queue.
+   By turns of WINDOW seconds it is alone; or another process does the same on a database of its own, which takes as much
+   of the processors and of the log; or the other one works on the same queue. What the last costs more than the second is
+   contention for the queue; what the second costs more than the first is the machine. Time is the claimer's, CPU that of
+   its server process in nanoseconds; meanwhile a third connection samples who waits for a row or a latch. Books: what both
+   say they finished is what has left the queues.
 2. **Groups.** A whole installation whose workers are host `a`, and beside it, in every second run, workers of a host
    `b` with queues and an IP of their own (127.0.0.11, 127.0.0.12), out of one pool, so that both claim the same
    streams. The receiver takes its time for each message, so neither the CPU nor the receiver is what they wait for.
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
 LIMIT = 10  # per cent
 THINK = 0.08  # seconds between two rounds of a claimer
 WINDOW = 4.0  # seconds
-WINDOWS = 8
+WINDOWS = 12  # a multiple of the three kinds
+KINDS = ("alone", "beside one elsewhere", "beside one on the queue")
 ROWS = 100_000
 COUNT = 1500  # messages of a group in one run
 RUNS = 3  # with one group and with two, in turn
@@ -55,30 +59,35 @@ _STALLED = 60.0
 # -- statements ------------------------------------------------------------------------------------
 
 
-async def _claimer(dsn: str, begin: float, windows: int, *, every: int) -> dict[str, Any]:
-    """Rounds by window, as [claim, finish, cpu]; `every` 2: only in each second window."""
+async def _claimer(dsns: Sequence[str], begin: float, windows: int) -> dict[str, Any]:
+    """Rounds by window, as [claim, finish, cpu], each on the queue of its kind; "": none."""
     from bench.claiming import Engine, connected
 
-    engine: Engine = await connected(dsn)
-    for _ in range(20):
-        await engine.round(4)  # statements are prepared
+    engines: list[Engine | None] = [await connected(dsn) if dsn else None for dsn in dsns]
+    for engine in filter(None, engines):
+        for _ in range(20):
+            await engine.round(4)  # statements are prepared
     rounds: list[list[list[float]]] = [[] for _ in range(windows)]
     while (now := time.time()) < begin + windows * WINDOW:
         window = int((now - begin) // WINDOW)
-        if now < begin or window % every != every - 1:
+        own = engines[window % len(KINDS)] if now >= begin else None
+        if own is None:
             await asyncio.sleep(0.005)
             continue
-        spent: Spent | None = await engine.round(80)
+        spent: Spent | None = await own.round(80)
         if spent is None:
             raise Broken("the queue ran dry")
         rounds[window].append([spent.claim, spent.finish, spent.cpu])
         await asyncio.sleep(THINK)
-    await engine.connection.close()
-    return {"rounds": rounds, "finished": engine.finished}
+    finished = sum(engine.finished for engine in filter(None, engines))
+    for engine in filter(None, engines):
+        await engine.connection.close()
+    return {"rounds": rounds, "finished": finished}
 
 
-def _claim_process(dsn: str, begin: float, every: int) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "bench.groups", "--claim", dsn, str(begin), str(every)]
+def _claim_process(begin: float, windows: int, *dsns: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.groups", "--windows", str(windows)]
+    command += ["--claim", str(begin), *dsns]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -89,46 +98,56 @@ def statements(windows: int) -> bool:
         server = EmbeddedPostgres(Path(folder) / "data")
         server.start()
         try:
-            prepare(server, "postino", ROWS)
-            dsn = server.dsn("postino")
-            begin = time.time() + 4
-            children = [_claim_process(dsn, begin, every) for every in (1, 2)]
-            waits = _sample(dsn, begin, windows)
+            for name in ("one", "other"):
+                prepare(server, name, ROWS)
+            one, other = server.dsn("one"), server.dsn("other")
+            begin = time.time() + 6
+            children = [
+                _claim_process(begin, windows, one, one, one),
+                _claim_process(begin, windows, "", other, one),
+            ]
+            waits = _sample(one, begin, windows)
             told = [json.loads(child.communicate()[0]) for child in children]
-            with psycopg.connect(dsn) as database:
-                left = database.execute("SELECT count(*) FROM transactional_queuerow").fetchone()
+            left = sum(_left(dsn) for dsn in (one, other))
         finally:
             server.destroy()
-    if left is None or ROWS - left[0] != sum(one["finished"] for one in told):
+    if 2 * ROWS - left != sum(each["finished"] for each in told):
         sys.exit("the books do not balance")
-    first = told[0]["rounds"]
-    alone = [one for window in first[::2] for one in window]
-    beside = [one for window in first[1::2] for one in window]
-    others = sum(len(window) for window in told[1]["rounds"])
+    print("1. claim and finish of 80 rows, medians in ms")
+    print("                           rounds   claim   finish    both   server's CPU")
+    found: list[tuple[float, float]] = []
+    for kind, name in enumerate(KINDS):
+        rounds = [each for window in told[0]["rounds"][kind :: len(KINDS)] for each in window]
+        claim, finish = (statistics.median(each[n] for each in rounds) for n in (0, 1))
+        wall = statistics.median(each[0] + each[1] for each in rounds)
+        cpu = statistics.median(each[2] for each in rounds)
+        found.append((wall, cpu))
+        print(
+            f"   {name:<23}{len(rounds):>7} {claim:>8.2f} {finish:>8.2f} {wall:>7.2f} {cpu:>14.2f}"
+        )
+    time_grown = 100 * (found[2][0] / found[1][0] - 1)
+    cpu_grown = 100 * (found[2][1] / found[0][1] - 1)
+    print(f"   the machine: {100 * (found[1][0] / found[0][0] - 1):+.1f} % in time")
     print(
-        f"1. claim and finish of 80 rows, {len(alone)} rounds alone, {len(beside)} beside {others}"
+        f"   the queue: {time_grown:+.1f} % in time, {cpu_grown:+.1f} % in the server's CPU; {waits}"
     )
-    print("   medians, ms               claim   finish    both   server's CPU")
-    both = {}
-    for name, rounds in (("alone", alone), ("beside another", beside)):
-        claim, finish = (statistics.median(one[n] for one in rounds) for n in (0, 1))
-        wall = statistics.median(one[0] + one[1] for one in rounds)
-        cpu = statistics.median(one[2] for one in rounds)
-        both[name] = (wall, cpu)
-        print(f"   {name:<22} {claim:>8.2f} {finish:>8.2f} {wall:>7.2f} {cpu:>14.2f}")
-    grown = [100 * (b / a - 1) for a, b in zip(both["alone"], both["beside another"], strict=True)]
-    print(f"   grown by {grown[0]:+.1f} % in time, {grown[1]:+.1f} % in the server's CPU; {waits}")
-    return _verdict(max(grown))
+    return _verdict(max(time_grown, cpu_grown))
+
+
+def _left(dsn: str) -> int:
+    with psycopg.connect(dsn) as database:
+        found = database.execute("SELECT count(*) FROM transactional_queuerow").fetchone()
+        return int(found[0]) if found else 0
 
 
 def _sample(dsn: str, begin: float, windows: int) -> str:
-    """How often somebody waited for a lock while both were at work."""
+    """How often somebody waited while both were at work on the same queue."""
     seen: Counter[str] = Counter()
     samples = 0
     with psycopg.connect(dsn, autocommit=True) as database:
         while (now := time.time()) < begin + windows * WINDOW:
             time.sleep(0.02)
-            if now < begin or int((now - begin) // WINDOW) % 2 == 0:
+            if now < begin or int((now - begin) // WINDOW) % len(KINDS) != len(KINDS) - 1:
                 continue
             samples += 1
             waiting = database.execute(
@@ -208,7 +227,6 @@ def _run(place: Installation, groups: int, count: int) -> tuple[float, float, di
         place.sink.ask("clear")
         place.sink.ask(f"pace {PACE}")
         place.database.execute("TRUNCATE transactional_deliveryattempt")
-        before, began = place.meter.read()["PostgreSQL"], time.monotonic()
         queue_bulk(place, count)
         filled, start = place.meter.read()["PostgreSQL"], time.monotonic()
         limit = time.monotonic() + _STALLED
@@ -224,7 +242,6 @@ def _run(place: Installation, groups: int, count: int) -> tuple[float, float, di
         rows = place.database.execute(
             "SELECT source_address, count(*) FROM transactional_deliveryattempt GROUP BY 1"
         ).fetchall()
-        del before, began
         return 1e6 * spent / count, count / took, {str(row[0]): int(row[1]) for row in rows}
     finally:
         if second is not None:
@@ -269,13 +286,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=COUNT, help="messages of a group in one run")
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--windows", type=int, default=WINDOWS)
-    parser.add_argument("--claim", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--claim", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if asked.claim:
         django.setup()
-        dsn, begin, every = asked.claim[0], float(asked.claim[1]), int(asked.claim[2])
-        print(json.dumps(asyncio.run(_claimer(dsn, begin, asked.windows, every=every))))
+        begin, dsns = float(asked.claim[0]), asked.claim[1:]
+        print(json.dumps(asyncio.run(_claimer(dsns, begin, asked.windows))))
         return
     print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
     fine = [statements(asked.windows), groups(asked.count, asked.runs)]
