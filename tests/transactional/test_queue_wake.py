@@ -2,12 +2,13 @@
 
 import time
 
+import pytest
 import redis
 from celery import current_app
 from django.conf import settings
 
 from transactional.models import Lane
-from transactional.queue import Waker
+from transactional.queue import Waker, wake
 
 
 def waiting(broker: redis.Redis) -> int:
@@ -36,3 +37,23 @@ def test_a_steady_flow_of_wake_ups_becomes_few_tasks_and_a_lone_one_goes_at_once
     assert waiting(broker) == before + 1
     assert waker.failures == 0
     broker.delete("egress")
+
+
+def test_a_flow_of_bulk_mail_does_not_hold_up_the_wake_up_of_a_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[tuple[str, float]] = []
+    monkeypatch.setattr(
+        current_app, "send_task", lambda name, **_: sent.append((name, time.monotonic()))
+    )
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        wake([Lane.BULK])
+        time.sleep(0.02)
+    asked = time.monotonic()
+    wake([Lane.BULK, Lane.URGENT])
+    while not (urgent := [at for name, at in sent if name.endswith("urgent")]):
+        assert time.monotonic() < asked + 5
+        time.sleep(0.005)
+    after = [at for name, at in sent if not name.endswith("urgent") and at >= asked]
+    assert not after or urgent[0] <= after[0]

@@ -22,6 +22,9 @@ from transactional.queue.rows import Job
 
 VISITS = 200  # streams looked at per lane and claim; a next claim goes on behind them
 SLACK = timedelta(seconds=3)  # by which the database's clock may differ from a steady one
+# Seconds that urgent mail is left to the workers which do nothing else. One that is busy with bulk mail
+# would make it stand behind what it has in hand; it helps where they are away, or have too much
+HELP_AFTER = 0.5
 BULK_TURN = 8  # every so many claims bulk mail goes before normal mail, so that it never starves
 
 # The streams of a lane that have rows nobody holds, each with the time its first one is due. The walk
@@ -55,7 +58,7 @@ seen_{lane} AS (
     ) following
     WHERE s.visit < %(visits)s AND (NOT s.round OR following.stream_id <= %(after_{lane})s)
 ), due_{lane} AS MATERIALIZED (
-    SELECT stream_id FROM seen_{lane} WHERE due_at <= least(now(), %(until)s){only}
+    SELECT stream_id FROM seen_{lane} WHERE due_at <= {now}{only}
 )"""
 _ONLY = """
     AND EXISTS (
@@ -68,7 +71,7 @@ SELECT id FROM (
     SELECT head.id FROM due_{lane} CROSS JOIN LATERAL (
         SELECT id FROM transactional_queuerow q
         WHERE q.lease IS NULL AND q.lane = {lane} AND q.stream_id = due_{lane}.stream_id
-          AND q.due_at <= least(now(), %(until)s)
+          AND q.due_at <= {now}
         ORDER BY q.due_at
         LIMIT (SELECT ceil(%(limit)s::float8 / greatest(count(*), 1))::bigint FROM due_{lane})
         FOR UPDATE SKIP LOCKED
@@ -213,8 +216,13 @@ class Claimer:
 @cache
 def _text(lanes: tuple[int, ...], some_pools: bool) -> str:
     only = _ONLY if some_pools else ""
+    plain = "least(now(), %(until)s)"
+    helps = f"{plain} - interval '{HELP_AFTER} s'"
+    now = {lane: helps if lane == Lane.URGENT and len(lanes) > 1 else plain for lane in lanes}
     return _CLAIM.format(
-        seen=", ".join(_SEEN.format(lane=lane, only=only.format(lane=lane)) for lane in lanes),
-        lanes=" UNION ALL ".join(_LANE.format(lane=lane) for lane in lanes),
+        seen=", ".join(
+            _SEEN.format(lane=lane, now=now[lane], only=only.format(lane=lane)) for lane in lanes
+        ),
+        lanes=" UNION ALL ".join(_LANE.format(lane=lane, now=now[lane]) for lane in lanes),
         walks=", ".join(_WALK.format(lane=lane, turn=_TURN.format(lane=lane)) for lane in lanes),
     )

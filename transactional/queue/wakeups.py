@@ -21,11 +21,13 @@ class Waker:
     flows they look so often that a wake-up tells them little, and each costs a task.
     """
 
-    PAUSE = 0.1  # seconds in which further wake-ups of a lane are one
+    PAUSE = 0.1  # seconds in which further wake-ups are one
     LONGEST_PAUSE = 0.8  # the same while they keep coming; a worker that had mail looks longer
     BROKEN_PAUSE = 1.0  # seconds before a broker that failed is tried again
 
-    def __init__(self) -> None:
+    def __init__(self, *, longest: float = LONGEST_PAUSE) -> None:
+        """`longest`: seconds between two wake-ups while they keep coming."""
+        self._longest = longest
         self._pending: set[str] = set()
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -52,7 +54,7 @@ class Waker:
                 while not self._pending:
                     self._condition.wait()
                 names, self._pending = self._pending, set()
-            pause = min(2 * pause, self.LONGEST_PAUSE) if flowing else self.PAUSE
+            pause = min(2 * pause, self._longest) if flowing else self.PAUSE
             for name, queue in _addressed(names):
                 try:
                     current_app.send_task(name, retry=False, expires=5, queue=queue)
@@ -74,9 +76,14 @@ def _addressed(names: set[str]) -> list[tuple[str, str | None]]:
     return [(name, f"{_QUEUES[name]}@{machine}") for name in names for machine in machines]
 
 
+URGENT_PAUSE = 0.2  # seconds: a flow of bulk mail must not make a one-time code wait for its turn
 _waker = Waker()
+_urgent = Waker(longest=URGENT_PAUSE)
 
 
 def wake(lanes: Sequence[int]) -> None:
     """Coalesced wake-up of the delivery workers; call it after the commit."""
-    _waker.wake(lanes)
+    if Lane.URGENT in lanes:
+        _urgent.wake([Lane.URGENT])
+    if rest := [lane for lane in lanes if lane != Lane.URGENT]:
+        _waker.wake(rest)

@@ -119,3 +119,16 @@ def test_what_is_held_or_claimed_beside_is_never_claimed_twice(account: Account)
     found = [job.id for engine in asyncio.run(race()) for claimed in engine for job in claimed.jobs]
     assert len(found) == len(set(found)) == 100
     assert QueueRow.objects.filter(lease=None).count() == 0
+
+
+def test_who_delivers_bulk_mail_too_leaves_urgent_mail_to_its_own_worker_for_a_moment(
+    account: Account,
+) -> None:
+    (only,) = streams(account, 1)
+    queue(account, only, 2, lane=Lane.URGENT, due=-0.01)
+    queue(account, only, 2, lane=Lane.URGENT, due=-claiming.HELP_AFTER - 1)
+    queue(account, only, 1, lane=Lane.BULK)
+    (helper,) = claims(Claimer(EVERY), 40)
+    assert Counter(job.lane for job in helper.jobs) == {Lane.URGENT: 2, Lane.BULK: 1}
+    (own,) = claims(Claimer((Lane.URGENT,)), 40)
+    assert len(own.jobs) == 2
