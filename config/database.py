@@ -1,11 +1,15 @@
-"""The database in processes that live in an event loop: threads of their own, bounded waits."""
+"""Connections to the database below the ORM: alive when they are used, in threads of their own
+where a process lives in an event loop.
+"""
 
 import asyncio
+import select
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import connections
+import psycopg
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 CONNECT_SECONDS = 2  # the smallest that libpq honours
@@ -23,6 +27,28 @@ def bound_waits(*, statement_seconds: int) -> None:
     options["connect_timeout"] = CONNECT_SECONDS
     limits = f"-c statement_timeout={statement_seconds}s -c lock_timeout={statement_seconds}s"
     options["options"] = f"{options.get('options', '')} {limits}".strip()
+
+
+def cursor() -> psycopg.Cursor[Any]:
+    """A cursor of psycopg's own on this thread's connection, for statements the ORM is too slow for.
+
+    Django asks a kept connection whether it is alive with a trip to the server, and this with a look
+    at its socket: one that the server has left has something to read. Raises django.db.Error where
+    there is no way to the database.
+    """
+    raw = connection.connection
+    if raw is not None and not connection.in_atomic_block and _stirs(raw):
+        connection.close()
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+def _stirs(raw: "psycopg.Connection[Any]") -> bool:
+    if raw.closed:
+        return True
+    watch = select.poll()
+    watch.register(raw.fileno(), select.POLLIN)
+    return bool(watch.poll(0))
 
 
 def parameters() -> dict[str, Any]:

@@ -3,13 +3,14 @@
 Everything is per batch: one statement, its rows sorted by key so that two batches never deadlock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import psycopg
 from django.db import connection
+
+from config import bulk, database
 
 # What stands in the log where a person was erased; nobody's (RFC 6761 §6.4)
 ERASED_ADDRESS = "erased@erased.invalid"
@@ -31,8 +32,8 @@ class ContactFacts:
 # OFFSET 0 has each address looked up by itself, through the index: a join's plan, prepared while the
 # table was small, would go on reading all of it
 FACTS = """
-SELECT c.account_id, c.email, c.id, c.properties,
-       c.unsubscribed_at IS NOT NULL, c.quarantined_at IS NOT NULL, c.opt_in
+SELECT c.account_id, c.email, c.id, c.properties, c.unsubscribed_at IS NOT NULL AS unsubscribed,
+       c.quarantined_at IS NOT NULL AS quarantined, c.opt_in
 FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, email)
 CROSS JOIN LATERAL (
     SELECT * FROM transactional_contact k
@@ -40,12 +41,17 @@ CROSS JOIN LATERAL (
 ) AS c
 """
 
-# A contact that already says all this is neither locked nor written again
-UPSERT = """
+
+def upsert_from(given: str) -> str:
+    """The statement that creates or changes the contacts of rows (account_id, email, properties).
+
+    A contact that already says all this is neither locked nor written again.
+    """
+    return f"""
 INSERT INTO transactional_contact AS c
     (account_id, email, properties, opt_in, created_at, updated_at)
 SELECT g.account_id, g.email, g.properties, 'none', now(), now()
-FROM unnest(%s::bigint[], %s::text[], %s::jsonb[]) AS g(account_id, email, properties)
+FROM {given} AS g(account_id, email, properties)
 WHERE NOT coalesce((
     SELECT k.properties @> g.properties FROM transactional_contact k
     WHERE k.account_id = g.account_id AND k.email = g.email
@@ -53,7 +59,10 @@ WHERE NOT coalesce((
 ORDER BY g.account_id, g.email
 ON CONFLICT (account_id, email) DO UPDATE
 SET properties = c.properties || excluded.properties, updated_at = now()
-"""
+"""  # noqa: S608 — our own words
+
+
+UPSERT = upsert_from("unnest(%s::bigint[], %s::text[], %s::jsonb[])")
 
 # A row comes back only where something changed
 QUARANTINE = """
@@ -66,22 +75,34 @@ RETURNING c.id
 """
 
 
-def facts(keys: Sequence[Key]) -> dict[Key, ContactFacts]:
-    """The contacts of these addresses, in one query; those that do not exist are left out."""
-    wanted = list(set(keys))
+def facts(keys: Iterable[Key]) -> dict[Key, ContactFacts]:
+    """The contacts of these addresses, in one query."""
+    wanted = set(keys)
     if not wanted:
         return {}
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        values = ([key[0] for key in wanted], [key[1] for key in wanted])
-        cursor.execute(FACTS, values, prepare=True)
-        return {(row[0], row[1]): ContactFacts(row[2], _json(row[3]), *row[4:]) for row in cursor}
+    with database.cursor() as cursor:
+        return told(bulk.read(cursor, [question(wanted)])[0])
 
 
-def _json(value: object) -> Mapping[str, Any]:
-    """JSONB as a mapping: Django's connection hands it over as text."""
-    found = orjson.loads(value) if isinstance(value, str | bytes) else value
-    return found if isinstance(found, dict) else {}
+def question(keys: Iterable[Key]) -> bulk.Question:
+    """What `told` is given the answer to: the contacts of these addresses."""
+    wanted = set(keys)
+    return FACTS, ([key[0] for key in wanted], [key[1] for key in wanted])
+
+
+def told(rows: Iterable[Mapping[str, Any]]) -> dict[Key, ContactFacts]:
+    """The contacts found; those that do not exist are left out."""
+    return {
+        (row["account_id"], row["email"]): ContactFacts(
+            row["id"], _mapping(row["properties"]), row["unsubscribed"], row["quarantined"],
+            row["opt_in"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def upsert_many(rows: Sequence[tuple[int, str, Mapping[str, str]]]) -> int:
@@ -95,18 +116,17 @@ def upsert_many(rows: Sequence[tuple[int, str, Mapping[str, str]]]) -> int:
         merged.setdefault((account_id, email.lower()), {}).update(properties)
     if not merged:
         return 0
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
+    with database.cursor() as cursor:
         values = (
             [key[0] for key in merged],
             [key[1] for key in merged],
-            [_storable(properties) for properties in merged.values()],
+            [storable(properties) for properties in merged.values()],
         )
         cursor.execute(UPSERT, values, prepare=True)
         return cursor.rowcount
 
 
-def _storable(properties: Mapping[str, str]) -> str:
+def storable(properties: Mapping[str, str]) -> str:
     """Properties as JSON; PostgreSQL's text has no place for U+0000."""
     clean = {key.replace("\0", ""): value.replace("\0", "") for key, value in properties.items()}
     return orjson.dumps(clean).decode()

@@ -1,7 +1,7 @@
 """The only reader and writer of suppressions: addresses an account must not mail, and why."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from config import bulk, database
 from tokens.models import Scope
 from transactional.models import Kind, Suppression, SuppressionReason
 
@@ -21,9 +22,9 @@ EVIDENCE_LIMIT = 4000  # characters of a report that are kept
 # OFFSET 0: each address by itself, through the index (see contacts.FACTS)
 FIND = """
 WITH g AS (
-    SELECT * FROM unnest(%(accounts)s::bigint[], %(addresses)s::text[]) AS g(account_id, address)
+    SELECT * FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, address)
 )
-SELECT s.account_id, s.address, s.reason, s.scope, false, s.id
+SELECT s.account_id, s.address, s.reason, s.scope, false AS everywhere, s.id
 FROM g CROSS JOIN LATERAL (
     SELECT * FROM transactional_suppression k
     WHERE k.account_id = g.account_id AND k.address = g.address
@@ -85,21 +86,30 @@ class SuppressionFacts:
         return self.scope == Scope.ALL or kind == Kind.MARKETING
 
 
-def find(keys: Sequence[Key]) -> dict[Key, SuppressionFacts]:
-    """The suppressions of these addresses, in one query; free ones are left out."""
-    wanted = list(set(keys))
-    found: dict[Key, SuppressionFacts] = {}
+def find(keys: Iterable[Key]) -> dict[Key, SuppressionFacts]:
+    """The suppressions of these addresses, in one query."""
+    wanted = set(keys)
     if not wanted:
-        return found
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        values = {"accounts": [key[0] for key in wanted], "addresses": [key[1] for key in wanted]}
-        cursor.execute(FIND, values, prepare=True)
-        for account_id, address, reason, scope, everywhere, _ in cursor:
-            known = found.get((account_id, address))
-            if known is None or (known.scope != Scope.ALL and scope == Scope.ALL):
-                facts = SuppressionFacts(SuppressionReason(reason), Scope(scope), everywhere)
-                found[account_id, address] = facts
+        return {}
+    with database.cursor() as cursor:
+        return told(bulk.read(cursor, [question(wanted)])[0])
+
+
+def question(keys: Iterable[Key]) -> bulk.Question:
+    """What `told` is given the answer to: the suppressions of these addresses."""
+    wanted = set(keys)
+    return FIND, ([key[0] for key in wanted], [key[1] for key in wanted])
+
+
+def told(rows: Iterable[Mapping[str, Any]]) -> dict[Key, SuppressionFacts]:
+    """Each address's suppression; free ones are left out."""
+    found: dict[Key, SuppressionFacts] = {}
+    for row in rows:
+        key, scope = (row["account_id"], row["address"]), row["scope"]
+        known = found.get(key)
+        if known is None or (known.scope != Scope.ALL and scope == Scope.ALL):
+            reason = SuppressionReason(row["reason"])
+            found[key] = SuppressionFacts(reason, Scope(scope), row["everywhere"])
     return found
 
 

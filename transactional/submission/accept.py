@@ -5,18 +5,15 @@ are per batch; what is answered `Accepted` is durable.
 """
 
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import orjson
-import psycopg
-from django.db import connection, transaction
 from django.utils import timezone
 
-from config import bulk, disk
+from config import disk
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7
 from transactional import contacts, queue, subscriptions, suppressions
@@ -25,7 +22,7 @@ from transactional.compose.contract import check as contract
 from transactional.compose.contract import secret
 from transactional.compose.hubl.context import wants_site, wants_subscription
 from transactional.models import Email, EmailVersion, Kind
-from transactional.submission import facts, policy, prepare
+from transactional.submission import facts, policy, prepare, store
 from transactional.submission.facts import EmailFacts
 from transactional.submission.prepare import Prepared, Unreadable
 from transactional.submission.request import (
@@ -56,8 +53,9 @@ def accept_many(submissions: Sequence[Submission]) -> list[Answer]:
     now = timezone.now()
     answers: list[Answer | None] = [None] * len(submissions)
     rows = Rows()
-    prepared = _prepare_all(submissions, rows, answers, now)
-    known = _look_up(prepared)
+    found = _sends(submissions)
+    prepared = _prepare_all(submissions, found, rows, answers, now)
+    known = _look_up(prepared, found)
     accepted: list[tuple[int, Prepared]] = []
     for place, asked in prepared:
         stand_in(asked, known.accounts.get(asked.account_id))
@@ -73,10 +71,14 @@ def accept_many(submissions: Sequence[Submission]) -> list[Answer]:
 
 
 def _prepare_all(
-    submissions: Sequence[Submission], rows: Rows, answers: list[Answer | None], now: datetime
+    submissions: Sequence[Submission],
+    found: facts.Found,
+    rows: Rows,
+    answers: list[Answer | None],
+    now: datetime,
 ) -> list[tuple[int, Prepared]]:
     """Read every submission; what cannot be read is answered at once."""
-    emails = _emails(submissions)
+    emails = _emails(submissions, found)
     campaigns = facts.smtp_campaigns(
         one.principal.credential_id for one in submissions if isinstance(one, RawSubmission)
     )
@@ -94,12 +96,34 @@ def _prepare_all(
     return ready
 
 
-def _emails(submissions: Sequence[Submission]) -> dict[int, EmailFacts]:
+def _sends(submissions: Sequence[Submission]) -> facts.Found:
+    """What the database knows about the single sends among them: one trip."""
+    ids: set[int] = set()
+    people: set[contacts.Key] = set()
+    written_to: set[contacts.Key] = set()
+    for one in submissions:
+        if isinstance(one, TemplateSubmission):
+            ids.add(one.email_id)
+            account_id = one.principal.account_id
+            people |= {(account_id, spec) for spec in map(_spec, (*one.cc, *one.bcc))}
+            written_to.add((account_id, _spec(one.to)))
+    return facts.of_sends(ids, people | written_to, written_to)
+
+
+def _spec(text: str) -> str:
+    """An address as contacts and suppressions know it; empty where it is none (refused later)."""
+    try:
+        return parse_address(text).spec.lower()
+    except AddressError:
+        return ""
+
+
+def _emails(submissions: Sequence[Submission], known: facts.Found) -> dict[int, EmailFacts]:
     """Each template submission's email, by its place among all that were given."""
     templates = {
         place: one for place, one in enumerate(submissions) if isinstance(one, TemplateSubmission)
     }
-    found = facts.emails(one.email_id for one in templates.values())
+    found = known.emails
     chosen: dict[int, EmailFacts] = {}
     for place, one in templates.items():
         email = found.get(one.email_id)
@@ -144,26 +168,20 @@ def _frozen(asked: TemplateSubmission, draft: Email) -> EmailVersion:
     return versions.snapshot(draft, by=asked.principal.name)
 
 
-def _look_up(prepared: Sequence[tuple[int, Prepared]]) -> policy.Known:
+def _look_up(prepared: Sequence[tuple[int, Prepared]], found: facts.Found) -> policy.Known:
     """What the policy needs about all of them: a handful of queries, however many they are."""
     everyone = [asked for _, asked in prepared]
+    submitted = suppressions.find(
+        (asked.account_id, address.spec.lower())
+        for asked in everyone
+        if asked.raw is not None
+        for address, _ in asked.recipients
+    )
     return policy.Known(
         accounts=facts.accounts(asked.account_id for asked in everyone),
         alive=facts.alive({asked.submission.principal.grant for asked in everyone}),
-        suppressions=suppressions.find(
-            [
-                (asked.account_id, address.spec.lower())
-                for asked in everyone
-                for address, _ in asked.recipients
-            ]
-        ),
-        contacts=contacts.facts(
-            [
-                (asked.account_id, asked.to.spec.lower())
-                for asked in everyone
-                if asked.version is not None
-            ]
-        ),
+        suppressions={**found.suppressions, **submitted},
+        contacts=found.contacts,
         stopped=subscriptions.stopped(
             [
                 (asked.account_id, asked.to.spec.lower())
@@ -268,74 +286,38 @@ def _store(
     answers: list[Answer | None],
 ) -> set[int]:
     """One transaction for the batch; returns the lanes that have new rows."""
-    lanes: set[int] = set()
     if not accepted and not rows.messages:
-        return lanes
-    with transaction.atomic():
-        connection.ensure_connection()
-        with psycopg.Cursor(connection.connection) as cursor:
-            seen = _claim_send_ids(cursor, [asked for _, asked in accepted])
-            keep: list[Prepared] = []
-            for place, asked in accepted:
-                earlier = seen.get(asked.id)
-                if earlier is not None:
-                    answers[place] = Accepted(earlier, asked.created_at, 0, duplicate=True)
-                    continue
-                stream = known.accounts[asked.account_id].streams[asked.kind]
-                queued = rows.accept(asked, stream)
-                answers[place] = Accepted(
-                    asked.id, asked.created_at, queued, suppressed=len(asked.suppressed)
-                )
-                lanes.add(asked.lane)
-                keep.append(asked)
-            _write_contacts(keep)
-            bulk.write(cursor, rows.batches())
+        return set()
+    queued = {
+        asked.id: rows.accept(asked, known.accounts[asked.account_id].streams[asked.kind])
+        for _, asked in accepted
+    }
+    people = [person for _, asked in accepted for person in _people(asked)]
+    claims = [
+        (asked.account_id, asked.submission.send_id, asked.id)
+        for _, asked in accepted
+        if isinstance(asked.submission, TemplateSubmission) and asked.submission.send_id
+    ]
+    earlier = store.store(rows, claims, people)
+    lanes: set[int] = set()
+    for place, asked in accepted:
+        if (first := earlier.get(asked.id)) is not None:
+            answers[place] = Accepted(first, asked.created_at, 0, duplicate=True)
+            continue
+        count = queued[asked.id]
+        answers[place] = Accepted(
+            asked.id, asked.created_at, count, suppressed=len(asked.suppressed)
+        )
+        lanes.add(asked.lane)
     return lanes
 
 
-def _write_contacts(kept: Sequence[Prepared]) -> None:
+def _people(asked: Prepared) -> list[store.Person]:
     """Contacts named by single sends, and recipients of SMTP tokens that make contacts."""
-    wanted: list[tuple[int, str, dict[str, str]]] = []
-    for asked in kept:
-        if isinstance(asked.submission, TemplateSubmission):
-            properties = dict(asked.submission.contact_properties)
-            wanted.append((asked.account_id, asked.to.spec.lower(), properties))
-        elif asked.submission.principal.create_contact:
-            wanted += [(asked.account_id, a.spec.lower(), {}) for a, _ in asked.recipients]
-    if wanted:
-        contacts.upsert_many(wanted)
-
-
-def _claim_send_ids(
-    cursor: "psycopg.Cursor[tuple[object, ...]]", accepted: Sequence[Prepared]
-) -> dict[uuid.UUID, uuid.UUID]:
-    """Take each sendId for its message. Returns, for those used before, the earlier message.
-
-    The unique row makes parallel identical calls wait for the first one's commit. Sorted, so that
-    two batches never wait for each other.
-    """
-    asking = sorted(
-        (asked.account_id, asked.submission.send_id, asked.id)
-        for asked in accepted
-        if isinstance(asked.submission, TemplateSubmission) and asked.submission.send_id
-    )
-    earlier: dict[uuid.UUID, uuid.UUID] = {}
-    for account_id, send_id, message_id in asking:
-        values = (account_id, send_id, message_id)
-        cursor.execute(
-            "INSERT INTO transactional_sendidentity (account_id, send_id, message_id, created_at)"
-            " VALUES (%s, %s, %s, now()) ON CONFLICT (account_id, send_id) DO NOTHING",
-            values,
-            prepare=True,
-        )
-        if cursor.rowcount == 1:
-            continue
-        cursor.execute(
-            "SELECT message_id FROM transactional_sendidentity"
-            " WHERE account_id = %s AND send_id = %s",
-            (account_id, send_id),
-        )
-        found = cursor.fetchone()
-        if found is not None:
-            earlier[message_id] = found[0]  # type: ignore[assignment]  # a uuid column
-    return earlier
+    submission = asked.submission
+    if isinstance(submission, TemplateSubmission):
+        properties = contacts.storable(submission.contact_properties)
+        return [(asked.id, asked.account_id, asked.to.spec.lower(), properties)]
+    if not submission.principal.create_contact:
+        return []
+    return [(asked.id, asked.account_id, a.spec.lower(), "{}") for a, _ in asked.recipients]
