@@ -1,5 +1,6 @@
 """Metrics: closed unless opened, read by Prometheus' own parser, bounded, and true."""
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from tests.analytics.conftest import make_sent
 from tests.cast import Cast, make_account
 from tests.transactional.queue.rows import queue, streams
 from transactional.models import Incident, Lane, QueueRow
+from transactional.tasks import drain, forget_links
 
 TOKEN = "a-token-of-operators"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -227,3 +229,16 @@ def test_readiness(settings: Any) -> None:
         assert Client().get("/healthz").status_code == 200
     finally:
         disk._seen = (float("-inf"), False)
+
+
+@pytest.mark.django_db
+def test_a_chore_notes_by_itself_that_it_ran() -> None:
+    before = {one.name: one for one in pulse.chores()}
+    forget_links.apply()
+    drain.apply()
+    after = {one.name: one for one in pulse.chores()}
+    now = after["transactional.forget_links"]
+    earlier = before.get("transactional.forget_links")
+    assert earlier is None or now.done_at > earlier.done_at
+    assert abs(now.done_at - time.time()) < 60
+    assert "transactional.drain" not in after

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -39,6 +40,37 @@ FROM (
     ORDER BY id LIMIT %s
 ) AS first
 """
+
+
+# What decides how a send goes on: bounded, since a send of millions asks a thousand times
+_AHEAD = """
+SELECT
+    EXISTS (
+        SELECT 1 FROM transactional_broadcastrow
+        WHERE broadcast_id = %(id)s AND state = %(waiting)s
+    ), (
+        SELECT count(*) FROM (
+            SELECT 1 FROM transactional_broadcastrow
+            WHERE broadcast_id = %(id)s AND state = ANY(%(handed)s) LIMIT %(first)s
+        ) AS head
+    ), (
+        SELECT count(*) FROM (
+            SELECT 1 FROM transactional_broadcastrow
+            WHERE broadcast_id = %(id)s AND state = %(queued)s LIMIT %(most)s
+        ) AS head
+    )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Whether rows wait to be handed over; how many have been, counted to FIRST; how many of them
+    are not tried yet, counted to what was asked for.
+    """
+
+    waiting: bool
+    handed: int
+    untried: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +139,28 @@ def counts(broadcast: Broadcast) -> Counts:
             [broadcast.pk],
         )
         return Counts(dict(cursor.fetchall()))
+
+
+def ahead(broadcast: Broadcast, *, most: int) -> Ahead:
+    """How the send goes on; looks at a bounded number of rows."""
+    values: dict[str, Any] = {
+        "id": broadcast.pk,
+        "waiting": BroadcastRow.WAITING,
+        "handed": [str(one) for one in Status],
+        "queued": str(Status.QUEUED),
+        "first": FIRST,
+        "most": most,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_AHEAD, values)
+        waiting, handed, untried = cursor.fetchone()
+    return Ahead(bool(waiting), int(handed), int(untried))
+
+
+def all_known(broadcast: Broadcast) -> bool:
+    """Whether every row's outcome is known."""
+    rows = BroadcastRow.objects.filter(broadcast=broadcast, state__in=OPEN)
+    return not rows.exists()
 
 
 def collect(broadcast: Broadcast, *, now: datetime | None = None) -> None:

@@ -102,12 +102,12 @@ def _hand_over(found: Broadcast, limit: int) -> bool:
     progress.collect(found)
     if not found.bounces_seen and progress.too_many_bounced(found):
         return _stand_still(found, BroadcastState.STOPPED, TOO_MANY_BOUNCES)
-    counted = progress.counts(found)
-    if not counted.waiting:
+    ahead = progress.ahead(found, most=WINDOW)
+    if not ahead.waiting:
         found.state, found.finished_at = BroadcastState.SENT, timezone.now()
         found.save(update_fields=["state", "finished_at"])
         return False
-    room = _room(found, counted)
+    room = _room(found, ahead)
     if room <= 0:
         return False
     rows = list(
@@ -119,14 +119,13 @@ def _hand_over(found: Broadcast, limit: int) -> bool:
     return True
 
 
-def _room(found: Broadcast, counted: progress.Counts) -> int:
+def _room(found: Broadcast, ahead: progress.Ahead) -> int:
     """How many more may be handed over: the first 200 are tried before any other follows."""
-    handed = counted.total - counted.waiting - counted.by_state.get(BroadcastRow.REFUSED, 0)
-    if handed < progress.FIRST:
-        return progress.FIRST - handed
+    if ahead.handed < progress.FIRST:
+        return progress.FIRST - ahead.handed
     if progress.tried_of_first(found) < progress.FIRST:
         return 0
-    return WINDOW - counted.untried
+    return WINDOW - ahead.untried
 
 
 def _submission(found: Broadcast, row: BroadcastRow) -> TemplateSubmission:
@@ -174,7 +173,7 @@ def _leave_out_first(broadcast_id: int) -> bool:
 def _watch(found: Broadcast) -> bool:
     """After the last row: collect outcomes until all are known."""
     progress.collect(found)
-    if not progress.counts(found).queued:
+    if progress.all_known(found):
         found.state = BroadcastState.DONE
         found.save(update_fields=["state"])
     return False
