@@ -120,16 +120,15 @@ def upsert_many(rows: Sequence[tuple[int, str, Mapping[str, str]]]) -> int:
         values = (
             [key[0] for key in merged],
             [key[1] for key in merged],
-            [storable(properties) for properties in merged.values()],
+            [orjson.dumps(storable(properties)).decode() for properties in merged.values()],
         )
         cursor.execute(UPSERT, values, prepare=True)
         return cursor.rowcount
 
 
-def storable(properties: Mapping[str, str]) -> str:
-    """Properties as JSON; PostgreSQL's text has no place for U+0000."""
-    clean = {key.replace("\0", ""): value.replace("\0", "") for key, value in properties.items()}
-    return orjson.dumps(clean).decode()
+def storable(properties: Mapping[str, str]) -> Mapping[str, str]:
+    """Properties as PostgreSQL can hold them: its text has no place for U+0000."""
+    return {key.replace("\0", ""): value.replace("\0", "") for key, value in properties.items()}
 
 
 def quarantine(account_id: int, email: str) -> bool:

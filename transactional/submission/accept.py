@@ -320,4 +320,4 @@ def _people(asked: Prepared) -> list[store.Person]:
         return [(asked.id, asked.account_id, asked.to.spec.lower(), properties)]
     if not submission.principal.create_contact:
         return []
-    return [(asked.id, asked.account_id, a.spec.lower(), "{}") for a, _ in asked.recipients]
+    return [(asked.id, asked.account_id, a.spec.lower(), {}) for a, _ in asked.recipients]

@@ -6,25 +6,26 @@ then contacts are written, both in the order of their keys, so that no two batch
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import psycopg
 from django.db import DatabaseError
 
-from config import database
+from config import bulk, database
 from config.bulk import Table
 from transactional import contacts, events, queue
-from transactional.submission.tables import BODY, MESSAGE, RECIPIENT, SECRET, Rows
+from transactional.submission.tables import BODY, CONTEXT, MESSAGE, RECIPIENT, SECRET, Rows
 
 Claim = tuple[int, str, uuid.UUID]  # account, sendId, message
-Person = tuple[uuid.UUID, int, str, str]  # message, account, address, properties as JSON
+Person = tuple[uuid.UUID, int, str, Mapping[str, str]]  # message, account, address, properties
 
 # The column that names the message
 _MESSAGE_OF = {
     MESSAGE: "id",
     BODY: "id",
+    CONTEXT: "id",
     SECRET: "id",
     RECIPIENT: "message_id",
     events.TABLE: "message_id",
@@ -34,20 +35,19 @@ _CLAIM = """
 took AS (
     INSERT INTO transactional_sendidentity (account_id, send_id, message_id, created_at)
     SELECT g.account_id, g.send_id, g.message_id, now()
-    FROM unnest(%(claim_account)s::bigint[], %(claim_id)s::text[], %(claim_message)s::uuid[])
-        AS g(account_id, send_id, message_id)
+    FROM json_to_recordset(%(claims)s::json) AS g(account_id bigint, send_id text, message_id uuid)
     ORDER BY g.account_id, g.send_id, g.message_id
     ON CONFLICT (account_id, send_id) DO NOTHING
     RETURNING message_id
 ),
 lost AS (
-    SELECT coalesce(array_agg(m), '{}') AS ids FROM unnest(%(claim_message)s::uuid[]) AS m
-    WHERE m <> ALL (ARRAY(SELECT message_id FROM took))
+    SELECT coalesce(array_agg(g.message_id), '{}') AS ids
+    FROM json_to_recordset(%(claims)s::json) AS g(message_id uuid)
+    WHERE g.message_id <> ALL (ARRAY(SELECT message_id FROM took))
 )"""
 _KEPT = "<> ALL ((SELECT ids FROM lost)::uuid[])"
-_PEOPLE = """unnest(%(person_message)s::uuid[], %(person_account)s::bigint[],
-    %(person_email)s::text[], %(person_properties)s::jsonb[])
-    WITH ORDINALITY AS p(message_id, account_id, email, properties, place)"""
+_PEOPLE = """json_to_recordset(%(people)s::json)
+    AS p(message_id uuid, account_id bigint, email text, properties jsonb, place int)"""
 # Where two sends of a batch name one contact, the later one's properties win
 _MERGED = """
 SELECT p.account_id, p.email,
@@ -56,8 +56,7 @@ FROM {people} LEFT JOIN LATERAL jsonb_each(p.properties) AS e ON true
 {kept} GROUP BY p.account_id, p.email"""
 _EARLIER = """
 SELECT g.message_id, s.message_id
-FROM unnest(%(claim_account)s::bigint[], %(claim_id)s::text[], %(claim_message)s::uuid[])
-    AS g(account_id, send_id, message_id)
+FROM json_to_recordset(%(claims)s::json) AS g(account_id bigint, send_id text, message_id uuid)
 JOIN transactional_sendidentity s USING (account_id, send_id)
 WHERE g.message_id = ANY(%(lost)s::uuid[])
 """
@@ -76,10 +75,13 @@ def store(
     for table, given in filled:
         values |= table.values(table.name, given)
     if claims:
-        values |= _columns("claim", ("account", "id", "message"), claims)
+        values["claims"] = _json(("account_id", "send_id", "message_id"), claims)
     merge = False
     if people:
-        values |= _columns("person", ("message", "account", "email", "properties"), people)
+        placed = [(*one, place) for place, one in enumerate(people)]
+        values["people"] = _json(
+            ("message_id", "account_id", "email", "properties", "place"), placed
+        )
         merge = len({one[1:3] for one in people}) < len(people)
     text = _text(tuple(table for table, _ in filled), bool(claims), bool(people), merge)
     with database.cursor() as cursor:
@@ -90,9 +92,8 @@ def store(
         return _earlier(cursor, values, lost) if lost else {}
 
 
-def _columns(label: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    columns = zip(*rows, strict=True)
-    return {f"{label}_{name}": list(one) for name, one in zip(names, columns, strict=True)}
+def _json(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:
+    return bulk.as_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def _earlier(

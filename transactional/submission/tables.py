@@ -35,7 +35,13 @@ MESSAGE = Table(
         ("created_at", "timestamptz"),
     ),
 )
-BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea"), ("context", "bytea")))
+BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea")))
+# JSON is text, and octets are dear to carry
+CONTEXT = Table(
+    "transactional_body",
+    (("id", "uuid"), ("context", "text")),
+    computed=(("context", "convert_to({row}.context, 'UTF8')"),),
+)
 SECRET = Table("transactional_secretbody", (("id", "uuid"),))
 RECIPIENT = Table(
     "transactional_recipient",
@@ -59,6 +65,7 @@ class Rows:
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.bodies: list[Any] = []
+        self.contexts: list[Any] = []
         self.recipients: list[Any] = []
         self.events: list[Any] = []
         self.queue: list[Any] = []
@@ -69,6 +76,7 @@ class Rows:
         return [
             (MESSAGE, self.messages),
             (BODY, self.bodies),
+            (CONTEXT, self.contexts),
             (RECIPIENT, self.recipients),
             (events.TABLE, self.events),
             (queue.TABLE, self.queue),
@@ -80,7 +88,10 @@ class Rows:
         context = asked.context_bytes()
         size = len(asked.raw) if asked.raw is not None else len(context or b"")
         self.messages.append(_message(asked, stream_id=stream.id, size=size, refusal=None))
-        self.bodies.append((asked.id, asked.raw, context))
+        if context is None:
+            self.bodies.append((asked.id, asked.raw))
+        else:
+            self.contexts.append((asked.id, context.decode()))
         if asked.holds_secrets:
             self.secrets.append((asked.id,))
         own = asked.version.lifetime if asked.version else 0

@@ -22,14 +22,26 @@ PATIENCE = 30.0  # seconds a send waits for its batch: more means that the leade
 class _Waiting:
     """One send on its way: its answer, or the call to lead the next batch."""
 
-    __slots__ = ("answer", "failed", "leads", "submission", "told")
+    __slots__ = ("_silence", "answer", "failed", "leads", "submission", "told")
 
     def __init__(self, submission: TemplateSubmission) -> None:
         self.submission = submission
         self.answer: Answer | None = None
         self.leads = False
         self.failed = False
-        self.told = threading.Event()
+        self.told = False
+        self._silence = threading.Lock()  # costs a third of an Event, and each waits but once
+        self._silence.acquire()
+
+    def tell(self) -> None:
+        """There is an answer, a failure, or the call to lead: wake its thread."""
+        if not self.told:
+            self.told = True
+            self._silence.release()
+
+    def wait(self, seconds: float) -> None:
+        """Until it is told, or its patience ends."""
+        self._silence.acquire(timeout=seconds)
 
 
 class Together:
@@ -47,7 +59,7 @@ class Together:
             self._waiting.append(mine)
             leads, self._led = not self._led, True
         if not leads:
-            mine.told.wait(PATIENCE)
+            mine.wait(PATIENCE)
             leads = self._called(mine)
         if leads:
             self._lead()
@@ -61,7 +73,7 @@ class Together:
     def _called(self, mine: _Waiting) -> bool:
         """Whether to lead. One whose patience has ended leaves the line, to go by itself."""
         with self._lock:
-            if not mine.told.is_set() and mine in self._waiting:
+            if not mine.told and mine in self._waiting:
                 self._waiting.remove(mine)
                 mine.failed = True
             return mine.leads
@@ -79,13 +91,13 @@ class Together:
         finally:
             for one in batch:
                 one.failed = one.answer is None
-                one.told.set()
+                one.tell()
             with self._lock:
                 following = self._waiting[0] if self._waiting else None
                 self._led = following is not None
                 if following is not None:
                     following.leads = True
-                    following.told.set()
+                    following.tell()
 
 
 _together = Together()

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -25,8 +25,16 @@ class Run:
     """What one part's filters share."""
 
     now: datetime
-    dice: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
+    seed: str | int = 0
     left: int = BUDGET
+    _dice: random.Random | None = None
+
+    @property
+    def dice(self) -> random.Random:
+        """Seeded when they are first thrown, which few templates do."""
+        if self._dice is None:
+            self._dice = random.Random(self.seed)  # noqa: S311 — decoration, no secret
+        return self._dice
 
     def spend(self, amount: int) -> None:
         """Pay for work before it is done. Raises TooMuch."""
@@ -46,7 +54,7 @@ def current() -> Run:
 @contextmanager
 def running(now: datetime, seed: str) -> Iterator[Run]:
     """Render within: `seed` makes the dice, the same for the same message and part."""
-    run = Run(now, random.Random(seed))  # noqa: S311 — decoration, no secret
+    run = Run(now, seed)
     token = _current.set(run)
     try:
         yield run
