@@ -196,7 +196,7 @@ ACTIONS: Mapping[str, Action] = {
     "opened": _open,
     "clicked": _click,
 }
-ROLES = frozenset({*ACTIONS, "delivered", "defer", "refuse"})
+ROLES = frozenset({*ACTIONS, "delivered", "defer", "full", "refuse"})
 
 
 def first_url(content: bytes, *, base: str, folder: str) -> str | None:

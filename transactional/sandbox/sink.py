@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 SIZE_LIMIT = 50 * 1024 * 1024
 REMEMBERED = 10_000  # deferred envelopes; stops a flood from filling memory
 _REFUSED = Reply(550, "5.1.1", ("No such mailbox here",))
+_FULL = Reply(452, "4.2.2", ("The mailbox is full",))
 _DEFERRED = Reply(451, "4.7.1", ("Greylisted, come back later",))
 
 
@@ -37,8 +38,10 @@ class Sink(Handler):
         self._deferred: OrderedDict[tuple[str | None, str], None] = OrderedDict()
 
     async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:
-        """`refuse@` is refused, `defer@` the first time its envelope is seen."""
+        """`refuse@` is refused, `full@` put off for ever, `defer@` once for each envelope."""
         role = role_of(address)
+        if role == "full":
+            return _FULL
         if role == "refuse":
             return _REFUSED
         if role == "defer" and self._is_new((envelope.mail_from, address.lower())):
