@@ -8,4 +8,5 @@ class ConfigApp(AppConfig):
 
     def ready(self) -> None:
         """Make ours the current Celery application, so that cores can wake tasks by name."""
-        import config.celery  # noqa: F401
+        import config.celery
+        import config.durability  # noqa: F401

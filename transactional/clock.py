@@ -30,7 +30,7 @@ WINDOW = 120.0  # seconds that are looked back where nobody knows how long ago i
 KEPT = timedelta(days=30)  # marks of machines that were booted since
 _LOCK = 0x506F7374_636C  # one at a time
 _LOOK = """
-SELECT clock_timestamp(), mark.base, mark.seen_at, coalesce(jump.total, 0),
+SELECT clock_timestamp(), mark.base, mark.steady, coalesce(jump.total, 0),
        (SELECT max(steady) FROM transactional_clockmark),
        EXISTS (SELECT 1 FROM transactional_clockjump WHERE moved_at IS NULL)
 FROM (VALUES (1)) AS one(row)
@@ -79,10 +79,15 @@ def settle(window: float = WINDOW) -> datetime:
     """
     global _looked_at
     sight = _look()
-    window = min(window, WINDOW if _looked_at is None else sight.here - _looked_at)
+    if sight.stale or sight.pending or abs(sight.off) >= JUMP:
+        if _looked_at is not None:
+            window = min(window, sight.here - _looked_at)
+        sight = _see_to_it(window)
     _looked_at = sight.here
-    if not sight.stale and not sight.pending and abs(sight.off) < JUMP:
-        return sight.now
+    return sight.now
+
+
+def _see_to_it(window: float) -> _Sight:
     with transaction.atomic():
         _lock()
         sight = _look()
@@ -93,19 +98,19 @@ def settle(window: float = WINDOW) -> datetime:
         _lock()
         for jump in ClockJump.objects.filter(moved_at=None).order_by("id"):
             _move(jump)
-    return sight.now
+    return sight
 
 
 def _look() -> _Sight:
     with connection.cursor() as cursor:
         before, wall = steady_seconds(), timezone.now()
         cursor.execute(_LOOK, [boot()])
-        now, base, seen_at, total, steady, pending = cursor.fetchone()
+        now, base, marked, total, steady, pending = cursor.fetchone()
     took = steady_seconds() - before
     here, said = before + took / 2, now.timestamp() - total
     off, age = 0.0, None
     if base is not None:
-        off, age = said - here - base, here + base + total - seen_at.timestamp()
+        off, age = said - here - base, here + base - marked
         off = 0.0 if abs(off) <= took else off
     elif steady is not None and said < steady:
         off = said - steady  # of another boot, of another machine: yet no clock runs backwards

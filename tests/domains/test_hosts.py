@@ -147,3 +147,11 @@ def test_without_redis_nothing_is_known_to_wake_and_nothing_fails(db: None, sett
     shared.forget()
     assert hosts.report()
     assert hosts.waking() == ()
+
+
+def test_a_report_from_times_to_come_is_from_before_the_clock_was_set_back(
+    source: EgressSource,
+) -> None:
+    tell("here", ago=-3600)
+    assert hosts.report()
+    assert abs(WorkerHost.objects.get().seen_at - timezone.now()) < timedelta(minutes=1)

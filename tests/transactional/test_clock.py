@@ -8,13 +8,31 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+import transactional.views.attention  # noqa: F401 — registers its source
+from config import attention
 from config.ids import uuid7
+from domains import moved
+from domains.models import Domain, EgressSource
+from tests.cast import Cast
+from tests.transactional.egress.test_engine import token
 from tests.transactional.queue.rows import queue
 from tokens.models import Account
 from transactional import clock, lifecycle
 from transactional.egress.engine import connect
-from transactional.models import ClockJump, ClockMark, Lane, Message, QueueRow, Stream
+from transactional.incidents import breaker
+from transactional.models import (
+    ClockJump,
+    ClockMark,
+    Incident,
+    IncidentState,
+    Lane,
+    Message,
+    QueueRow,
+    Stream,
+)
 from transactional.queue import Claimed, Claimer
+from transactional.submission.accept import accept_many
+from transactional.submission.request import Accepted, RawSubmission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOUR = 3600.0
@@ -200,3 +218,84 @@ def test_a_jobs_deadline_goes_by_the_time_that_passes(
         due_at=job.now() + timedelta(seconds=60),
     ).wait
     assert waits is not None and 50 < waits <= 60
+
+
+def incident(opened: float, probe: float) -> Incident:
+    now = timezone.now()
+    source = EgressSource.objects.create(
+        address=f"127.0.9.{Incident.objects.count() + 1}", ehlo_name="m.x.example"
+    )
+    return Incident.objects.create(
+        source=source,
+        site="x.example",
+        reason="blocked",
+        category="block",
+        skeleton="no",
+        sample="550 no",
+        state=IncidentState.OPEN,
+        began_at=now,
+        opened_at=now + timedelta(seconds=opened),
+        probe_at=now + timedelta(seconds=probe),
+    )
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+def test_probes_of_incidents_move_along(by: float) -> None:
+    row = incident(-by, 30 - by)
+    breaker.move(timedelta(seconds=by))
+    row.refresh_from_db()
+    assert is_near(row.probe_at, 30)
+
+
+def test_an_incident_that_opened_since_is_left_alone() -> None:
+    row = incident(0, 60)
+    breaker.move(timedelta(seconds=HOUR))
+    row.refresh_from_db()
+    assert is_near(row.probe_at, 60)
+
+
+def test_checks_that_would_come_too_late_are_brought_back(cast: Cast) -> None:
+    domain = Domain.objects.of(cast.account).first()
+    assert domain is not None
+    late = timezone.now() + timedelta(seconds=HOUR + 300)
+    Domain.objects.filter(pk=domain.pk).update(next_check_at=late, keys_due_at=late)
+    moved.move(timedelta(seconds=HOUR))
+    domain.refresh_from_db()
+    assert domain.next_check_at == late
+    moved.move(timedelta(seconds=-HOUR))
+    domain.refresh_from_db()
+    assert is_near(domain.next_check_at, 300) and is_near(domain.keys_due_at, 300)
+
+
+def test_a_jump_needs_attention_for_a_day(cast: Cast) -> None:
+    def told() -> list[str]:
+        found = attention.items(cast.account.pk)
+        return [str(one.text) for one in found if one.code == "CLOCK_JUMPED"]
+
+    assert told() == []
+    row = ClockJump.objects.create(
+        at=timezone.now(), seconds=-HOUR, total=-HOUR, window=1.0, skew=0.0
+    )
+    [text] = told()
+    assert "−3,600 s" in text or "−3600 s" in text
+    ClockJump.objects.filter(pk=row.pk).update(at=timezone.now() - timedelta(days=2))
+    assert told() == []
+
+
+def test_mail_that_is_taken_is_due_by_the_databases_clock(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the machine that takes it may be wrong."""
+    really = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: really() + timedelta(seconds=HOUR))
+    who = token(cast.account)
+    raw = (
+        b"From: orders@shop.example\r\nX-Postino-Deliver-Within: 90\r\nSubject: Hi\r\n\r\nHello\r\n"
+    )
+    [answer] = accept_many(
+        [RawSubmission(principal=who, raw=raw, reverse_path=None, recipients=("a@x.example",))]
+    )
+    assert isinstance(answer, Accepted)
+    monkeypatch.undo()
+    row = QueueRow.objects.get()
+    assert is_near(row.due_at, 0) and is_near(row.deliver_by, 90)
