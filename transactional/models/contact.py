@@ -12,7 +12,14 @@ from transactional.models.enums import ContactChanged, LegalBasis, OptIn, Suppre
 class Contact(models.Model):
     """A person's stored properties, known by address within an account."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
+    # Each send may make one: no look-up of its account, whose row all of them would lock
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.CASCADE,
+        db_index=False,
+        db_constraint=False,
+        related_name="contacts",
+    )
     email = models.CharField(max_length=254, help_text="Lower case.")
     properties = models.JSONField(default=dict, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)

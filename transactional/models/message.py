@@ -207,7 +207,9 @@ class QueueRow(models.Model):
 class SendIdentity(models.Model):
     """A sendId that an account has used: at most one message each, for ever."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="+"
+    )
     send_id = models.CharField(max_length=255)
     message = models.ForeignKey(Message, db_index=False, **LOOSE)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
