@@ -34,6 +34,8 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench
 	@$(PY) -m bench.latency
 	@$(PY) -m bench.claims
+	@$(PY) -m bench.groups
+	@$(PY) -m bench.footprint
 	@$(PY) -m bench.lanes
 	@$(PY) -m bench.editor
 

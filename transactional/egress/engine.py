@@ -74,9 +74,10 @@ def safe_share() -> float:
 class Engine:
     """Delivers the rows of some lanes. `start` returns at once; `wake` may be called by any thread."""
 
-    def __init__(self, lanes: Sequence[int], *, sessions: int) -> None:
+    def __init__(self, lanes: Sequence[int], *, sessions: int, helps: bool = False) -> None:
+        """`helps`: urgent mail has a worker of its own, beside this one."""
         self._lanes = tuple(lanes)
-        self._claimer = queue.Claimer(self._lanes)
+        self._claimer = queue.Claimer(self._lanes, helps=helps)
         self._slots = sessions * BUFFER
         self._sessions = sessions
         self._thread: threading.Thread | None = None

@@ -123,8 +123,13 @@ class Claimed:
 class Claimer:
     """Claims for one engine; it remembers how far it has walked in each lane."""
 
-    def __init__(self, lanes: Sequence[int], *, pools: Sequence[int] | None = None) -> None:
-        """`pools`: only mail of streams that leave through these; None: all of it."""
+    def __init__(
+        self, lanes: Sequence[int], *, pools: Sequence[int] | None = None, helps: bool = False
+    ) -> None:
+        """`pools`: only mail of streams that leave through these; None: all of it. `helps`: urgent
+        mail is claimed once it has waited for HELP_AFTER.
+        """
+        self._helps = helps
         self._lanes = tuple(int(lane) for lane in lanes)
         self.pools = pools
         self._after = dict.fromkeys(self._lanes, 0)
@@ -174,7 +179,7 @@ class Claimer:
             order = (*(n for n in order if n != Lane.NORMAL), int(Lane.NORMAL))
         moment = time.monotonic()
         async with connection.cursor(binary=True) as cursor:
-            text = _text(order, self.pools is not None)
+            text = _text(order, self.pools is not None, self._helps)
             await cursor.execute(text, values, prepare=True)
             rows = await cursor.fetchall()
         width = 3 * len(order)
@@ -214,11 +219,11 @@ class Claimer:
 
 
 @cache
-def _text(lanes: tuple[int, ...], some_pools: bool) -> str:
+def _text(lanes: tuple[int, ...], some_pools: bool, helps: bool) -> str:
     only = _ONLY if some_pools else ""
     plain = "least(now(), %(until)s)"
-    helps = f"{plain} - interval '{HELP_AFTER} s'"
-    now = {lane: helps if lane == Lane.URGENT and len(lanes) > 1 else plain for lane in lanes}
+    late = f"{plain} - interval '{HELP_AFTER} s'"
+    now = {lane: late if helps and lane == Lane.URGENT else plain for lane in lanes}
     return _CLAIM.format(
         seen=", ".join(
             _SEEN.format(lane=lane, now=now[lane], only=only.format(lane=lane)) for lane in lanes

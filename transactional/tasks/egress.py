@@ -4,10 +4,7 @@ The tasks only wake the engine; a lost one costs a second, a doubled one nothing
 """
 
 import logging
-import os
 import threading
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from celery import shared_task
@@ -20,13 +17,11 @@ from transactional.models import Lane
 logger = logging.getLogger(__name__)
 
 # Each queue also exists per machine, as `egress@<WORKER_HOST>`: so a wake-up reaches every one.
-# The workers of everyday mail help with urgent mail first; the urgent worker does nothing else
+# The urgent worker does nothing else; the workers of everyday mail help where urgent mail waits
 LANES_OF = {
     "egress.urgent": (Lane.URGENT,),
     "egress": (Lane.URGENT, Lane.NORMAL, Lane.BULK),
 }
-
-NICE = 5  # of 19: about a third of the CPU that the others get, while all want it
 
 _engine: Engine | None = None
 _lock = threading.Lock()
@@ -44,21 +39,12 @@ def start_engine(sender: Any = None, **_: Any) -> None:
         # Not an Exception: Celery would log one and go on without delivering anything
         raise SystemExit("EGRESS is not set: choose mx, sandbox or relay://host:port")
     lanes = sorted({lane for name in served for lane in LANES_OF[name]})
-    if Lane.BULK in lanes:
-        _stand_back()
     global _engine
     with _lock:
         if _engine is None:
-            _engine = Engine(lanes, sessions=settings.EGRESS_SESSIONS)
+            helps = "egress.urgent" not in queues
+            _engine = Engine(lanes, sessions=settings.EGRESS_SESSIONS, helps=helps)
             _engine.start()
-
-
-def _stand_back() -> None:
-    """Where the CPU is short, codes and resets, and what is being handed in, go before bulk mail."""
-    with suppress(OSError):
-        os.nice(NICE)
-    with suppress(OSError):  # where each session has a share of its own, its weight counts instead
-        Path("/proc/self/autogroup").write_text(str(NICE))
 
 
 @worker_shutting_down.connect
