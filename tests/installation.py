@@ -17,6 +17,7 @@ from typing import Any
 from config.stack import runfile
 from config.stack.postgres import EmbeddedPostgres
 from config.stack.probes import port_taken
+from tests.cluster import plant
 from tests.config.stack.process_table import command, eventually, tree, using
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +149,7 @@ def running(**environment: str) -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="postino-") as directory:
         os.chmod(directory, 0o755)  # root's PostgreSQL has a uid of its own
         made = Installation(Path(directory) / "data", **environment)
+        plant(made.data_dir)
         try:
             process = made.start()
             assert made.ready(), "".join(made.lines[-30:])

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.cluster import plant
 from tests.faults.conftest import Scale
 from tests.faults.load import Load
 from tests.faults.site import Sink, Site, balance, within
@@ -45,6 +46,7 @@ def site() -> Iterator[Site]:
                 LEASE_SECONDS="4",
                 RETRY_SCALE="0.02",
             )
+            plant(made.data_dir)
             try:
                 made.start()
                 assert made.ready(), "".join(made.lines[-30:])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import plant
 from tests.config.stack.process_table import alive, eventually, tree, using
 from tests.installation import ROOT, SANDBOX_PORTS, Installation
 
@@ -79,6 +80,8 @@ def test_two_on_one_data_dir_are_refused_and_side_by_side_run(up: Installation) 
         os.chmod(directory, 0o755)
         other = made_at(directory)
         intruder = Installation(up.data_dir)
+        for one in (up, other):
+            plant(one.data_dir)
         up.start()
         try:
             assert up.ready(), "".join(up.lines[-30:])

@@ -19,6 +19,7 @@ from django.conf import settings
 
 from config.stack.postgres import EmbeddedPostgres
 from config.stack.probes import free_port, smtp_greets
+from tests.cluster import plant
 from tests.transactional.submission.conftest import letter
 
 pytestmark = pytest.mark.stack
@@ -62,7 +63,6 @@ class Daemon:
         return done.stdout
 
     def prepare(self) -> None:
-        self.manage("migrate", "--no-input", "-v", "0")
         told = self.manage("shell", "-v", "0", "-c", ACCOUNT)
         self.username, self.password = json.loads(told.splitlines()[-1])
 
@@ -101,10 +101,10 @@ class Daemon:
 @pytest.fixture(scope="module")
 def _daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     directory = tmp_path_factory.mktemp("submissiond")
+    plant(directory)
     postgres = EmbeddedPostgres(directory)
     postgres.start()
     try:
-        postgres.create_database("postino")
         one = Daemon(directory, postgres)
         one.prepare()
         yield one
