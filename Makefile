@@ -38,6 +38,7 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench.footprint
 	@$(PY) -m bench.lanes
 	@$(PY) -m bench.editor
+	@$(PY) -m bench.auth_timing
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
 	@$(PY) -m pytest --full-scale tests/faults tests/transactional/egress/test_rotation.py

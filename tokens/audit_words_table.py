@@ -22,6 +22,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "incident.": _("Incidents"),
     "webhook.": _("Webhooks"),
     "suppressions.": _("Suppressions"),
+    "credential.": _("Keys and tokens"),
 }
 
 SENTENCES: Mapping[str, str | Promise] = {
@@ -59,6 +60,10 @@ SENTENCES: Mapping[str, str | Promise] = {
     "send.cancelled": _("Cancelled the send of “%(name)s”"),
     "incident.opened": _("%(name)s refused mail alike, again and again: it was parked"),
     "suppressions.undone": _("Took %(lifted)s suppressed addresses off the list"),
+    "credential.guessed": _(
+        "Somebody tried wrong secrets for %(name)s, %(failures)s times within a quarter of an hour, "
+        "last from %(host)s"
+    ),
     "incident.closed": _("The incident with %(name)s is over"),
     "incident.undone": _(
         "Undid the incident with %(name)s: %(requeued)s messages sent again, %(lifted)s "

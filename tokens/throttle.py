@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import redis
 from django.conf import settings
@@ -18,7 +19,8 @@ from django.conf import settings
 QUARTER = 15 * 60
 # (failures that are free, seconds they are remembered): of one name from one host; of one host,
 # whatever the names; of one name, wherever from
-PAIR, HOST, NAME = (10, QUARTER), (50, QUARTER), (200, QUARTER)
+PAIR, HOST, NAME = (10, QUARTER), (50, QUARTER), (50, QUARTER)
+SUSPECT = 10  # failures of one name, wherever from: answers come later, and its owner is told
 FIRST_WAIT, LONGEST_WAIT = 5.0, 900.0  # seconds; the wait doubles with each further failure
 KEPT = 20_000  # windows kept in process memory; the oldest go first
 PATIENCE = 0.05  # seconds a failure waits for Redis
@@ -69,7 +71,20 @@ def blocked(*, name: str, host: str) -> bool:
     return any(_windows[key][2] > now for key in judged if key in _windows)
 
 
-def failed(*, name: str, host: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What one more failure means. `of_name` counts those of the name, wherever from."""
+
+    of_name: int
+    suspicious: bool  # it is the one that made the name suspect
+
+    @property
+    def slow(self) -> int:
+        """How many times the usual delay the answer should have: 1, then up to 8."""
+        return min(8, 1 << max(0, self.of_name - 1) // SUSPECT)
+
+
+def failed(*, name: str, host: str) -> Failure:
     """Count one failure. Waits for Redis PATIENCE seconds at most; never raises."""
     keys = list(_keys(name, host))
     shared = _count_shared(keys)
@@ -79,13 +94,15 @@ def failed(*, name: str, host: str) -> None:
             count, ends, until = _windows.pop(key, (0, 0.0, 0.0))
             if ends <= now:
                 count, ends, until = 0, now + seconds, 0.0
-            count = max(count + 1, elsewhere)
+            before, count = count, max(count + 1, elsewhere)
             if count >= free:
                 wait = min(FIRST_WAIT * 2 ** min(count - free, 20), LONGEST_WAIT)
                 until, ends = now + wait, max(ends, now + wait + seconds)
             _windows[key] = (count, ends, until)
         while len(_windows) > KEPT:
             _windows.popitem(last=False)
+    # The last of the keys is the name's
+    return Failure(count, before < SUSPECT <= count)
 
 
 def succeeded(*, name: str, host: str) -> None:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from config.client import client_address
 from config.errors import PostinoError
 from config.rest import CallRefused, Fault, limited
-from tokens import auth, rate, secrets, throttle
+from tokens import auth, guesses, rate, secrets, throttle
 from tokens.auth import Principal
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class BearerKey(BaseAuthentication):
         try:
             principal = auth.authenticate_api_key(key)
         except PostinoError:
-            throttle.failed(name=name, host=host)
+            guesses.note("api", name=name, host=host)
             logger.warning("authentication failed: key %r from %s", name, host)
             raise
         throttle.succeeded(name=name, host=host)

@@ -7,6 +7,9 @@ SENTENCES = {
     ("policy", "credential_is_alive"): _("The key or token that sent it was valid."),
     ("policy", "account_may_send"): _("The account may send this kind of mail."),
     ("policy", "from_domain_is_verified"): _("The From address is the account’s own."),
+    ("policy", "nobody_elses_address"): _(
+        "Return-path and Reply-To are on no other account’s domain."
+    ),
     ("policy", "mail_aligns"): _("DMARC does not tell receivers to stop it."),
     ("policy", "an_ip_is_ready"): _("An IP for this kind of mail was ready."),
     ("policy", "recipients_may_be_mailed"): _("At least one recipient was not suppressed."),

@@ -179,6 +179,7 @@ def _look_up(prepared: Sequence[tuple[int, Prepared]], found: facts.Found) -> po
     )
     return policy.Known(
         accounts=facts.accounts(asked.account_id for asked in everyone),
+        owners=facts.owners({one.domain_ascii for a in everyone for one in a.names_others}),
         alive=facts.alive({asked.submission.principal.grant for asked in everyone}),
         suppressions={**found.suppressions, **submitted},
         contacts=found.contacts,

@@ -229,6 +229,31 @@ def smtp_campaigns(credential_ids: Iterable[int]) -> dict[int, int]:
     return _campaigns
 
 
+def owners(names: set[str]) -> dict[str, frozenset[int]]:
+    """The accounts that have proved to own each of these domains, or one above it; no entry: none.
+
+    One query, and none for no names.
+    """
+    if not names:
+        return {}
+    above = {name: [name, *_parents(name)] for name in names}
+    wanted = sorted({one for some in above.values() for one in some})
+    owned: dict[str, set[int]] = {}
+    rows = Domain.objects.filter(name__in=wanted, verified_at__isnull=False)
+    for name, account_id in rows.values_list("name", "account_id"):
+        owned.setdefault(name, set()).add(account_id)
+    found = {
+        name: frozenset(pk for one in some for pk in owned.get(one, ()))
+        for name, some in above.items()
+    }
+    return {name: accounts for name, accounts in found.items() if accounts}
+
+
+def _parents(name: str) -> list[str]:
+    labels = name.split(".")
+    return [".".join(labels[at:]) for at in range(1, len(labels) - 1)]
+
+
 def alive(labels: set[str]) -> set[str]:
     """Those of the credentials that may still act.
 

@@ -1,7 +1,7 @@
 """The policy: small named checks, in order. Each can say why it refuses, in words to act on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.errors import Refusal
 from transactional.contacts import ContactFacts
@@ -23,6 +23,8 @@ class Known:
     suppressions: Mapping[tuple[int, str], SuppressionFacts]
     contacts: Mapping[tuple[int, str], ContactFacts]
     stopped: Mapping[tuple[int, str], frozenset[int]]
+    #: Who owns the domains that return-paths and Reply-To name (`Prepared.names_others`).
+    owners: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 Check = Callable[[Prepared, Known], Refusal | None]
@@ -87,6 +89,25 @@ def _not_ours(address: Address, account: AccountFacts) -> Refusal | None:
     else:
         return None
     return Refusal("INVALID_FROM_ADDRESS", words, pointer="message.from")
+
+
+def nobody_elses_address(asked: Prepared, known: Known) -> Refusal | None:
+    """A return-path or a Reply-To on a domain that only another account here has proved to own."""
+    account = known.accounts[asked.account_id]
+    for address in asked.names_others:
+        owners = known.owners.get(address.domain_ascii, frozenset())
+        if (
+            owners
+            and asked.account_id not in owners
+            and address.spec.lower() not in account.senders
+        ):
+            return Refusal(
+                "INVALID_FROM_ADDRESS",
+                f"{address.spec} is on a domain of another account: have the address confirmed on "
+                "the domains page, or use one of your own.",
+                pointer="message.replyTo",
+            )
+    return None
 
 
 def mail_aligns(asked: Prepared, known: Known) -> Refusal | None:
@@ -183,6 +204,7 @@ CHECKS: tuple[Check, ...] = (
     credential_is_alive,
     account_may_send,
     from_domain_is_verified,
+    nobody_elses_address,
     mail_aligns,
     an_ip_is_ready,
     recipients_may_be_mailed,

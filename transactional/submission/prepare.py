@@ -21,6 +21,7 @@ from transactional.submission.request import (
 )
 from transactional.wire import rewrite
 from transactional.wire.address import Address, AddressError, is_role, parse_address, parse_path
+from transactional.wire.cte import has_long_line
 from transactional.wire.header import unfold
 from transactional.wire.mime import MimeError
 
@@ -48,6 +49,7 @@ class Prepared:
     version: EmailVersion | None = None
     reply_to: tuple[Address, ...] = ()
     sender: Address | None = None
+    returns: tuple[Address, ...] = ()  # the return-path that was given, which ours replaces
     raw: bytes | None = None
     deliver_within: int | None = None
     context: dict[str, Any] = field(default_factory=dict)
@@ -61,6 +63,12 @@ class Prepared:
     def from_domain(self) -> str:
         """The domain whose verification and keys the message needs, as A-labels."""
         return self.from_.domain_ascii
+
+    @property
+    def names_others(self) -> tuple[Address, ...]:
+        """The addresses it names that are not on the From's domain: return-path, Reply-To."""
+        own = self.from_domain
+        return tuple(one for one in (*self.reply_to, *self.returns) if one.domain_ascii != own)
 
     @property
     def to(self) -> Address:
@@ -160,10 +168,14 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
         seen = rewrite.inspect(data)
         if seen.received > HOPS:
             raise _fault("MAIL_LOOP", "This message goes round in circles.", smtp="554 5.4.6")
+        if has_long_line(data):
+            rewrite.transform(data, html=None)  # as later: whether its lines can be made shorter
     except MimeError as err:
         from_fault = err.code in ("no-from", "bad-from", "bad-sender")
         code = "INVALID_FROM_ADDRESS" if from_fault else "CORRUPT_INPUT"
         smtp = "550 5.7.1" if from_fault else "554 5.6.0"
+        if err.code == "line-too-long":
+            smtp = "550 5.6.0"
         raise _fault(code, f"{err}", smtp=smtp) from err
     recipients = []
     for text in asked.recipients:
@@ -192,8 +204,18 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
         header_id=(seen.message_id or f"{message_id.hex}@{sender.domain_ascii}").strip("<> "),
         created_at=now,
         sender=seen.sender,
+        reply_to=seen.reply_to,
+        returns=_returns(asked.reverse_path),
         raw=data,
     )
+
+
+def _returns(path: str | None) -> tuple[Address, ...]:
+    try:
+        found = parse_path(path or "")
+    except AddressError:  # an address literal, say: it names no domain, and ours takes its place
+        return ()
+    return () if found is None else (found,)
 
 
 def _wishes(seen: rewrite.Inspected) -> tuple[int | None, int]:

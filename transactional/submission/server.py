@@ -14,7 +14,7 @@ from config import certificate, disk
 from config.database import DatabaseThreads
 from config.errors import PostinoError
 from config.errors import Refusal as PolicyRefusal
-from tokens import auth, throttle
+from tokens import auth, guesses, throttle
 from tokens.auth import Principal
 from transactional.listener import Door, Listeners
 from transactional.submission.batch import GroupCommit, Overloaded, Unavailable
@@ -89,9 +89,9 @@ def _check(username: str, password: str, peer: str) -> Auth | Refusal:
             connection.close()
             principal = auth.authenticate_smtp(username, password)
     except PostinoError as error:
-        throttle.failed(name=username, host=peer)
+        failure = guesses.note("smtp", name=username, host=peer)
         logger.warning("authentication failed: user %r from %s", username[:100], peer)
-        return Refusal(spoken(error.refusal))
+        return Refusal(spoken(error.refusal), slow=failure.slow)
     throttle.succeeded(name=username, host=peer)
     return Auth(username, principal)
 

@@ -61,6 +61,7 @@ class Refusal:
     """A failed authentication. A 5xx counts as a wrong guess, a 4xx (say 454 4.7.0) does not."""
 
     reply: Reply = BAD_CREDENTIALS
+    slow: int = 1  # times `auth_delay` that the answer is held back at least
 
 
 @dataclass(frozen=True, slots=True)

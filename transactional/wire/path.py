@@ -36,7 +36,7 @@ def split_path(argument: str) -> tuple[str, dict[str, str | None]]:
     if not found:
         raise PathError("address must be in angle brackets")
     parameters: dict[str, str | None] = {}
-    for word in (found[2] or "").split():
+    for word in filter(None, (found[2] or "").split(" ")):
         parameter = _PARAMETER.fullmatch(word)
         if not parameter or parameter[1].upper() in parameters:
             raise PathError("malformed or repeated parameter")

@@ -203,7 +203,8 @@ class SmtpServerProtocol(asyncio.Protocol):
             result = await self._handler.authenticate(username, password, self.peer)
             if isinstance(result, Refusal) and result.reply.is_permanent:
                 await self._handler.auth_failed(self.peer, username)
-                await asyncio.sleep(session.auth_delay)
+                least = self._config.auth_delay * result.slow
+                await asyncio.sleep(max(session.auth_delay, least))
         except Exception as error:  # noqa: BLE001 — as for a message; a traceback could hold the password
             logger.error("authentication handler failed: %s", type(error).__name__)
             result = Refusal(Reply(454, "4.7.0", ("Temporary authentication failure",)))

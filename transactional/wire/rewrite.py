@@ -34,7 +34,7 @@ def transform(
     The charset of a part stays (what it cannot say becomes `&#n;`), its encoding becomes a safe
     one. Headers of the message named in `drop_headers` (lower case) go, those of `add_headers`
     it lacks come to the end of its header. Attachments, enclosed messages, signed and encrypted
-    parts keep their bytes. Body lines of over 998 octets are re-encoded.
+    parts keep their bytes. Body lines of over 998 octets are re-encoded, header lines folded.
 
     Raises MimeError (header-too-large, too-deep, too-many-parts, malformed, nul, line-too-long)
     and HeaderError for an added header that could break out.
@@ -89,6 +89,8 @@ def _header_edits(top: Part, drop: frozenset[str], add: Sequence[tuple[str, byte
             edits.append((at, at + len(header.raw), b""))
         else:
             present.add(name)
+            if cte.has_long_line(header.raw):
+                edits.append((at, at + len(header.raw), _folded(header.raw)))
         at += len(header.raw)
     lines = [check_line(name, value) for name, value in add if name.lower() not in present]
     if lines:
@@ -96,6 +98,24 @@ def _header_edits(top: Part, drop: frozenset[str], add: Sequence[tuple[str, byte
         lead = b"" if top.raw.endswith(b"\r\n", top.start, at) else b"\r\n"
         edits.append((at, at, lead + b"".join(lines)))
     return edits
+
+
+def _folded(raw: bytes) -> bytes:
+    """A header field with a fold put before spaces of its own, where its lines are too long.
+
+    RFC 5322 §2.2.3: unfolded it is the same. A run without a space stays as long as it is.
+    """
+    lines: list[bytes] = []
+    for line in raw.split(b"\r\n"):
+        rest = line
+        while len(rest) > cte.LINE_MAX:
+            at = max(rest.rfind(b" ", 1, cte.LINE_MAX), rest.rfind(b"\t", 1, cte.LINE_MAX))
+            if at < 1 or not rest[:at].strip() or not rest[at:].strip():
+                break  # a line of spaces alone would end the header for some readers
+            lines.append(rest[:at])
+            rest = rest[at:]
+        lines.append(rest)
+    return b"\r\n".join(lines)
 
 
 def _html_edits(part: Part, html: Callable[[str], str]) -> list[_Edit]:
