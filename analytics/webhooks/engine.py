@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks while nobody has an endpoint
 BUSY_LOOK = 0.25  # while somebody has
-SPACING = 0.02  # at least, while posts end: outcomes and claims are taken together
+SPACING = 0.05  # at least, while posts end: outcomes and claims are taken together
+READ = 0.2  # seconds between two looks into the log
 RECONNECT = 1.0
 GRACE = 12.0  # seconds that posts under way get when the process stops: their time-out, and a flush
 KEPT = 300.0  # seconds an endpoint's window is remembered
@@ -34,7 +35,7 @@ TURNS = 20  # batches of the log before deliveries are looked at again
 
 # What the engine asks is looked up by key. A plan made while a table was empty must not go on
 # reading it from end to end when it has grown
-BY_KEY = "-c enable_seqscan=off"
+BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 
 async def connect() -> psycopg.AsyncConnection[Any]:
@@ -62,6 +63,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
         self._stopping = False
+        self._wanted, self._read_at = False, 0.0
 
     def start(self) -> None:
         """Run in a thread of its own."""
@@ -104,13 +106,14 @@ class Engine:
     async def _turn(self, connection: psycopg.AsyncConnection[Any], postman: Postman) -> None:
         assert self._event is not None  # noqa: S101 — set before this runs
         self._event.clear()
-        wanted = await self._collect(connection)
-        await self._flush(connection)
-        if wanted or self._jobs:
-            await self._claim(connection, postman)
         began = time.monotonic()
+        if began - self._read_at >= READ:
+            self._wanted, self._read_at = await self._collect(connection), began
+        await self._flush(connection)
+        if self._wanted or self._jobs:
+            await self._claim(connection, postman)
         try:
-            async with asyncio.timeout(BUSY_LOOK if wanted or self._jobs else LOOK):
+            async with asyncio.timeout(BUSY_LOOK if self._wanted or self._jobs else LOOK):
                 await self._event.wait()
         except TimeoutError:
             return

@@ -11,7 +11,7 @@ from analytics.webhooks.deliveries import Job, Target
 
 FIRST = 2  # posts at once to an endpoint that is new here, or has failed
 SLOW = 2.0  # seconds of an answer from which on an endpoint gets no more at once
-AHEAD = 4  # claimed per place of the window: the next ones are there when a post ends
+AHEAD = 16  # claimed per place of the window: the next ones are there when a post ends
 
 
 @dataclass(slots=True)

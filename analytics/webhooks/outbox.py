@@ -115,9 +115,9 @@ async def advance(connection: psycopg.AsyncConnection[Any], *, limit: int = BATC
         return Turn(wanted=False)
     async with connection.transaction():
         values = {"name": CURSOR, "since": since, "event_id": BEGINNING}
-        await connection.execute(_READY, values)
         found = await (await connection.execute(_TAKE, values)).fetchone()
-        if found is None:
+        if found is None:  # the first time; or another process has it
+            await connection.execute(_READY, values)
             return Turn(wanted=True)
         xid, event_id, foreign = found
         if foreign:  # restored into another cluster, whose transactions count anew

@@ -35,7 +35,7 @@ class Hit:
 class Receiver:
     """`answer` is a status, or a function of the hit that gives one; `reply` its body and headers."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.answer: Answer = 200
         self.reply = b"thanks"
         self.more: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Receiver:
             def log_message(self, *args: object) -> None:
                 return
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
