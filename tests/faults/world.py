@@ -33,7 +33,7 @@ class World:
     def _unknown(self, name: str) -> Types | None:
         """A name without records; of a silent one the question stays without an answer."""
         if name in self.silent:
-            raise TimeoutError(name)
+            raise asyncio.CancelledError  # ends the task that would answer, and no more
         return None
 
     def host(self, name: str, *servers: Receiver | Callable[[], asyncio.Protocol] | None) -> str:

@@ -111,7 +111,7 @@ class Cell:
 
     def allowed(self, now: float) -> int:
         """Connections this worker may have open now, at least one."""
-        if self._down and self._failures:
+        if self.is_dead:
             return 1  # one goes first, to see whether anybody is there again
         most = self.limits.connections or UNLIMITED
         if now < self.ceiling_until:
@@ -119,6 +119,11 @@ class Cell:
         if most == UNLIMITED:
             return UNLIMITED
         return max(1, min(int(self._connections), math.ceil(most * self.share)))
+
+    @property
+    def is_dead(self) -> bool:
+        """Nobody was there several times in a row, and nobody has answered since."""
+        return bool(self._down and self._failures)
 
     def per_minute(self, now: float) -> float:
         """Messages a minute for this worker; 0: no limit."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import psycopg
+from django.conf import settings
 from django.db import Error
 
 from domains import pools
@@ -64,6 +65,7 @@ class Courier:
 
     async def _turn(self, plan: Plan) -> None:
         """Wait for leave to speak; without it the job goes back to the queue."""
+        plan = await self._past_the_dead(plan)
         entered = await self._enter(plan)
         if not isinstance(entered, Permit):
             await self._without_leave(plan, entered)
@@ -77,6 +79,13 @@ class Courier:
         finally:
             self._shaper.leave(entered)
             plan.close(entered.choice)
+
+    async def _past_the_dead(self, plan: Plan) -> Plan:
+        """The way round a site where nobody answers, for mail that has found that out itself."""
+        dead = fallback.when_dead(plan.tried.job) if plan.relay is None else None
+        if dead is None or not self._shaper.is_dead(plan.route, plan.sources):
+            return plan
+        return await self._attempts.around(plan.tried, plan.stream, plan.sources, dead) or plan
 
     async def _enter(self, plan: Plan) -> Permit | Closed | pools.Choice:
         found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
@@ -95,7 +104,10 @@ class Courier:
                 await self._flusher.finish(self._attempts.no_family(tried, why.code))
                 return
             why = Closed(why.code, why.data["wait"], why.data)
-        shut = fallback.when_shut(tried.job, why.code, why.wait) if plan.relay is None else None
+        shut = None
+        if plan.relay is None:
+            scale = settings.RETRY_SCALE
+            shut = fallback.when_shut(tried.job, why.code, why.wait, scale=scale)
         if shut is not None:
             round_by = await self._attempts.around(tried, plan.stream, plan.sources, shut)
             if round_by is not None:

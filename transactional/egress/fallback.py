@@ -17,12 +17,19 @@ SHUT = frozenset({"incident", "site_down", "receiver_throttles", "no_budget"})
 PATIENCE, URGENT_PATIENCE = 60.0, 5.0
 
 
-def when_shut(job: Job, code: str, wait: float) -> Decision | None:
+def when_shut(job: Job, code: str, wait: float, *, scale: float = 1.0) -> Decision | None:
     """The direct way is parked: whether to go round it. `wait`: seconds until it is asked again."""
     patience = URGENT_PATIENCE if job.lane == Lane.URGENT else PATIENCE
-    if code in SHUT and wait >= patience:
+    if code in SHUT and wait >= patience * scale:
         return Decision("fallback", "direct_way_shut", {"because": code, "wait": round(wait)})
     return None
+
+
+def when_dead(job: Job) -> Decision | None:
+    """Nobody has answered at the site: mail that has tried it once leaves the next look to others."""
+    if job.attempt == 0:
+        return None
+    return Decision("fallback", "direct_way_dead", {"tries": job.attempt})
 
 
 def when_late(job: Job, now: datetime, *, scale: float = 1.0) -> Decision | None:

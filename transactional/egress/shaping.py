@@ -193,6 +193,10 @@ class Shaper:
         by_hold = room / max(gate.hold, 0.01)
         return min(sum(by_rate), by_hold) if all(by_rate) else by_hold
 
+    def is_dead(self, route: Route, sources: Iterable[pools.UsableSource]) -> bool:
+        """Whether the last connections from all of these IPs to a site came to nothing."""
+        return all(self.cell(source.address, route).is_dead for source in sources)
+
     def leave(self, permit: Permit) -> None:
         """The conversation is over, however it ended."""
         now = asyncio.get_running_loop().time()

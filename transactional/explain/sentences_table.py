@@ -113,6 +113,10 @@ SENTENCES = {
         "The direct way was shut (%(because)s, asked again in %(wait)s seconds): it went through the "
         "stream’s smarthost."
     ),
+    ("fallback", "direct_way_dead"): _(
+        "Nobody answered at the receiver, also %(tries)s times to this message: it went through the "
+        "stream’s smarthost."
+    ),
     ("fallback", "deadline_near"): _(
         "Its deadline was near after %(tries)s tries: it went through the stream’s smarthost."
     ),

@@ -55,7 +55,12 @@ def bounced(recipient_id: uuid.UUID, *, status: str, diagnostic: str, text: str 
 
 
 def delayed(recipient_id: uuid.UUID, *, status: str, diagnostic: str, report_id: str) -> bool:
-    """A receiver keeps trying on its own: told, and nothing else changes."""
+    """A receiver keeps trying on its own: told, and nothing else changes.
+
+    Not told of a recipient whose mail has failed: such a report was overtaken by the end.
+    """
+    if Recipient.objects.filter(pk=recipient_id, status=Status.BOUNCED).exists():
+        return False
     data = {"status": status, "response": diagnostic[:1000], "reported": True}
     event_id = told_once(recipient_id, f"delayed {report_id}")
     return _append(recipient_id, EventType.DEFERRED, event_id, data)

@@ -151,6 +151,24 @@ def test_a_site_that_does_not_answer_is_gone_round(
     assert delivered == len(smarthost.kept) == len({one.rcpts for one in smarthost.kept})
 
 
+def test_where_nobody_answers_all_of_it_goes_round_and_new_mail_looks(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    with running(Sink()) as gone:
+        closed = gone.port
+    settings.EGRESS = f"relay://127.0.0.1:{closed}"
+    send_raw(account, 12)
+    with engine(sessions=2):
+        eventually(drained, 30)
+        assert len(smarthost.kept) == len({one.rcpts for one in smarthost.kept}) == 12
+        send_raw(account, 1)
+        eventually(drained, 30)
+    newest = Recipient.objects.latest("id")
+    first = DeliveryAttempt.objects.filter(recipient_id=newest.pk).earliest("at")
+    assert (first.host, first.stage) == ("127.0.0.1", "connect") and str(closed) in first.address
+
+
 def test_without_a_smarthost_it_waits(account: Account, settings: Any) -> None:
     settings.RETRY_SCALE = 0.02
     later = Reply(451, "4.3.2", ("Not now",))
