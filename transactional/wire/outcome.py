@@ -32,7 +32,8 @@ class Timeouts:
     starttls: float = 60.0
     mail: float = 60.0
     rcpt: float = 60.0
-    data: float = 60.0  # the 354, the durable marker, and each block of content
+    data: float = 60.0  # the 354, and each block of content
+    marker: float = 60.0  # our own word that the final dot may be sent: no receiver's fault
     dot: float = 600.0  # RFC 5321 §4.5.3.2.6: hanging up early is how duplicates are made
     quit: float = 2.0
 

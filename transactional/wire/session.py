@@ -259,7 +259,7 @@ class Session:
 
         `data` is the message as signed: CR LF line ends, dots not doubled (ValueError on a bare CR,
         bare LF or NUL). `before_dot` runs beside MAIL, RCPT and DATA; content is sent only after it
-        returned True. On False, or after `timeouts.data` seconds without an answer, no content is
+        returned True. On False, or after `timeouts.marker` seconds without an answer, no content is
         sent and the connection is closed; what it raises is raised here, the connection closed.
         `mail_from` None is the null reverse-path.
         """

@@ -99,7 +99,7 @@ class Transaction:
         if marker.done():
             return marker.result()
         try:
-            async with asyncio.timeout(self._timeouts.data):
+            async with asyncio.timeout(self._timeouts.marker):
                 return await marker
         except TimeoutError:
             # Not known to be durable is the same as not ours any more.

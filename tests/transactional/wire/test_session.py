@@ -23,7 +23,7 @@ from transactional.wire.reply import Reply, Stage
 from transactional.wire.session import Session
 
 CONFIG = ServerConfig("mx.example", size_limit=100_000)
-SHORT = Timeouts(banner=0.3, ehlo=0.3, mail=0.3, rcpt=0.3, data=0.3, dot=0.3, quit=0.2)
+SHORT = Timeouts(banner=0.3, ehlo=0.3, mail=0.3, rcpt=0.3, data=0.3, marker=0.3, dot=0.3, quit=0.2)
 PIPED = ("PIPELINING", "8BITMIME", "SIZE 1000000")
 
 
