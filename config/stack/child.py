@@ -106,11 +106,12 @@ class Life:
 
     def crashed(self) -> float:
         """Note a crash; how many seconds to wait before the next start."""
-        lived = time.monotonic() - self._born
+        now = time.monotonic()
+        lived, self._born = now - self._born, now  # a start that fails has not lived
         self.crashes = max(0, self.crashes - int(lived / FORGOTTEN_AFTER))
         delay = min(BACKOFF_FIRST * 2**self.crashes, BACKOFF_LIMIT)
         self.crashes += 1
-        self.restart_at = time.monotonic() + delay
+        self.restart_at = now + delay
         return float(delay)
 
     def send(self, sig: signal.Signals) -> None:

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from config.stack.child import Child, Life
 from tests.config.stack.process_table import alive, eventually, tree
 
 ROOT = Path(__file__).parents[3]
@@ -246,3 +248,17 @@ def test_a_line_without_an_end_does_not_fill_our_memory(run: Run) -> None:
     assert running.rest() == 0
     assert sum(line.count("x") for line in running.lines) == 300_000
     assert len(running.lines) > 2
+
+
+def test_what_ran_well_is_back_at_once_and_what_does_not_start_waits_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    life = Life(Child(name="one", argv=("true",)))
+    life._born = now[0]
+    waits = []
+    for lived in (0.2, 0.2, 0.2, 0.2, 30, 12, 12, 0.2, 0.2):
+        now[0] += lived
+        waits.append(life.crashed())
+    assert waits == [0.5, 1, 2, 4, 0.5, 0.5, 0.5, 1, 2]
