@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import redis
 from django.conf import settings
@@ -34,10 +35,12 @@ _client: redis.Redis | None = None
 _redis_from = 0.0
 
 
+@lru_cache(maxsize=2048)  # the same few with every call
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:24]
 
 
+@lru_cache(maxsize=2048)
 def _network(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config.calls import Call
-from config.rest import Fault, invalid
+from config.rest import Fault, answered, invalid
 from tokens.auth import Principal
 from tokens.web import caller
 from transactional.api import send_view
@@ -29,13 +29,13 @@ class SingleSend(Call):
 
     scopes = frozenset({"transactional-email"})
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """200 with the send's status, whatever the outcome; 400 for a body that is no request."""
         submission = Reader(request.data).submission(caller(request))
         answer = together.accept(submission)
         if isinstance(answer, Refused):
-            return Response(send_view.refused(answer))
-        return Response(send_view.accepted(answer))
+            return answered(send_view.refused(answer))
+        return answered(send_view.accepted(answer))
 
 
 class MarketingSingleSend(SingleSend):
