@@ -234,7 +234,7 @@ def _run(place: Installation, groups: int, count: int) -> tuple[float, float, di
         while (left := place.queued()) > 0:
             if time.monotonic() > limit + count * PACE / SESSIONS * 4:
                 raise Broken(f"{left} of {count} are still queued")
-            time.sleep(0.2)
+            time.sleep(1.0)  # a look costs PostgreSQL something too
         took = time.monotonic() - start
         time.sleep(3.0)  # numbers are folded
         spent = place.meter.read()["PostgreSQL"] - filled - rest * (time.monotonic() - start)
