@@ -15,7 +15,8 @@ class Scale:
     """How much, how often, how long (seconds)."""
 
     messages: int
-    stopped: float
+    stopped: float  # Valkey
+    database_stopped: float
     lease: int
     sessions: int
     retry: float
@@ -27,7 +28,8 @@ class Scale:
 
 FULL = Scale(
     messages=2000,
-    stopped=60,
+    stopped=600,
+    database_stopped=300,
     lease=30,
     sessions=50,
     retry=1.0,
@@ -38,7 +40,8 @@ FULL = Scale(
 )
 SMALL = Scale(
     messages=150,
-    stopped=8,
+    stopped=5,
+    database_stopped=3,
     lease=4,
     sessions=8,
     retry=0.02,
@@ -63,6 +66,7 @@ def site(scale: Scale, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         "EGRESS_SESSIONS": str(scale.sessions),
         "EGRESS_WORKERS": "2",
         "RETRY_SCALE": str(scale.retry),
+        "SMTP_SIZE_LIMIT": str(48 << 20),
     }
     try:
         with running(**environment) as installation:

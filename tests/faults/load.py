@@ -25,6 +25,7 @@ class Load:
     count: int
     threads: int = 8
     pause: float = 0.0  # seconds between one thread's submissions
+    headers: str = ""  # of what is submitted over SMTP, each with its line end
     acknowledged: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
@@ -70,7 +71,7 @@ class Load:
         return {k: n for k, n in self.answers.items() if k not in LATER and k != "accepted"}
 
     def _work(self, smtp: bool) -> None:
-        door = _Smtp(self.start) if smtp else _Api(self.start)
+        door = _Smtp(self.start, self.headers) if smtp else _Api(self.start)
         while not self._over.is_set():
             with self._lock:
                 if len(self.acknowledged) >= self.count:
@@ -124,14 +125,15 @@ class _Api:
 
 
 class _Smtp:
-    def __init__(self, start: dict[str, Any]) -> None:
-        self._where = start["smtp"]
+    def __init__(self, start: dict[str, Any], headers: str) -> None:
+        self._where, self._headers = start["smtp"], headers
         self._context = ssl.create_default_context(cafile=self._where["ca_file"])
         self._session: smtplib.SMTP | None = None
 
     def submit(self, key: str) -> str:
         """`accepted`, an SMTP code, or `none` without an answer."""
-        text = f"From: orders@shop.example\r\nSubject: {key}\r\n\r\nOn its way.\r\n"
+        head = f"From: orders@shop.example\r\nSubject: {key}\r\n{self._headers}"
+        text = f"{head}\r\nOn its way.\r\n"
         try:
             session = self._session or self._connect()
             session.sendmail("orders@shop.example", [f"{key}@far.example"], text)

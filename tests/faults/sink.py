@@ -18,10 +18,11 @@ from transactional.wire.reply import Reply
 _ID = re.compile(rb"\r\nX-Postino-Id: ([0-9a-f-]{36})\r\n")
 _RESENT = re.compile(rb"\r\nX-Postino-Resent: yes\r\n")
 _KEPT = Reply(250, "2.0.0", ("kept",))
+_LATER = Reply(451, "4.3.0", ("later",))
 
 
 class Recorder(Handler):
-    """Takes everything."""
+    """Takes everything, but nothing for addresses that begin with `later`."""
 
     def __init__(self, path: Path) -> None:
         self._log = path.open("ab", buffering=0)
@@ -29,6 +30,8 @@ class Recorder(Handler):
 
     async def message(self, envelope: Envelope) -> Reply:
         """Written down first: whatever becomes of the reply, this copy has come."""
+        if envelope.rcpts[0].startswith("later"):
+            return _LATER
         found = _ID.search(envelope.data)
         seen = {
             "to": envelope.rcpts[0],
