@@ -60,7 +60,7 @@ class Cases:
         self.secure: dict[str, Secure] = {}
         books = world.books
         self.busy = b.Crowded(books, 2)
-        self.rush = b.Rushed(books, sizes.bad // 4, sizes.within / 4)
+        self.rush = b.Rushed(books, sizes.bad // 4, sizes.within / 10)
         self.bounce = b.Bouncing(books)
         self.good = Receiver(books)
         self._usual()
@@ -89,8 +89,8 @@ class Cases:
             self.world.site(f"{name}.example", self.good)
         self.add("S1", "grey", "delivered", b.Greylist(books, sizes.greylist))
         self.add("S2", "never", "expired", b.Refusing(books, "RCPT", "451 4.3.0 Not now"))
-        self.add("S3", "busy", "delivered", self.busy, n=5 * sizes.bad)
-        self.add("S3", "rush", "delivered", self.rush, n=4 * sizes.bad)
+        self.add("S3", "busy", "delivered", self.busy, n=max(40, sizes.bad))
+        self.add("S3", "rush", "delivered", self.rush, n=max(32, sizes.bad))
         self.add("S4", "twice", "delivered", b.DropsAfterDot(books, 2))
         self.add("S4", "always", "held", b.DropsAfterDot(books, 1000))
         self.add("S6", "slow", "", b.Tarpit(books, sizes.tarpit))
