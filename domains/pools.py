@@ -143,9 +143,11 @@ def choose(
     able = [source for source in fit if within_budget(source)]
     if not able:
         return Choice(None, "no_budget", {"addresses": [source.address for source in fit]})
+    if len(fit) == 1:
+        return Choice(able[0], "only", {"address": able[0].address})
     weights = [source.weight * health(source) for source in able]
     chosen = random.choices(able, weights)[0]  # noqa: S311 — a share, not a secret
-    code = "spilled" if len(able) < len(fit) else "only" if len(fit) == 1 else "weighted"
+    code = "spilled" if len(able) < len(fit) else "weighted"
     shares = {s.address: round(w, 3) for s, w in zip(able, weights, strict=True)}
     return Choice(chosen, code, {"address": chosen.address, **_if_many("shares", shares)})
 

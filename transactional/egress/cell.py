@@ -127,6 +127,8 @@ class Cell:
 
     def per_minute(self, now: float) -> float:
         """Messages a minute for this worker; 0: no limit."""
+        if self.rate is None and self.breaker is None and not self.limits.per_minute:
+            return 0.0
         rates = [self.limits.per_minute or 0.0]
         self._step_up(now)
         if self.rate is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 
 from domains import pools
 from transactional.compose.build import Built, Material, build
@@ -35,17 +36,14 @@ class Talk:
 
     def peer(self) -> Peer:
         """The far end of the session, with the TLS that its rule asks for."""
-        return Peer(
-            source=self.source.address,
-            ehlo=self.source.ehlo_name,
-            host=self.target.host,
-            address=self.target.address,
-            port=self.target.port,
-            tls=self.rule.policy,
-            tlsa=self.rule.tlsa,
-            site=self.site,
-            login=self.login,
-        )
+        source, target, rule = self.source, self.target, self.rule
+        return _peer(
+            source.address, source.ehlo_name, target.host, target.address, target.port,
+            rule.policy, self.site, rule.tlsa, self.login,
+        )  # fmt: skip
+
+
+_peer = lru_cache(maxsize=4096)(Peer)  # the same object each time: its sessions are found at once
 
 
 class Conversations:

@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -36,6 +36,7 @@ T = TypeVar("T")
 ASK_AGAIN = 20.0  # seconds for which a budget that was used up is not asked for again
 IDLE = 60.0  # seconds after which a portion nobody used goes back
 SPREAD = 1800.0  # seconds after midnight over which waiting mail comes back
+DAY = timedelta(days=1)
 LAST = timedelta(hours=1)  # what is due so soon after midnight goes today
 ABOUT_US = frozenset({ReplyClass.THROTTLED, ReplyClass.POLICY_BLOCK})
 EARLY = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
@@ -81,15 +82,18 @@ class Departures:
         self._clock = clock
         self._portions: dict[Key, _Portion] = defaultdict(_Portion)
         self._first: set[int] = set()
+        self._day = date.min, datetime.min.replace(tzinfo=UTC) + DAY
         self._health = Health(f"{hosts.name()}:{os.getpid()}")
 
     def terms(self, job: Job, site: Site, now: datetime | None = None) -> Terms:
         """A message that cannot wait for tomorrow's budget is as pressing as an urgent one."""
         now = now or timezone.now()
-        until = warmup.tomorrow(now)
+        day, until = self._day
+        if not until - DAY <= now < until:
+            day, until = self._day = warmup.today(now), warmup.tomorrow(now)
         pressing = job.lane == Lane.URGENT or job.deliver_by <= until + LAST
         provider = site.provider or OTHER
-        return Terms(provider, site.key, job.kind, warmup.today(now), pressing, until)
+        return Terms(provider, site.key, job.kind, day, pressing, until)
 
     async def prepare(self, sources: Sequence[UsableSource], terms: Terms) -> None:
         """Take portions for the IPs that warm up: no trip where none does, or some is left."""

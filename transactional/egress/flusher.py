@@ -36,12 +36,12 @@ class Flusher:
         self._stopping = False
         self.refused = 0  # outcomes that came after their lease was lost
 
-    async def mark(self, job: Job) -> bool:
+    def mark(self, job: Job) -> asyncio.Future[bool]:
         """Make the marker durable; False when the lease is lost or the database is away."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._marks.append((job, future))
         self._wake.set()
-        return await future
+        return future
 
     async def finish(self, outcome: Outcome) -> bool:
         """Write an outcome; waits until it is durable. False: refused, the lease was lost."""

@@ -86,13 +86,21 @@ async def find(domain: str, transport: str, own: Own = NOBODY) -> Route:
 
 async def _relay(transport: str) -> Route:
     """The operator's own relay: the one place where a private address is meant."""
+    host, port = _host_and_port(transport)
+    if _is_literal(host):
+        return _to_relay(host, port, (str(ipaddress.ip_address(host)),))
+    return _to_relay(host, port, await dns.host_addresses(host))
+
+
+@lru_cache(maxsize=64)
+def _host_and_port(transport: str) -> tuple[str, int]:
     parsed = urlsplit(transport)
-    host, port = parsed.hostname or "", parsed.port or 25
+    return parsed.hostname or "", parsed.port or 25
+
+
+@lru_cache(maxsize=64)
+def _to_relay(host: str, port: int, addresses: tuple[str, ...]) -> Route:
     site = Site(f"relay {host}:{port}")
-    try:
-        addresses: tuple[str, ...] = (str(ipaddress.ip_address(host)),)
-    except ValueError:
-        addresses = await dns.host_addresses(host)
     if not addresses:
         refusal = f"451 4.4.3 The relay {host} has no address."
         return Route(refusal=refusal, site=site, code="relay_without_address", data={"host": host})
@@ -198,6 +206,7 @@ def _unwrapped(
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+@lru_cache(maxsize=256)
 def _is_literal(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -117,17 +117,17 @@ class Shaper:
         """
         loop = asyncio.get_running_loop()
         gate = self.gate(route, domain)
-        cells = {source: self.cell(source.address, route) for source in sources}
+        cells = [(source, self.cell(source.address, route)) for source in sources]
         deadline = loop.time() + PATIENCE
         while True:
             now = loop.time()
-            shut = {source: cell.closed(now) for source, cell in cells.items()}
-            fit = tuple(source for source, why in shut.items() if why is None)
+            shut = [cell.closed(now) for _, cell in cells]
+            fit = tuple(one for (one, _), why in zip(cells, shut, strict=True) if why is None)
             if fit and gate.inflight + gate.promised < gate.most:
                 choice = choose(fit)
                 if choice.source is None:
                     return choice
-                cell = cells[choice.source]
+                cell = next(cell for source, cell in cells if source is choice.source)
                 permit = self._leave_for(choice, cell, gate, now)
                 if cell.breaker is None or not cell.breaker.probing:
                     return permit
@@ -136,12 +136,13 @@ class Shaper:
                     return replace(permit, canary=True)
                 self.leave(permit)
                 continue
-            reasons = [why for why in shut.values() if why is not None]
-            closed = self._why(gate, cells.values(), [] if fit else reasons, now)
+            reasons = [why for why in shut if why is not None]
+            room = tuple(cell for _, cell in cells)
+            closed = self._why(gate, room, [] if fit else reasons, now)
             left = deadline - now
             if closed.wait > left:
                 return closed
-            await self._wait(gate, tuple(cells.values()), left, closed)
+            await self._wait(gate, room, left, closed)
 
     def _leave_for(self, choice: pools.Choice, cell: Cell, gate: Gate, now: float) -> Permit:
         assert choice.source is not None  # noqa: S101 — asked before

@@ -160,7 +160,7 @@ def _own_wish(stance: Stance) -> TlsRule:
     provider = stance.route.site.provider
     if provider in ALWAYS_TLS and not stance.plain:
         return TlsRule(TlsPolicy.REQUIRED, "provider", data={**data, "provider": provider})
-    return TlsRule(TlsPolicy.OPPORTUNISTIC, "opportunistic", data=data)
+    return TlsRule(TlsPolicy.OPPORTUNISTIC, "opportunistic", data=data) if data else ANY
 
 
 def refused(rule: TlsRule) -> wire.Outcome:

@@ -213,7 +213,8 @@ class _Lines:
 
 def unfold(value: bytes) -> bytes:
     """Remove the folds (RFC 5322 §2.2.3) and the white space around the value."""
-    return _FOLD.sub(b"", value).strip(b" \t\r\n")
+    flat = _FOLD.sub(b"", value) if b"\r\n" in value else value
+    return flat.strip(b" \t\r\n")
 
 
 def split_headers(block: bytes, *, strict: bool = True) -> list[RawHeader]:

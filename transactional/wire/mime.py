@@ -226,5 +226,5 @@ def format_date(moment: datetime) -> str:
     hours, minutes = divmod(abs(minutes), 60)
     return (
         f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d}"
-        f" {moment:%H:%M:%S} {sign}{hours:02d}{minutes:02d}"
+        f" {moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} {sign}{hours:02d}{minutes:02d}"
     )

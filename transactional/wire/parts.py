@@ -1,6 +1,6 @@
 """The only place that finds the parts of a MIME message: one linear scan, no recursion (RFC 2046 §5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Part:
     """Where it ends, before the CRLF that belongs to the boundary."""
     headers: list[RawHeader]
     media_type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     depth: int
     is_container: bool = False
     is_protected: bool = False
@@ -41,7 +41,10 @@ class Part:
 
     def values(self, name: str) -> list[bytes]:
         """Unfolded values of the headers of this lower-case name."""
-        return [unfold(h.value) for h in self.headers if h.name.lower() == name]
+        size = len(name)
+        return [
+            unfold(h.value) for h in self.headers if len(h.name) == size and h.name.lower() == name
+        ]
 
     @property
     def encoding(self) -> str:

@@ -29,6 +29,10 @@ class ReplyStream(asyncio.Protocol):
         self._parser = ReplyParser()
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        # One timer for many waits: it is set anew only when it goes off before the wait is due
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._due, self._limit = 0.0, 0.0
         self._carrier: asyncio.Transport | None = None
         self._paused = False
         self._refused = False
@@ -117,7 +121,9 @@ class ReplyStream(asyncio.Protocol):
             self.write(view[start : start + BLOCK_BYTES])
 
     async def _until(self, ready: Callable[[], bool], timeout: float) -> None:
-        handle = self._loop.call_later(timeout, self._expire, timeout)
+        self._due, self._limit = self._loop.time() + timeout, timeout
+        if self._timer is None or self._timer_at > self._due:
+            self._set_timer()
         try:
             while not ready():
                 if self.failure is not None:
@@ -125,11 +131,22 @@ class ReplyStream(asyncio.Protocol):
                 self._waiter = self._loop.create_future()
                 await self._waiter
         finally:
-            handle.cancel()
             self._waiter = None
 
-    def _expire(self, timeout: float) -> None:
-        self.fail(f"no answer in {timeout:g} s")
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._due
+        self._timer = self._loop.call_at(self._due, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None or self.failure is not None:
+            return
+        if self._loop.time() < self._due:
+            self._set_timer()
+        else:
+            self.fail(f"no answer in {self._limit:g} s")
 
     def early_reply(self) -> Reply | None:
         """A reply that came before anything asked for it, if there is one."""
@@ -144,6 +161,9 @@ class ReplyStream(asyncio.Protocol):
     def _lose(self, reason: str) -> None:
         if self.failure is None:
             self.failure = reason
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._wake()
 
     def _wake(self) -> None:

@@ -31,8 +31,8 @@ def transform(
 ) -> bytes:
     """Return the message with every inline text/html part passed through `html`.
 
-    The charset of a part stays (what it cannot say becomes `&#n;`), its encoding becomes a safe
-    one. Headers of the message named in `drop_headers` (lower case) go, those of `add_headers`
+    The charset of a part stays (what it cannot say becomes `&#n;`), and so does 7bit where it still
+    holds; any other encoding becomes a safe one. Headers of the message named in `drop_headers` (lower case) go, those of `add_headers`
     it lacks come to the end of its header. Attachments, enclosed messages, signed and encrypted
     parts keep their bytes. Body lines of over 998 octets are re-encoded, header lines folded.
 
@@ -145,6 +145,8 @@ def _reencoded(part: Part) -> list[_Edit]:
 
 
 def _body_edits(part: Part, data: bytes, as_text: bool) -> list[_Edit]:
+    if as_text and part.encoding == "7bit" and data.isascii() and not cte.has_long_line(data):
+        return [(part.body, part.end, data)]  # as its author wrote it
     encoding = b"base64"
     unix = data.replace(b"\r\n", b"\n")
     pairs = len(data) - len(unix)

@@ -98,12 +98,22 @@ class Transaction:
     async def _durable(self, marker: asyncio.Future[bool]) -> bool:
         if marker.done():
             return marker.result()
+        late = False
+
+        def give_up() -> None:
+            nonlocal late
+            late = marker.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._timeouts.marker, give_up)
         try:
-            async with asyncio.timeout(self._timeouts.marker):
-                return await marker
-        except TimeoutError:
+            return await marker
+        except asyncio.CancelledError:
+            if not late:
+                raise
             # Not known to be durable is the same as not ours any more.
             return False
+        finally:
+            timer.cancel()
 
     def _commands(self) -> list[tuple[Stage, str]]:
         parcel, offered = self._parcel, self._capabilities
