@@ -1,7 +1,6 @@
 """The life of our SMTP server processes: listen, count connections, stop without cutting mail off."""
 
 import asyncio
-import gc
 import logging
 import resource
 import signal
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 import uvloop
 
+from config import collector
 from transactional.wire.handler import Handler, ServerConfig
 from transactional.wire.protocol import SmtpServerProtocol
 from transactional.wire.reply import Reply
@@ -111,9 +111,7 @@ class _Counted(SmtpServerProtocol):
 def run(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run a server process until SIGTERM or SIGINT sets the event it is given."""
     _raise_descriptor_limit()
-    # What is loaded by now stays: the collector need not look at it again
-    gc.collect()
-    gc.freeze()
+    collector.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_told(serve))
 

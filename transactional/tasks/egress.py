@@ -11,6 +11,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 
+from config import collector
 from transactional.egress.engine import Engine
 from transactional.models import Lane
 
@@ -44,6 +45,7 @@ def start_engine(sender: Any = None, **_: Any) -> None:
         if _engine is None:
             helps = "egress.urgent" not in queues
             _engine = Engine(lanes, sessions=settings.EGRESS_SESSIONS, helps=helps)
+            collector.settle()
             _engine.start()
 
 
