@@ -41,6 +41,7 @@ class Unavailable(Exception):
 class _Waiting:
     submission: RawSubmission
     answer: asyncio.Future[Answer]
+    until: float  # in the loop's clock
 
 
 class GroupCommit:
@@ -55,6 +56,8 @@ class GroupCommit:
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._octets = 0
+        self._unanswered: dict[_Waiting, None] = {}  # the oldest first; one timer for them all
+        self._late: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Future[None]] = set()
 
     async def submit(self, submission: RawSubmission) -> Answer:
@@ -62,18 +65,19 @@ class GroupCommit:
         size = len(submission.raw)
         if self._octets + size > WAITING_OCTETS:
             raise Overloaded
-        one = _Waiting(submission, self._loop.create_future())
+        until = self._loop.time() + self._answer_by
+        one = _Waiting(submission, self._loop.create_future(), until)
         self._octets += size
         self._waiting.append(one)
+        self._unanswered[one] = None
+        if self._late is None:
+            self._late = self._loop.call_at(until, self._give_up)
         self._schedule()
         try:
-            async with asyncio.timeout(self._answer_by):
-                return await one.answer
-        except TimeoutError:
-            logger.error("no commit within %s s", self._answer_by)
-            raise Unavailable from None
+            return await one.answer
         finally:
             self._octets -= size
+            del self._unanswered[one]
             if not one.answer.done():
                 one.answer.cancel()  # still waiting: it will not be taken any more
 
@@ -82,7 +86,21 @@ class GroupCommit:
         while self._running or self._waiting:
             self._hand_over()
             await asyncio.sleep(0.01)
+        if self._late is not None:
+            self._late.cancel()
         await self._threads.close()
+
+    def _give_up(self) -> None:
+        """Answer those who have waited too long; look again when the next of them has."""
+        self._late = None
+        now = self._loop.time()
+        for one in self._unanswered:
+            if one.until > now:
+                self._late = self._loop.call_at(one.until, self._give_up)
+                return
+            if not one.answer.done():
+                logger.error("no commit within %s s", self._answer_by)
+                one.answer.set_exception(Unavailable())
 
     def _schedule(self) -> None:
         if len(self._waiting) >= BATCH:

@@ -131,8 +131,7 @@ def test_only_the_shown_html_of_a_large_message_changes() -> None:
     raw = mixed(*parts)
     wanted = mixed(
         parts[0],
-        b"Content-Type: text/html\r\nX-Odd:   kept \r\n"
-        b"Content-Transfer-Encoding: quoted-printable\r\n\r\n<p>shown<!-- seen -->",
+        b"Content-Type: text/html\r\nX-Odd:   kept \r\n\r\n<p>shown<!-- seen -->",
         *parts[2:],
     )
     assert transform(raw, html=mark) == wanted
@@ -236,6 +235,18 @@ def test_long_lines_that_may_not_change_are_refused(raw: bytes) -> None:
 def test_lines_of_exactly_998_pass() -> None:
     raw = b"X: " + b"a" * 995 + b"\r\n\r\n" + b"b" * 998 + b"\r\n" + b"c" * 998
     assert transform(raw, html=mark) == raw
+
+
+def test_7bit_stays_7bit_until_a_line_grows_too_long_or_needs_more_bits() -> None:
+    raw = mixed(b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>a=b\r\n.dot</p>")
+    kept = transform(raw, html=mark)
+    assert b"\r\n\r\n<p>a=b\r\n.dot</p><!-- seen -->\r\n" in kept
+    assert b"Content-Transfer-Encoding" not in kept
+    for grown in ("x" * 999, "é"):
+        changed = transform(raw, html=lambda html, more=grown: html + more)
+        assert b"Content-Transfer-Encoding: quoted-printable\r\n" in changed
+        assert changed.isascii()
+        assert max(map(len, changed.split(b"\r\n"))) <= 998
 
 
 def test_to_7bit_encodes_what_is_8bit_and_nothing_else() -> None:
