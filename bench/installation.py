@@ -103,7 +103,6 @@ class Installation:
             **{name: str(port) for name, port in self.ports.items()},
             "DATA_DIR": str(self.data_dir),
             "EGRESS": f"relay://127.0.0.1:{self.sink.port}",
-            "EGRESS_WORKERS": "1",
             "WEB_WORKERS": "2",
             "SANDBOX": "false",
             "SECURE_COOKIES": "false",
