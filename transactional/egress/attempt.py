@@ -83,7 +83,8 @@ class Attempts:
             return verdict.hold(tried, HELD_REPLY)
         if job.parked:
             tried.trail.note("shaping", "waited", why=job.parked)
-        if job.now() >= job.deliver_by:
+        now = job.now()
+        if now >= job.deliver_by:
             return await self.too_late(tried)
         stream = await self._lookups.stream(job.stream_id)
         sources = await self._lookups.sources(stream.pool_id)
@@ -92,7 +93,7 @@ class Attempts:
             tried.trail.note("source", "no_source", why=why)
             reply = f"451 4.7.1 No IP of this stream is ready: {why}."
             return verdict.defer(tried, "temporary", reply)
-        late = fallback.when_late(job, job.now(), scale=settings.RETRY_SCALE)
+        late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
         if late is not None and (round_by := await self.around(tried, stream, sources, late)):
             return round_by
         route = await find(job.domain, stream.transport, await self._lookups.own())

@@ -88,7 +88,7 @@ async def _relay(transport: str) -> Route:
     """The operator's own relay: the one place where a private address is meant."""
     host, port = _host_and_port(transport)
     if _is_literal(host):
-        return _to_relay(host, port, (str(ipaddress.ip_address(host)),))
+        return _to_relay(host, port, (host,))
     return _to_relay(host, port, await dns.host_addresses(host))
 
 
@@ -104,6 +104,8 @@ def _to_relay(host: str, port: int, addresses: tuple[str, ...]) -> Route:
     if not addresses:
         refusal = f"451 4.4.3 The relay {host} has no address."
         return Route(refusal=refusal, site=site, code="relay_without_address", data={"host": host})
+    if _is_literal(host):
+        addresses = (str(ipaddress.ip_address(host)),)
     targets = tuple(Target(host, address, port) for address in addresses)
     return Route(targets, site=site, code="relay", data={"host": host, "port": port})
 
