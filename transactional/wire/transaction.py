@@ -104,11 +104,12 @@ class Transaction:
             nonlocal late
             late = marker.cancel()
 
+        ours = asyncio.current_task()
         timer = asyncio.get_running_loop().call_later(self._timeouts.marker, give_up)
         try:
             return await marker
         except asyncio.CancelledError:
-            if not late:
+            if not late or (ours is not None and ours.cancelling()):
                 raise
             # Not known to be durable is the same as not ours any more.
             return False
