@@ -1,6 +1,7 @@
 """The basement as a Django app: it brings the `up` command and the settings page."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class ConfigApp(AppConfig):
@@ -10,3 +11,6 @@ class ConfigApp(AppConfig):
         """Make ours the current Celery application, so that cores can wake tasks by name."""
         import config.celery
         import config.durability  # noqa: F401
+        from config import database
+
+        connection_created.connect(database.keep_plans, dispatch_uid="keep_plans")

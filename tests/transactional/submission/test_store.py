@@ -121,3 +121,13 @@ def test_a_batch_takes_two_trips(send: Send, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(psycopg.Cursor, "execute", noted)
     assert isinstance(send(send_id="x", contact_properties={"city": "Rome"}), Accepted)
     assert len(sent) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_of_a_send_are_planned_once(send: Send) -> None:
+    for number in range(8):
+        assert isinstance(send(to=f"u{number}@x.example"), Accepted)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements")
+        custom, generic = cursor.fetchone() or (None, None)
+    assert custom == 0 and generic >= 16
