@@ -149,7 +149,10 @@ def choose(
     chosen = random.choices(able, weights)[0]  # noqa: S311 — a share, not a secret
     code = "spilled" if len(able) < len(fit) else "weighted"
     shares = {s.address: round(w, 3) for s, w in zip(able, weights, strict=True)}
-    return Choice(chosen, code, {"address": chosen.address, **_if_many("shares", shares)})
+    data = {"address": chosen.address, **_if_many("shares", shares)}
+    if code == "spilled":
+        data["used_up"] = [source.address for source in fit if source not in able][:8]
+    return Choice(chosen, code, data)
 
 
 def _if_many(name: str, shares: Mapping[str, float]) -> dict[str, Any]:

@@ -18,6 +18,25 @@ TRANSCRIPT = (
     "S: 250 PIPELINING\nC: MAIL FROM:<bagpmdsw3tspu4j4jori5vki4gtdah2f3h3qhkyp4p5ncghtl@b1.shop."
     "example>\nS: 250 2.1.0 OK\nC: RCPT TO:<anna@cliente.example>\nS: 451 4.7.1 Try again later"
 )
+DECISIONS = [
+    {
+        "step": "route",
+        "code": "mx",
+        "data": {"site": "cliente.example", "hosts": ["mx.cliente.example"]},
+    },
+    {"step": "shaping", "code": "waited", "data": {"why": "site_busy cliente.example"}},
+    {
+        "step": "source",
+        "code": "spilled",
+        "data": {"address": "192.0.2.7", "used_up": ["192.0.2.8"]},
+    },
+    {"step": "tls", "code": "opportunistic", "data": {"host": "mx.cliente.example"}},
+    {
+        "step": "retry",
+        "code": "greylisted",
+        "data": {"due": "2026-11-25T20:10:00+00:00", "tries": 1},
+    },
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ def make_mail(cast: Cast, email: Email) -> Mail:
             message=sent, recipient=anna, account=cast.account, number=number, at=timezone.now(),
             duration_ms=84, host="mx.cliente.example", address="192.0.2.1:25", tls="TLSv1.3",
             stage="rcpt", code=int(reply[:3]), reply=reply, transcript=TRANSCRIPT,
+            decisions=DECISIONS,
         )  # fmt: skip
     for kind, data in (
         ("accepted", {}),

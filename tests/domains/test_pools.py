@@ -43,6 +43,7 @@ def test_a_choice_says_why() -> None:
     assert choose((SIX,), **TRANSACTIONAL).code == "no_family"
     spilled = choose((A, B), within_budget=lambda source: source.id == 1, **TRANSACTIONAL)
     assert (spilled.code, spilled.source) == ("spilled", A)
+    assert spilled.data["used_up"] == [B.address]
     spent = choose((A, B), within_budget=lambda source: False, **TRANSACTIONAL)
     assert (spent.code, spent.data) == ("no_budget", {"addresses": [A.address, B.address]})
 

@@ -39,7 +39,10 @@ SENTENCES = {
         "It leaves from %(address)s, drawn by weight and health (%(shares)s)."
     ),
     ("source", "spilled"): _(
-        "It leaves from %(address)s: another IP of the pool has used up its budget of the day."
+        "It leaves from %(address)s: of the pool’s IPs, %(used_up)s used up the budget of the day."
+    ),
+    ("source", "urgent"): _(
+        "It leaves from %(address)s beyond its budget of the day, since it cannot wait."
     ),
     ("source", "no_source"): _("No IP of its stream was ready: %(why)s."),
     ("source", "no_family"): _("No IP of its pool speaks the receiver’s protocol family."),
@@ -48,7 +51,7 @@ SENTENCES = {
         "Its pool holds dedicated IPs alone, from which marketing mail never leaves."
     ),
     # When it may
-    ("shaping", "waited"): _("It had waited in the queue (%(why)s)."),
+    ("shaping", "waited"): _("It had waited in the queue for %(why)s."),
     ("shaping", "rate"): _("The pace for this receiver is %(per_minute)s messages a minute."),
     ("shaping", "connections"): _("All %(connections)s connections for this receiver were in use."),
     ("shaping", "site_busy"): _("All %(connections)s connections to the receiver were in use."),

@@ -4,9 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from transactional.explain.sentences_table import SENTENCES
+from transactional.explain.waits import tell_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Step:
         if sentence is None:
             return _("%(step)s: %(code)s.") % {"step": self.step, "code": self.code}
         holes = _Holes(code=self.code)
-        holes.update({name: _plain(value) for name, value in self.data.items()})
+        holes.update({name: _told(self.step, name, value) for name, value in self.data.items()})
         return str(sentence) % holes
 
 
@@ -44,6 +48,15 @@ def steps(stored: object) -> tuple[Step, ...]:
             code = str(one.get("code", ""))
             found.append(Step(one["step"], code, data if isinstance(data, dict) else {}))
     return tuple(found)
+
+
+def _told(step: str, name: str, value: object) -> str:
+    """A value as its sentence holds it: what is waited for in words, a moment in local time."""
+    if (step, name) == ("shaping", "why") and isinstance(value, str):
+        return tell_wait(value)
+    if name == "due" and isinstance(value, str) and (moment := parse_datetime(value)):
+        return date_format(localtime(moment), "Y-m-d H:i:s")
+    return _plain(value)
 
 
 def _plain(value: object) -> str:

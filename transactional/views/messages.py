@@ -14,10 +14,10 @@ from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional import explain, mail_log, retention
 from transactional.explain import Step
+from transactional.explain.waits import tell_wait
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
 from transactional.views import refusal_words
-from transactional.views.wait_sentences import tell_wait
 
 PAGE = 50
 # The colour of each status and event: colour only repeats what the word says

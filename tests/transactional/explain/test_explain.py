@@ -154,3 +154,18 @@ def test_the_story_of_another_account_is_none(cast: Cast, api: Api, email: Any) 
     sent = UUID(api.send(email).json()["statusId"])
     assert explain.explain(cast.account.pk, sent) is not None
     assert explain.explain(cast.other_account.pk, sent) is None
+
+
+def test_moments_and_waits_are_told_in_words() -> None:
+    later = Step("retry", "greylisted", {"due": "2026-11-25T19:56:34.123456+00:00", "tries": 1})
+    assert "2026-11-25 19:56:34" in later.says and "+00:00" not in later.says
+    with translation.override("en"):
+        assert Step("shaping", "waited", {"why": "site_busy microsoft"}).says == (
+            "It had waited in the queue for a free connection to microsoft."
+        )
+        assert (
+            "the IP waits for DNS"
+            in Step("source", "no_source", {"why": "the IP waits for DNS"}).says
+        )
+        data = {"address": "192.0.2.1", "used_up": ["192.0.2.2", "192.0.2.3"]}
+        assert "192.0.2.2, 192.0.2.3 used up" in Step("source", "spilled", data).says
