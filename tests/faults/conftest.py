@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.site import Sink, Site
-from tests.installation import running
+from tests.installation import free_port, running
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,15 @@ def scale(full_scale: bool) -> Scale:
 
 
 @pytest.fixture(scope="package")
-def site(scale: Scale, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def webhook_port() -> int:
+    """Where the receiver of webhooks listens: the installation has to allow it."""
+    return int(free_port())
+
+
+@pytest.fixture(scope="package")
+def site(
+    scale: Scale, webhook_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     sink = Sink(Path(tmp_path_factory.mktemp("sink")))
     environment = {
         "EGRESS": f"relay://127.0.0.1:{sink.port}",
@@ -66,6 +74,9 @@ def site(scale: Scale, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         "EGRESS_SESSIONS": str(scale.sessions),
         "EGRESS_WORKERS": "2",
         "RETRY_SCALE": str(scale.retry),
+        "WEBHOOK_PRIVATE_NETS": "127.0.0.0/8",
+        "WEBHOOK_PORTS": f"80,443,{webhook_port}",
+        "WEBHOOK_SECONDS": "2",
         "SMTP_SIZE_LIMIT": str(48 << 20),
     }
     try:
