@@ -1,0 +1,150 @@
+"""A clock that is set an hour forward, and then two hours back, below a running installation.
+
+libfaketime gives our processes, PostgreSQL and Valkey a wall clock that the test sets, and leaves the
+monotonic one alone, as a real step does.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.faults.conftest import Scale
+from tests.faults.load import Load
+from tests.faults.site import Sink, Site, balance, within
+from tests.installation import Installation
+from tests.trips.browser import Browser
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+HOUR = 3600
+WAITING = 5  # messages that were tried once when the clock jumps
+SOON = 60.0  # seconds in which all is well again
+
+
+# libfaketime 0.9.10 turns some sleeps on the monotonic clock into EINVAL: Python's are made another way
+AWAKE = """
+import select, time
+time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+"""
+
+
+class Clock:
+    """The wall clock of an installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "clock"
+        self._awake = folder / "awake"
+        self._awake.mkdir()
+        (self._awake / "sitecustomize.py").write_text(AWAKE)
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        """Let it be so many seconds ahead of ours."""
+        beside = self._path.with_suffix(".new")
+        beside.write_text(f"{seconds:+d}\n")
+        beside.rename(self._path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes processes go by it."""
+        return {
+            "LD_PRELOAD": str(LIBRARY),
+            "PYTHONPATH": str(self._awake),
+            "FAKETIME_TIMESTAMP_FILE": str(self._path),
+            "FAKETIME_NO_CACHE": "1",  # every process sees the step at once, as of a real clock
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+
+@pytest.fixture
+def clock_and_site(scale: Scale) -> Iterator[tuple[Clock, Site]]:
+    if not LIBRARY.exists():
+        pytest.skip("needs Debian's faketime")
+    with TemporaryDirectory(prefix="postino-clock-") as directory:
+        root = Path(directory)
+        root.chmod(0o755)  # root's PostgreSQL has a uid of its own
+        clock, sink = Clock(root), Sink(root)
+        with closing(sink):
+            made = Installation(
+                root / "data",
+                EGRESS=f"relay://127.0.0.1:{sink.port}",
+                EGRESS_SESSIONS=str(scale.sessions),
+                LEASE_SECONDS=str(scale.lease),
+                RETRY_SCALE="5",  # no other try within the test
+                **clock.environment,
+            )
+            try:
+                made.start()
+                assert made.ready(), "".join(made.lines[-30:])
+                yield clock, Site(made, sink)
+            finally:
+                made.destroy()
+
+
+def jumps(site: Site) -> list[int]:
+    """Those that were noticed and seen to, in whole minutes."""
+    rows = site.ask("SELECT seconds FROM transactional_clockjump WHERE moved_at IS NOT NULL")
+    return sorted(round(seconds / 60) for (seconds,) in rows)
+
+
+def waiting(site: Site) -> list[tuple[int, bool]]:
+    """Of the mail that was deferred: its tries, and whether the next one is where it was."""
+    return site.ask(
+        "SELECT q.attempt, q.due_at - now() BETWEEN interval '30 s' AND interval '400 s'"
+        " FROM transactional_queuerow q JOIN transactional_recipient r ON r.id = q.id"
+        " WHERE r.address LIKE 'later-%%'"
+    )
+
+
+def test_a_clock_that_jumps_ends_no_mail_and_starts_no_storm(
+    clock_and_site: tuple[Clock, Site], scale: Scale
+) -> None:
+    clock, site = clock_and_site
+    start = site.installation.quickstart
+    within_ten_minutes = "X-Postino-Deliver-Within: 600\r\n"
+    with Load(start, "later", WAITING, threads=2, headers=within_ten_minutes) as load:
+        load.reached(1)
+    deferred = len(load.acknowledged)
+    assert within(SOON, lambda: waiting(site) == [(1, True)] * deferred)
+    with (
+        site.sink.slow(0.3),
+        Load(start, "clock", scale.messages // 2, pause=0.05, headers=within_ten_minutes) as load,
+    ):
+        load.reached(0.2)
+        clock.set(HOUR)
+        assert within(SOON, lambda: jumps(site) == [60])
+        load.reached(0.6)
+        assert waiting(site) == [(1, True)] * deferred
+        clock.set(-HOUR)
+        assert within(SOON, lambda: jumps(site) == [-120, 60])
+        load.reached(1)
+    began = time.monotonic()
+    assert within(SOON, lambda: site.queued() == deferred), site.queued()
+    found = balance(site, "clock", load.acknowledged)
+    print(f"clock: {found}; drained in {time.monotonic() - began:.0f} s; {dict(load.answers)}")
+    assert (found.lost, found.wrong, found.copies) == ([], [], 0)
+    assert waiting(site) == [(1, True)] * deferred
+    assert not site.ask("SELECT 1 FROM transactional_event WHERE type = 'expired'")
+    assert site.installation.said("THE CLOCK JUMPED by -7200 s")
+    assert chores_go_on(site)
+    with Browser(start["url"]) as owner:
+        owner.sign_in(start["username"], start["password"])
+        assert "clock jumped by" in owner.get(owner.home)
+
+
+def chores_go_on(site: Site) -> bool:
+    """Beat and its workers count what was delivered after the clock was set back."""
+
+    def counted() -> bool:
+        ((told,), (delivered,)) = site.ask(
+            "SELECT coalesce(sum(delivered), 0)::int FROM analytics_campaignday"
+            " UNION ALL SELECT count(*)::int FROM transactional_recipient WHERE status = 'delivered'"
+        )
+        return bool(told == delivered)
+
+    return within(SOON, counted)
