@@ -145,8 +145,8 @@ VARIABLES: tuple[Variable, ...] = (
         "SMTP out",
         "EGRESS_WORKERS",
         int,
-        1,
-        "Delivery processes `up` starts, the urgent one besides.",
+        2,
+        "Delivery processes `up` starts, the urgent one besides; as many as there are cores.",
     ),
     _v(
         "SMTP out",
