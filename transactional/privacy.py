@@ -81,7 +81,11 @@ def told(contact: Contact) -> Iterator[bytes]:
     account_id = contact.account_id
     found = traces(account_id, contact.email)
     log = ContactChange.objects.of(account_id).filter(contact=contact).order_by("pk")
-    listed = Suppression.objects.of(account_id).filter(address=contact.email).order_by("pk")
+    listed = (
+        Suppression.objects.of(account_id)
+        .filter(address=suppressions.keyed(contact.email))
+        .order_by("pk")
+    )
     head = {
         "contact": {
             "email": contact.email,
@@ -191,9 +195,9 @@ def erase(account_id: int, contact_id: int) -> int:
         Message.objects.of(account_id).filter(pk__in=messages).update(subject="", refusal_text="")
         Body.objects.filter(pk__in=messages).delete()
         suppressions.forget_evidence(account_id, contact.email)
-        SuppressionChange.objects.of(account_id).filter(address=contact.email).update(
-            address=ERASED_ADDRESS, why=""
-        )
+        SuppressionChange.objects.of(account_id).filter(
+            address=suppressions.keyed(contact.email)
+        ).update(address=ERASED_ADDRESS, why="")
         left = Subscription.objects.of(account_id).filter(
             contact=contact, status=Subscribed.UNSUBSCRIBED
         )

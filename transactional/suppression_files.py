@@ -12,6 +12,7 @@ from itertools import chain
 from tokens.models import Scope
 from transactional import classify
 from transactional.models import SuppressionReason
+from transactional.suppressions import keyed
 from transactional.wire.address import AddressError, parse_address
 
 ROWS_MAX = 10_000  # rows that one file may have
@@ -77,7 +78,7 @@ _Reader = Callable[[_Row], Entry]
 
 def _address(value: str) -> str:
     try:
-        return parse_address(_unsafe(value).strip()).spec.lower()
+        return keyed(parse_address(_unsafe(value).strip()).spec)
     except AddressError as err:
         raise _Skip("address") from err
 

@@ -51,7 +51,7 @@ def listing(account_id: int, address: str, *, before: int | None, limit: int) ->
     if address.endswith("*"):
         found = found.filter(address__startswith=address[:-1].lower())
     elif address:
-        found = found.filter(address=address.lower())
+        found = found.filter(address=suppressions.keyed(address))
     rows = list(found.order_by("-pk")[:limit])
     causes = [row.recipient_id for row in rows if row.recipient_id is not None]
     known = dict(
@@ -64,14 +64,14 @@ def changes(account_id: int, address: str) -> list[SuppressionChange]:
     """What members did last, to this address where one is given in full."""
     found = SuppressionChange.objects.of(account_id)
     if address and not address.endswith("*"):
-        found = found.filter(address=address.lower())
+        found = found.filter(address=suppressions.keyed(address))
     return list(found.order_by("-pk")[:CHANGES_SHOWN])
 
 
 def blocked_for_all(address: str) -> GlobalBlock | None:
     """The block of this whole address for every account, where there is one now."""
     found: GlobalBlock | None = GlobalBlock.objects.filter(
-        address=address.lower(), until__gt=timezone.now()
+        address=suppressions.keyed(address), until__gt=timezone.now()
     ).first()
     return found
 
@@ -164,7 +164,7 @@ def _log(
     SuppressionChange.objects.create(
         account_id=account_id,
         what=what,
-        address=address.lower(),
+        address=suppressions.keyed(address),
         reason=str(reason),
         by=by[:254],
         why=why[:500],

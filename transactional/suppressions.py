@@ -13,25 +13,27 @@ from django.db import connection
 from config import bulk, database
 from tokens.models import Scope
 from transactional.models import Kind, Suppression, SuppressionReason
+from transactional.wire.address import address_key
 
-Key = tuple[int, str]  # account, address in lower case
+Key = tuple[int, str]  # account, address as its caller spells it
 TRIAL_AFTER = timedelta(days=30)  # soft bounces end: then mail goes there again, on trial
 COUNTED = timedelta(days=60)  # in which bounces in several accounts block an address for all
+ADDRESS_MAX = 254
 EVIDENCE_LIMIT = 4000  # characters of a report that are kept
 
 # OFFSET 0: each address by itself, through the index (see contacts.FACTS)
 FIND = """
 WITH g AS (
-    SELECT * FROM unnest(%s::bigint[], %s::text[]) AS g(account_id, address)
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS g(account_id, asked, address)
 )
-SELECT s.account_id, s.address, s.reason, s.scope, false AS everywhere, s.id
+SELECT s.account_id, g.asked AS address, s.reason, s.scope, false AS everywhere, s.id
 FROM g CROSS JOIN LATERAL (
     SELECT * FROM transactional_suppression k
     WHERE k.account_id = g.account_id AND k.address = g.address
       AND (k.trial_at IS NULL OR k.trial_at > now()) OFFSET 0
 ) AS s
 UNION ALL
-SELECT g.account_id, g.address, 'hard_bounce', a.hard_bounce_scope, true, NULL
+SELECT g.account_id, g.asked, 'hard_bounce', a.hard_bounce_scope, true, NULL
 FROM g
 JOIN transactional_globalblock b ON b.address = g.address AND b.until > now()
 JOIN tokens_account a ON a.id = g.account_id
@@ -86,6 +88,11 @@ class SuppressionFacts:
         return self.scope == Scope.ALL or kind == Kind.MARKETING
 
 
+def keyed(address: str) -> str:
+    """How an address stands on the list: both spellings of an international domain are one entry."""
+    return address_key(address)[:ADDRESS_MAX]
+
+
 def find(keys: Iterable[Key]) -> dict[Key, SuppressionFacts]:
     """The suppressions of these addresses, in one query."""
     wanted = set(keys)
@@ -98,7 +105,8 @@ def find(keys: Iterable[Key]) -> dict[Key, SuppressionFacts]:
 def question(keys: Iterable[Key]) -> bulk.Question:
     """What `told` is given the answer to: the suppressions of these addresses."""
     wanted = set(keys)
-    return FIND, ([key[0] for key in wanted], [key[1] for key in wanted])
+    asked = [address for _, address in wanted]
+    return FIND, ([account for account, _ in wanted], asked, [keyed(one) for one in asked])
 
 
 def told(rows: Iterable[Mapping[str, Any]]) -> dict[Key, SuppressionFacts]:
@@ -144,7 +152,7 @@ def values(
     """What ADD wants, for those who run it on a connection of their own."""
     return {
         "account_id": account_id,
-        "address": address.lower()[:254],
+        "address": keyed(address),
         "reason": str(reason),
         "scope": None if scope is None else str(scope),
         "evidence": evidence.replace("\x00", "")[:EVIDENCE_LIMIT],
@@ -184,7 +192,7 @@ def add_many(account_id: int, rows: Sequence[Listed]) -> int:
         return 0
     values = {
         "account_id": account_id,
-        "addresses": [address.lower()[:254] for address, _, _, _ in rows],
+        "addresses": [keyed(address) for address, _, _, _ in rows],
         "reasons": [str(reason) for _, reason, _, _ in rows],
         "scopes": [None if scope is None else str(scope) for _, _, scope, _ in rows],
         "evidence": [said.replace("\x00", "")[:EVIDENCE_LIMIT] for _, _, _, said in rows],
@@ -198,6 +206,6 @@ def add_many(account_id: int, rows: Sequence[Listed]) -> int:
 
 def forget_evidence(account_id: int, address: str) -> None:
     """Keep that an address must not be mailed, and drop what proves it: its owner asks for that."""
-    Suppression.objects.of(account_id).filter(address=address.lower()).update(
+    Suppression.objects.of(account_id).filter(address=keyed(address)).update(
         evidence="", recipient_id=None
     )

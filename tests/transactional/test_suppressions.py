@@ -1,14 +1,25 @@
 """Who must not be mailed: the widest reason counts, and reporting twice changes nothing."""
 
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.utils import timezone
 
 from config.ids import uuid7
 from tests.cast import Cast
 from tokens.models import Scope
 from transactional import suppressions
-from transactional.models import Kind, Suppression, SuppressionReason
+from transactional.models import (
+    GlobalBlock,
+    Kind,
+    Suppression,
+    SuppressionChange,
+    SuppressionReason,
+)
+from transactional.suppression_list import listing as page
 
 pytestmark = pytest.mark.django_db
 BOUNCE, COMPLAINT, MANUAL = (
@@ -66,3 +77,62 @@ def test_suppressions_are_an_accounts_own(cast: Cast) -> None:
     assert suppressions.find([(cast.other_account.pk, "ann@a.example")]) == {}
     assert suppressions.find([]) == {}
     assert suppressions.add(2**40, "ann@a.example", reason=BOUNCE) is False
+
+
+UNICODE, A_LABELS = "Anna@παράδειγμα.δοκιμή", "anna@xn--hxajbheg2az3al.xn--jxalpdlp"
+
+
+@pytest.mark.parametrize(("listed", "asked"), [(UNICODE, A_LABELS), (A_LABELS, UNICODE)])
+def test_both_spellings_of_an_international_domain_are_one_entry(
+    cast: Cast, listed: str, asked: str
+) -> None:
+    assert suppressions.add(cast.account.pk, listed, reason=MANUAL)
+    assert not suppressions.add(cast.account.pk, asked, reason=MANUAL)
+    assert not suppressions.add_many(cast.account.pk, [(asked, MANUAL, None, "")])
+    assert Suppression.objects.of(cast.account).get().address == A_LABELS
+    keys = [(cast.account.pk, listed), (cast.account.pk, asked)]
+    assert {key: facts.reason for key, facts in suppressions.find(keys).items()} == dict.fromkeys(
+        keys, MANUAL
+    )
+    assert [one.row.address for one in page(cast.account.pk, asked, before=None, limit=9)] == [
+        A_LABELS
+    ]
+    suppressions.forget_evidence(cast.account.pk, asked)
+
+
+def test_what_is_no_domain_is_looked_up_as_it_is(cast: Cast) -> None:
+    odd = "anna@ｅｘａｍｐｌｅ.com"  # a full-width look-alike is no name of RFC 5891
+    assert suppressions.keyed(odd) == odd and suppressions.keyed("Nobody") == "nobody"
+    assert len(suppressions.keyed("a@" + "é" * 60 + ".example" * 40)) <= 254
+
+
+def test_entries_of_before_are_brought_together(cast: Cast) -> None:
+    def put(account: Any, address: str, **more: Any) -> None:
+        Suppression.objects.create(account=account, address=address, **more)
+
+    small = UNICODE.lower()
+    put(cast.account, small, reason=MANUAL, scope=Scope.ALL)
+    put(cast.account, A_LABELS, reason=MANUAL, scope=Scope.MARKETING)
+    put(cast.account, small, reason=COMPLAINT, scope=Scope.MARKETING)
+    put(cast.other_account, small, reason=BOUNCE, scope=Scope.ALL)
+    put(cast.other_account, "ann@a.example", reason=BOUNCE, scope=Scope.ALL)
+    put(cast.other_account, "ann@ｅ.example", reason=BOUNCE, scope=Scope.ALL)
+    SuppressionChange.objects.create(
+        account=cast.account, what="added", address=small, reason=MANUAL, by="x"
+    )
+    until = timezone.now() + timedelta(days=9)
+    GlobalBlock.objects.create(address=small, accounts=3, until=until)
+    import_module("transactional.migrations.0025_key_suppressions").rewrite(apps, None)
+    rows = Suppression.objects.order_by("address", "reason", "scope")
+    assert list(rows.values_list("account_id", "address", "reason", "scope")) == sorted(
+        [
+            (cast.account.pk, A_LABELS, "complaint", "marketing"),
+            (cast.account.pk, A_LABELS, "manual", "all"),
+            (cast.other_account.pk, A_LABELS, "hard_bounce", "all"),
+            (cast.other_account.pk, "ann@a.example", "hard_bounce", "all"),
+            (cast.other_account.pk, "ann@ｅ.example", "hard_bounce", "all"),
+        ],
+        key=lambda row: row[1:],
+    )
+    assert SuppressionChange.objects.get().address == A_LABELS
+    assert GlobalBlock.objects.get().address == A_LABELS

@@ -15,7 +15,13 @@ from config.paging import find, page
 from config.rest import Fault, invalid
 from tokens.models import Scope
 from tokens.web import caller
-from transactional import suppression_exports, suppression_files, suppression_list, suppression_undo
+from transactional import (
+    suppression_exports,
+    suppression_files,
+    suppression_list,
+    suppression_undo,
+    suppressions,
+)
 from transactional.models import Suppression, SuppressionReason
 from transactional.wire.address import AddressError, parse_address
 
@@ -48,7 +54,7 @@ class Suppressions(SuppressionsCall):
         """A page of them, newest first; `address` and `reason` narrow it."""
         rows = Suppression.objects.of(caller(request).account_id)
         if address := request.query_params.get("address", "").replace("\0", ""):
-            rows = rows.filter(address=address.lower())
+            rows = rows.filter(address=suppressions.keyed(address))
         if reason := request.query_params.get("reason", ""):
             if reason not in SuppressionReason.values:
                 raise invalid([Fault(_RULES["reason"][1], "reason", "INVALID_VALUE")])
@@ -65,7 +71,7 @@ class Suppressions(SuppressionsCall):
             read.fault("scope", "scope must be all or marketing")
         read.check()
         try:
-            spec = parse_address(address).spec.lower()
+            spec = suppressions.keyed(parse_address(address).spec)
         except AddressError as err:
             raise invalid([Fault(str(err), "address", "INVALID_EMAIL")]) from err
         who = caller(request)

@@ -105,7 +105,7 @@ class Suppression(models.Model):
     """An address this account must not mail, with reason, evidence and scope."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="suppressions")
-    address = models.CharField(max_length=254, help_text="Lower case.")
+    address = models.CharField(max_length=254, help_text="Lower case, the domain in A-labels.")
     reason = models.CharField(max_length=11, choices=SuppressionReason.choices)
     scope = models.CharField(max_length=10, choices=Scope.choices)
     evidence = models.TextField(blank=True, help_text="The reply or report behind it, cut.")

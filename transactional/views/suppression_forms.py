@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from tokens.models import Scope
 from transactional import suppression_undo
 from transactional.models import SuppressionReason
+from transactional.suppressions import keyed
 from transactional.wire.address import AddressError, parse_address
 
 WHY_MAX = 500  # characters of a reason
@@ -64,7 +65,7 @@ class AddForm(forms.Form):
     def clean_address(self) -> str:
         """The address alone, in lower case. Raises ValidationError."""
         try:
-            return parse_address(self.cleaned_data["address"]).spec.lower()
+            return keyed(parse_address(self.cleaned_data["address"]).spec)
         except AddressError as err:
             raise ValidationError(
                 _("This is not one email address, like ann@example.com.")

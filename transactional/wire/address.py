@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -97,6 +98,18 @@ class Address:
     def needs_smtputf8(self) -> bool:
         """True when the local part is not ASCII, so that the peer must offer SMTPUTF8."""
         return not self.local.isascii()
+
+
+def address_key(address: str) -> str:
+    """What two spellings of an address have in common, for lists that are looked up by address:
+    lower case, the domain in A-labels (RFC 5891 §4). What is no domain name is only made lower case.
+    """
+    small = address.lower()
+    local, _, domain = small.rpartition("@")
+    if not domain.isascii():
+        with suppress(UnicodeError):
+            small = f"{local}@{_a_labels(domain)}"
+    return small
 
 
 def parse_address(text: str) -> Address:

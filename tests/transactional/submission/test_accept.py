@@ -240,6 +240,18 @@ def test_suppressions_stop_what_their_scope_says(
     assert code(send()) == expected
 
 
+@pytest.mark.parametrize(
+    "listed", ["anna@παράδειγμα.δοκιμή", "anna@xn--hxajbheg2az3al.xn--jxalpdlp"]
+)
+@pytest.mark.parametrize("to", ["Anna@παράδειγμα.δοκιμή", "anna@XN--hxajbheg2az3al.xn--jxalpdlp"])
+def test_either_spelling_of_a_domain_is_stopped_by_the_other(
+    send: Send, account: Account, listed: str, to: str
+) -> None:
+    assert code(send(to=to)) == ""
+    suppressions.add(account.pk, listed, reason=SuppressionReason.MANUAL)
+    assert code(send(to=to)) == "BLOCKED_ADDRESS"
+
+
 def test_one_suppressed_copy_does_not_stop_the_others(send: Send, account: Account) -> None:
     suppressions.add(account.pk, "anna@x.example", reason=SuppressionReason.MANUAL)
     answer = send(cc=("carl@x.example",))
