@@ -6,6 +6,7 @@ RFC 3463 and RFC 7372 (enhanced status codes), RFC 7505 (null MX), RFC 5321 §4.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from transactional.classify import phrases
 from transactional.classify.reasons import CATEGORY, Category, Reason
@@ -134,14 +135,15 @@ def report(*, status: str = "", diagnostic: str = "", text: str = "") -> Verdict
     """
     if not (status.strip() or diagnostic.strip() or text.strip()):
         return Verdict(Reason.UNDEFINED, Category.UNDETERMINED)
-    found = _report(status, diagnostic[:READ_MAX])
+    found = _report(status[:READ_MAX], diagnostic[:READ_MAX])
     if found.reason in _SAYS_LITTLE and text.strip():
-        further = _report(status, text[:READ_MAX])
+        further = _report(status[:READ_MAX], text[:READ_MAX])
         if further.reason is not Reason.UNDEFINED:
             return further
     return found
 
 
+@lru_cache(maxsize=128)  # a report of many recipients says the same of each
 def _report(status: str, text: str) -> Verdict:
     lower = text.lower()
     stage = next((stage for words, stage in _STAGES if words in lower), None)
@@ -167,7 +169,9 @@ def _generic(text: str) -> str:
 def plain(text: str) -> str:
     """A text as `phrases` wants it."""
     small = " ".join(text[:READ_MAX].lower().split())
-    small = _FRAME.sub(" ", _HOST.sub(" ", _ADDRESS.sub(" @ ", small)))
+    if "@" in small:
+        small = _ADDRESS.sub(" @ ", small)
+    small = _FRAME.sub(" ", _HOST.sub(" ", small))
     small = small.replace("'", "").replace("’", "").replace('"', "").replace("_", " ")
     return " ".join(small.replace("<", " ").replace(">", " ").replace("*", " ").split())
 

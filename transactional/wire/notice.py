@@ -21,6 +21,7 @@ _DAEMON = re.compile(
     r"|mail ?router|bounce",
     re.I,
 )
+# Read in lower case: to search without re.I takes an eighth of the time
 _SUBJECT = re.compile(
     r"undeliver|non-?deliver|not delivered|not be delivered|deliver\w* (?:problem|failure|fail|error|warning|delay|status|report|notification)"
     r"|failed mail|mail (?:delivery )?(?:failed|failure|error|delivery)|failure (?:notice|delivery)"
@@ -28,7 +29,6 @@ _SUBJECT = re.compile(
     r"|mail system error|processing error|user unknown|could not (?:be )?(?:sent|deliver)|bounce|rejected mail"
     r"|mancata consegna|impossibile recapitare|unzustellbar|nicht zustellbar|non remis|échec|devuelto|no entregado"
     r"|недоставлен|сообщение не доставлено|配信|返回|退信|退回",
-    re.I,
 )
 _BODY = re.compile(
     r"(?:could|can|was|were|has|have|did|will)\s?(?:not|n[o']t)\s+(?:(?:yet|be|been|able to)\s+)*(?:deliver|reach|receive|transmit|sent|process)"
@@ -39,12 +39,10 @@ _BODY = re.compile(
     r"|mailbox is full|delivery failed|not a valid (?:user|e-?mail|address|mailbox|recipient)|is not a valid|non è stat[oa] (?:possibile )?(?:consegn|recapit)|impossibile (?:consegnare|recapitare)"
     r"|mancata consegna|konnte nicht (?:zugestellt|übermittelt)|nicht zugestellt|n'a pas pu|pas (?:été|etre|être) (?:remis|deliv)|no (?:pudo|ha podido) ser entregado"
     r"|доставлен|届け|配信でき|送信でき|无法(?:发送|投递)|無法|退信",
-    re.I,
 )
 _LATE = re.compile(
     r"delayed|not yet (?:been )?deliver|has not been deliver\w+ yet|warning (?:message )?only|just a warning|will be retried"
     r"|will continue|continue (?:trying|to (?:try|attempt|be made))|attempts will (?:be|continue)|postponed|still being retried|advisory-only",
-    re.I,
 )
 
 
@@ -84,7 +82,8 @@ def _read(parts: Sequence[Part]) -> Notice:
     if is_challenge(text) and not any(one.status.startswith("5") for one in reported):
         return Notice(text=text, automatic=True)
     if reported:
-        return Notice(tuple(_told(one, text) for one in reported), text)
+        words = notice_text.Words(text)
+        return Notice(tuple(_told(one, words) for one in reported), text)
     if is_automatic(headers, parts[0].media_type, parts[0].parameters) and not _is_daemon(headers):
         return Notice(text=text, automatic=True)
     if _is_bounce(parts, headers, text):
@@ -92,11 +91,11 @@ def _read(parts: Sequence[Part]) -> Notice:
     return Notice(text=text, automatic=is_vacation_text(headers, text))
 
 
-def _told(one: DsnRecipient, text: str) -> DsnRecipient:
+def _told(one: DsnRecipient, words: notice_text.Words) -> DsnRecipient:
     """A report without a Diagnostic-Code often gives the reply in its words for people."""
     if one.diagnostic:
         return one
-    said = notice_text.diagnostic(text, one.final_recipient or one.original_recipient)
+    said = words.diagnostic(one.final_recipient or one.original_recipient)
     return replace(one, diagnostic=said)
 
 
@@ -109,18 +108,20 @@ def _is_daemon(headers: Sequence[RawHeader]) -> bool:
 def _is_bounce(parts: Sequence[Part], headers: Sequence[RawHeader], text: str) -> bool:
     if first_value(headers, "x-failed-recipients"):
         return True
-    subject = _SUBJECT.search(decode_words(first_value(headers, "subject")))
+    subject = _SUBJECT.search(decode_words(first_value(headers, "subject")).lower())
     report = parts[0].media_type == "multipart/report"
     hints = sum((bool(subject), _is_daemon(headers), report))
-    return hints >= (1 if _BODY.search(text) else 2)
+    return hints >= (1 if _BODY.search(text.lower()) else 2)
 
 
 def _free_form(headers: Sequence[RawHeader], text: str) -> tuple[DsnRecipient, ...]:
     named = notice_text.recipients(headers, text) or ("",)
-    late = _LATE.search(text) or _LATE.search(decode_words(first_value(headers, "subject")))
+    subject = decode_words(first_value(headers, "subject"))
+    late = _LATE.search(text.lower()) or _LATE.search(subject.lower())
+    words = notice_text.Words(text)
     made = []
     for address in named:
-        said = notice_text.diagnostic(text, address)
+        said = words.diagnostic(address)
         made.append(
             DsnRecipient(
                 final_recipient=address,

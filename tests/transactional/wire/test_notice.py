@@ -290,3 +290,32 @@ def test_an_address_that_is_named_as_the_sender_did_not_fail() -> None:
 def test_who_is_away_in_other_languages(subject: str) -> None:
     notice = read_notice(mail(["From: ann@far.example", f"Subject: {subject}"], "Hello"))
     assert notice.automatic and not notice.recipients
+
+
+def html_notice(markup: str) -> Notice:
+    return read_notice(mail([DAEMON, "Subject: failure", "Content-Type: text/html"], markup))
+
+
+@pytest.mark.parametrize(
+    ("markup", "wanted"),
+    [
+        ("<STYLE>p {}</style >a", "a"),
+        ("<title>x</title><script>y</script>a<style>z</style>b", "a b"),
+        ("<style><script>1</style>a</script>b", "a b"),  # what opens within closes nothing
+        ("<style>a" + "<style>b" * 3 + "</style>c", "c"),
+        ("<style>" + "x" * 4001 + "</style>a<style>y</style>b", "x" * 4001 + " a b"),
+        ("<styles>a</styles>", "a"),
+        ("a</style><style>b", "a b"),
+    ],
+)
+def test_what_a_page_does_not_show_is_not_read(markup: str, wanted: str) -> None:
+    assert " ".join(html_notice(markup).text.split()) == wanted
+
+
+def test_each_of_many_recipients_has_the_words_that_follow_it() -> None:
+    body = "Could not be delivered to:\n\n" + "".join(
+        f"<U{n}@Far.example>\nreason number {n}: gone\n\n" for n in range(50)
+    )
+    found = read_notice(mail([DAEMON, "Subject: failure notice"], body)).recipients
+    assert [one.final_recipient for one in found] == [f"U{n}@Far.example" for n in range(50)]
+    assert all(f"reason number {n}: gone" in one.diagnostic for n, one in enumerate(found))
