@@ -28,6 +28,9 @@ from transactional.models import Stream
 MOST = 20  # endpoints of an account
 OVERLAP_HOURS = 24  # how long the secret of before still signs, unless asked otherwise
 OVERLAP_MOST = 168
+# Events of before an endpoint was switched off that may not have been read by then: a replay begins so
+# much earlier, and sends nothing twice
+UNREAD = timedelta(hours=1)
 LONG = timedelta(minutes=10)  # of failures: a restart of a receiver is over by then
 TESTS_WAITING = 20  # tests of an endpoint that may wait at once: nobody makes us send a flood
 
@@ -108,7 +111,7 @@ def resume(row: WebhookEndpoint, *, missed: bool = True, by: str) -> None:
         if held.state != EndpointState.PAUSED:  # a paused one's events were collected
             values["since_xid"] = _present()
             if missed and held.stopped_at is not None:
-                since = max(held.stopped_at, now - timedelta(days=settings.WEBHOOK_DAYS))
+                since = max(held.stopped_at - UNREAD, now - timedelta(days=settings.WEBHOOK_DAYS))
                 values |= window(since, now) | {"replay_all": False}
         WebhookEndpoint.objects.filter(pk=row.pk).update(**values)
         WebhookDelivery.objects.of(row.account_id).filter(

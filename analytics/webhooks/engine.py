@@ -145,6 +145,7 @@ class Engine:
             jobs = await deliveries.claim(
                 connection, wanted, lease=self._lease, seconds=self._seconds
             )
+            postman.keep(self._jobs)
             await postman.write(connection, jobs)
             for job in jobs:
                 self._jobs[job.id] = job
@@ -154,7 +155,7 @@ class Engine:
 
     async def _refresh(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """What waits here for an endpoint that was changed goes by the change; or back, where it is
-        off now, or gets only probes.
+        off now, gets only probes, or has become slow.
         """
         waiting = [key for key, lane in self._lanes.items() if lane.waiting]
         if not waiting:
@@ -165,7 +166,8 @@ class Engine:
             lane = self._lanes[key]
             if key in current:
                 lane.use(current[key])
-            if key not in current or current[key].probing:
+                back += lane.shed()
+            else:
                 back += lane.waiting
                 lane.waiting.clear()
         if back:

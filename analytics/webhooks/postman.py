@@ -4,7 +4,7 @@ import ipaddress
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -34,6 +34,11 @@ class Postman:
     async def close(self) -> None:
         """Close every connection."""
         await self._poster.close()
+
+    def keep(self, held: Container[uuid.UUID]) -> None:
+        """Forget what was to be said of jobs that were given back, or lost to another process."""
+        for key in [key for key in self._bodies if key not in held]:
+            del self._bodies[key]
 
     async def write(self, connection: psycopg.AsyncConnection[Any], jobs: Sequence[Job]) -> None:
         """Make what is posted of many jobs, in one query."""

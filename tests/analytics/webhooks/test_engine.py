@@ -170,6 +170,40 @@ def test_a_slow_endpoint_delays_no_other(
     assert "delivered" not in states(slow)
 
 
+def test_slow_endpoints_that_take_everything_leave_room_for_others(
+    account: Account, receiver: Receiver, sent: Sent, settings: Any
+) -> None:
+    settings.WEBHOOK_CONNECTIONS = 10
+    slow, _ = endpoints.create(account, {"url": receiver.url("other.example", "/slow")}, by=BY)
+    fast, _ = endpoints.create(account, {"url": receiver.url()}, by=BY)
+
+    def answer(hit: Hit) -> int:
+        if hit.path == "/slow":
+            time.sleep(2.2)
+        return 200
+
+    receiver.answer = answer
+    with working():
+        sent.write(*["delivered"] * 60)
+        eventually(lambda: states(fast) == ["delivered"] * 60, 30)
+        held = WebhookDelivery.objects.of(account).filter(endpoint_id=slow.pk)
+        assert held.exclude(lease=None).count() <= 4
+
+
+def test_what_was_not_read_when_it_was_switched_off_comes_too(
+    endpoint: WebhookEndpoint, receiver: Receiver, sent: Sent
+) -> None:
+    sent.write("delivered")
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
+        state=EndpointState.GONE, stopped_at=timezone.now()
+    )
+    endpoint.refresh_from_db()
+    endpoints.resume(endpoint, by=BY)
+    with working():
+        eventually(lambda: states(endpoint) == ["delivered"])
+    assert len(receiver.hits) == 1
+
+
 def test_a_redirect_is_a_failure_that_says_so(
     endpoint: WebhookEndpoint, receiver: Receiver, sent: Sent
 ) -> None:
