@@ -138,6 +138,22 @@ def test_after_a_reset_the_old_password_is_refused_at_once(
     assert auth.authenticate_smtp(row.username, new).label == f"smtp:{row.pk}"
 
 
+def test_a_wrong_secret_of_a_key_in_use_takes_the_way_of_an_unknown_one(
+    key: tuple[ApiKey, str],
+) -> None:
+    _row, secret = key
+    auth.authenticate_api_key(secret)
+    asked = []
+    for wrong in (secret[:-4] + "0000", "pst_" + "0" * (len(secret) - 4)):
+        with CaptureQueriesContext(connection) as queries:
+            assert refusal(wrong)[0] == "INVALID_AUTHENTICATION"
+        asked.append(len(queries))
+    assert asked == [1, 1]
+    with CaptureQueriesContext(connection) as queries:
+        auth.authenticate_api_key(secret)
+    assert len(queries) == 0
+
+
 def test_a_token_outlives_who_made_it(account: Account, alice: User) -> None:
     row, password = credentials.create_smtp(
         account, campaign_name="Shop", create_contact=False, by=alice.email
