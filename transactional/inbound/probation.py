@@ -19,8 +19,10 @@ QUIET = timedelta(days=1)  # a bounce may come a while after the delivery
 TRIALS = 3  # doublings: 30, 60, 120, then every 240 days
 STEP = 500
 
-# What came of mail to each address since its trial began; a mail is written to as it was spelled
+# What came of mail to each address since its trial began; a mail is written to as it was spelled. Only
+# trials that have an outcome: those without would use up the step, run after run
 _TRIED = """
+SELECT * FROM (
 SELECT s.id,
        bool_or(EXISTS (
            SELECT FROM transactional_event e
@@ -35,7 +37,8 @@ JOIN transactional_recipient r ON r.account_id = s.account_id
                  || '70008000000000000000')::uuid
 WHERE s.trial_at <= %(now)s
 GROUP BY s.id
-ORDER BY s.id LIMIT %(limit)s
+) AS tried WHERE failed OR works
+ORDER BY id LIMIT %(limit)s
 """
 
 

@@ -88,6 +88,19 @@ def test_a_refusal_of_the_sender_is_no_failure_of_the_address(account: Account) 
     assert not stands_in_the_way(account)
 
 
+def test_trials_without_an_outcome_do_not_keep_others_from_theirs(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_account = Account.objects.create(name="Other")
+    monkeypatch.setattr(probation, "STEP", 1)
+    worn_out(account, trial=-3)
+    mailed(account, 1, status=Status.EXPIRED)
+    worn_out(other_account, trial=-3)
+    mailed(other_account, 2, status=Status.DELIVERED)
+    assert probation.settle(NOW) == (1, 0)
+    assert not Suppression.objects.of(other_account).exists()
+
+
 def test_mail_from_before_the_trial_decides_nothing(account: Account) -> None:
     worn_out(account, trial=-1)
     mailed(account, 5)
