@@ -24,6 +24,7 @@ from transactional.suppression_files import Read
 
 EXPORT_STEP = 1000  # rows that an export reads at a time
 CHANGES_SHOWN = 10
+_NO_FAULT = ("incident", "undo")  # such bounces never spoke against the address
 _BOUNCES = (SuppressionReason.HARD_BOUNCE, SuppressionReason.SOFT_BOUNCE)
 
 
@@ -124,6 +125,8 @@ def lift(account_id: int, rows: Sequence[Suppression], *, why: str, by: str, how
         ]
     )  # fmt: skip
     Suppression.objects.of(account_id).filter(pk__in=[row.pk for row in rows]).delete()
+    if how in _NO_FAULT:
+        suppressions.unblock([row.address for row in rows])
 
 
 @transaction.atomic

@@ -141,6 +141,26 @@ def add(
         return row is not None and bool(row[0])
 
 
+UNBLOCK = """
+DELETE FROM transactional_globalblock b
+WHERE b.address = ANY(%(addresses)s::text[]) AND (
+    SELECT count(*) FROM transactional_suppression k
+    WHERE k.address = b.address AND k.reason = 'hard_bounce'
+      AND k.recipient_id IS NOT NULL AND k.created_at > b.created_at - %(counted)s
+) < b.accounts
+"""
+
+
+def unblock(addresses: Sequence[str]) -> int:
+    """Take off the block for all what fewer bounces speak for than it was made of; how many.
+
+    For bounces that were no fault of the address: those of the accounts that stand still count.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(UNBLOCK, {"addresses": list(addresses), "counted": COUNTED})
+        return int(cursor.rowcount)
+
+
 def values(
     account_id: int,
     address: str,

@@ -10,7 +10,7 @@ from config.ids import uuid7
 from tests.transactional.inbound.test_intake import dsn
 from tests.transactional.mail import delivered_mail
 from tokens.models import Account, Scope
-from transactional import suppressions
+from transactional import suppression_list, suppression_undo, suppressions
 from transactional.inbound import intake
 from transactional.models import GlobalBlock, Suppression, SuppressionReason
 
@@ -59,6 +59,28 @@ def test_it_ends_after_sixty_days_and_when_it_is_lifted(accounts: list[Account])
     assert timedelta(days=59) < block.until - timezone.now() < timedelta(days=61)
     GlobalBlock.objects.update(until=timezone.now() - timedelta(hours=1))
     assert facts(accounts[3]) is None
+
+
+def test_it_ends_where_a_receiver_s_fault_is_undone(accounts: list[Account]) -> None:
+    for one in accounts[:3]:
+        bounce(one)
+    row = Suppression.objects.of(accounts[0]).get()
+    assert suppression_list.remove(accounts[0].pk, row.pk, why="I know better", by="alice")
+    assert facts(accounts[0]) is not None  # one member's word does not end it
+    asked = suppression_undo.rule(domain="far.example")
+    assert suppression_undo.undo(accounts[1].pk, asked, why="They were down", by="bob") == 1
+    assert not GlobalBlock.objects.exists()
+    assert facts(accounts[0]) is None and facts(accounts[1]) is None
+    assert facts(accounts[2]) is not None  # its own bounce stands
+
+
+def test_an_undo_leaves_what_enough_others_speak_for(accounts: list[Account]) -> None:
+    for one in accounts:
+        bounce(one)
+    GlobalBlock.objects.update(accounts=3)
+    asked = suppression_undo.rule(domain="far.example")
+    suppression_undo.undo(accounts[0].pk, asked, why="They were down", by="bob")
+    assert facts(accounts[0]) is not None
 
 
 def test_old_bounces_and_lists_brought_along_do_not_count(accounts: list[Account]) -> None:
