@@ -8,6 +8,7 @@ a deadline is as far away as before, a wait is as long as before, no lease ends 
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,15 +28,17 @@ JUMP = 5.0  # seconds from which a difference is a jump; the rest is put down to
 FRESH = 60.0  # seconds after which the mark is written anew
 DRIFT = 0.5  # the same for a difference
 WINDOW = 120.0  # seconds that are looked back where nobody knows how long ago it was
+LATE = timedelta(minutes=5)  # after a step back, in which transactions of before it may still end
 KEPT = timedelta(days=30)  # marks of machines that were booted since
 _LOCK = 0x506F7374_636C  # one at a time
 _LOOK = """
 SELECT clock_timestamp(), mark.base, mark.steady, coalesce(jump.total, 0),
+       CASE WHEN jump.seconds < 0 THEN jump.at END,
        (SELECT max(steady) FROM transactional_clockmark),
        EXISTS (SELECT 1 FROM transactional_clockjump WHERE moved_at IS NULL)
 FROM (VALUES (1)) AS one(row)
 LEFT JOIN transactional_clockmark mark ON mark.boot = %s
-LEFT JOIN LATERAL (SELECT total FROM transactional_clockjump ORDER BY id DESC LIMIT 1) jump ON true
+LEFT JOIN LATERAL (SELECT * FROM transactional_clockjump ORDER BY id DESC LIMIT 1) jump ON true
 """
 
 
@@ -61,11 +64,24 @@ class _Sight:
     age: float | None  # seconds since the mark was written; None where this machine has none
     pending: bool
     skew: float
+    back_at: datetime | None  # when it was last set back, if it was not set forward since
 
     @property
     def stale(self) -> bool:
         """Whether the mark is to be written anew."""
         return self.age is None or self.age > FRESH or abs(self.off) > DRIFT
+
+
+Follower = Callable[[moved.Jump], None]
+_followers: dict[str, Follower] = {}
+
+
+def follower(function: Follower) -> Follower:
+    """Register what moves times of a floor above along with a jump, in the transaction that moves
+    mail's. To be known wherever a clock is looked at, import it in the app's `ready`.
+    """
+    _followers[f"{function.__module__}.{function.__qualname__}"] = function
+    return function
 
 
 _looked_at: float | None = None  # by this process, on its machine's own clock
@@ -84,6 +100,8 @@ def settle(window: float = WINDOW) -> datetime:
             window = min(window, sight.here - _looked_at)
         sight = _see_to_it(window)
     _looked_at = sight.here
+    if sight.back_at is not None and sight.now - sight.back_at < LATE:
+        moved.catch_up()
     return sight.now
 
 
@@ -105,7 +123,7 @@ def _look() -> _Sight:
     with connection.cursor() as cursor:
         before, wall = steady_seconds(), timezone.now()
         cursor.execute(_LOOK, [boot()])
-        now, base, marked, total, steady, pending = cursor.fetchone()
+        now, base, marked, total, back_at, steady, pending = cursor.fetchone()
     took = steady_seconds() - before
     here, said = before + took / 2, now.timestamp() - total
     off, age = 0.0, None
@@ -115,7 +133,7 @@ def _look() -> _Sight:
     elif steady is not None and said < steady:
         off = said - steady  # of another boot, of another machine: yet no clock runs backwards
     skew = (wall - now).total_seconds() + took / 2
-    return _Sight(now, here, total, off, age, pending, skew)
+    return _Sight(now, here, total, off, age, pending, skew, back_at)
 
 
 def _lock() -> None:
@@ -138,7 +156,8 @@ def _note(sight: _Sight, window: float) -> _Sight:
         jump.seconds,
         sight.now.astimezone(UTC).isoformat(timespec="seconds"),
     )
-    return replace(sight, total=jump.total, off=0.0)
+    back_at = jump.at if jump.seconds < 0 else None
+    return replace(sight, total=jump.total, off=0.0, back_at=back_at)
 
 
 def _mark(sight: _Sight) -> None:
@@ -153,11 +172,12 @@ def _mark(sight: _Sight) -> None:
 def _move(jump: ClockJump) -> None:
     by = timedelta(seconds=jump.seconds)
     since = timedelta(seconds=jump.window)
-    jump.rows = moved.move(
-        moved.Jump(jump.at, by=by, window=since, skew=timedelta(seconds=jump.skew))
-    )
+    what = moved.Jump(jump.at, by=by, window=since, skew=timedelta(seconds=jump.skew))
+    jump.rows = moved.move(what)
     breaker.move(by)
     checks.move(by)
+    for name in sorted(_followers):
+        _followers[name](what)
     jump.moved_at = timezone.now()
     jump.save(update_fields=["rows", "moved_at"])
     logger.warning("the times of %d waiting messages moved by %+.0f s", jump.rows, jump.seconds)

@@ -1,8 +1,11 @@
 """Jumps of the database's clock: noticed once, and nothing is late, early or tried by them."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -299,3 +302,55 @@ def test_mail_that_is_taken_is_due_by_the_databases_clock(
     monkeypatch.undo()
     row = QueueRow.objects.get()
     assert is_near(row.due_at, 0) and is_near(row.deliver_by, 90)
+
+
+@contextmanager
+def ids_of(by: float) -> Iterator[None]:
+    """As if rows that are made within were made by a clock that differs by so many seconds."""
+
+    def made() -> UUID:
+        one = uuid7()
+        return UUID(int=one.int + (int(by * 1000) << 80))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.transactional.queue.rows.uuid7", made)
+        yield
+
+
+def test_what_commits_after_a_step_back_does_not_wait_for_the_old_clock(account: Account) -> None:
+    with ids_of(HOUR):
+        moved_along = stored(account, by=HOUR, due=15, life=7200)
+    jump(-HOUR)
+    clock.settle(window=1.0)
+    with ids_of(HOUR):
+        late = stored(account, by=HOUR, due=0, life=600)
+        tried, parked, held, leased = (stored(account, by=HOUR, due=0, life=600) for _ in range(4))
+    fresh = stored(account, by=0, due=30, life=600)
+    QueueRow.objects.filter(pk=tried.pk).update(attempt=1)
+    QueueRow.objects.filter(pk=parked.pk).update(parked="incident")
+    QueueRow.objects.filter(pk=held.pk).update(due_at=held.deliver_by)
+    until = timezone.now() + timedelta(seconds=HOUR)
+    QueueRow.objects.filter(pk=leased.pk).update(lease=uuid7(), lease_until=until)
+    clock.settle()
+    rows = {row.pk: row for row in QueueRow.objects.all()}
+    assert is_near(rows[late.pk].due_at, 0) and rows[late.pk].due_at <= timezone.now()
+    assert rows[late.pk].deliver_by == late.deliver_by
+    assert is_near(rows[moved_along.pk].due_at, 15)  # its wait is as long as before
+    assert is_near(rows[fresh.pk].due_at, 30)
+    assert is_near(rows[leased.pk].lease_until or until, settings.LEASE_SECONDS)
+    for row in (tried, parked):
+        assert rows[row.pk].due_at == row.due_at
+    assert rows[held.pk].due_at == held.deliver_by
+
+
+@pytest.mark.parametrize(("by", "minutes"), [(-HOUR, 6), (HOUR, 0)])
+def test_it_is_looked_for_only_after_a_step_back_and_for_minutes(
+    account: Account, by: float, minutes: int
+) -> None:
+    jump(by)
+    clock.settle(window=1.0)
+    ClockJump.objects.update(at=timezone.now() - timedelta(minutes=minutes))
+    with ids_of(HOUR):
+        row = stored(account, by=HOUR, due=0, life=600)
+    clock.settle()
+    assert QueueRow.objects.get(pk=row.pk).due_at == row.due_at

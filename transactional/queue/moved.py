@@ -6,6 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
+
+from config.ids import uuid7_floor
 
 SLACK = timedelta(seconds=2)  # by which the moment of a jump is known
 
@@ -26,6 +29,25 @@ FROM transactional_message m
 WHERE m.id = q.message_id
   AND NOT (m.created_at - %(skew)s >= %(from)s AND m.created_at - %(skew)s <= now() + %(slack)s)
 """
+# A transaction that was open while the clock was set back writes by the old one when all else has
+# been moved. Its rows are new, and their ids begin with a moment that is still to come; those that
+# were moved have the same ids, but are due earlier than their ids say
+_LATE = """
+UPDATE transactional_queuerow SET due_at = now() WHERE id IN (
+    SELECT id FROM transactional_queuerow
+    WHERE id > %(newest)s AND lease IS NULL AND attempt = 0 AND parked IS NULL
+      AND due_at > now() + %(slack)s AND due_at < deliver_by
+      AND due_at + %(open)s > to_timestamp(
+          ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+    ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)
+"""
+_LATE_LEASES = """
+UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE lease IS NOT NULL AND lease_until > now() + make_interval(secs => %(lease)s) + %(slack)s
+"""
+OPEN = timedelta(minutes=1)  # that a transaction began before it gave its rows their ids
+AT_ONCE = 1000  # rows that are looked for at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +78,24 @@ def move(jump: Jump) -> int:
     }
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, values)
+        return int(cursor.rowcount)
+
+
+def catch_up() -> int:
+    """Make due what a transaction of before a step back wrote after it; how many rows, AT_ONCE at
+    most. No lease lasts longer than a lease.
+
+    Deadlines stay: they are later by the jump, which ends no mail. Where only the database's clock
+    was set, and not that of the machine that took the mail, no id is still to come: it waits.
+    """
+    values: dict[str, Any] = {
+        "newest": uuid7_floor(timezone.now() + SLACK),
+        "open": OPEN,
+        "slack": SLACK,
+        "most": AT_ONCE,
+        "lease": float(settings.LEASE_SECONDS),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LATE_LEASES, values)
+        cursor.execute(_LATE, values)
         return int(cursor.rowcount)
