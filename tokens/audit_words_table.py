@@ -20,6 +20,8 @@ GROUPS: Mapping[str, str | Promise] = {
     "sender.": _("From addresses"),
     "domain.": _("Domains"),
     "incident.": _("Incidents"),
+    "stream.": _("Streams"),
+    "smarthost.": _("Smarthosts"),
     "webhook.": _("Webhooks"),
     "suppressions.": _("Suppressions"),
     "credential.": _("Keys and tokens"),
@@ -79,5 +81,9 @@ SENTENCES: Mapping[str, str | Promise] = {
     "webhook.replayed_since": _("Asked to send events to the webhook “%(name)s” again"),
     "webhook.disabled": _("Switched the webhook “%(name)s” off: it took nothing for days"),
     "webhook.deleted": _("Deleted the webhook “%(name)s”"),
+    "stream.changed": _("Changed the stream “%(name)s”: %(changed)s"),
+    "smarthost.created": _("Made the smarthost “%(name)s”"),
+    "smarthost.changed": _("Changed the smarthost “%(name)s”: %(changed)s"),
+    "smarthost.deleted": _("Deleted the smarthost “%(name)s”"),
     "settings.changed": _("Changed the account's settings: %(changed)s"),
 }

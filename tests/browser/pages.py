@@ -17,6 +17,7 @@ from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
 from tests.browser.people import make_contacts, make_files
 from tests.browser.senders import confirmation, make_senders
+from tests.browser.smarthosts import SMARTHOST_PAGES, make_smarthosts
 from tests.browser.webhooks import WEBHOOK_PAGES, make_webhooks
 from tests.cast import Cast, make_email
 from tests.domains.warming import make_warming
@@ -170,6 +171,7 @@ def make_world(cast: Cast) -> World:
     make_warming(account)
     queued = _queued(cast, live)
     make_webhooks(account)
+    make_smarthosts(account)
     composed = _composed(cast)
     samples.create(composed, name="Empty cart", data=composed.sample, by="alice@shop.example")
     account.street, account.city = "Via Roma 1", "Reggio"
@@ -365,7 +367,7 @@ PAGES: dict[str, Address] = {
     "no such page": lambda w: "/nothing-here/",
 }
 
-PAGES |= AUDIENCE_PAGES | WEBHOOK_PAGES
+PAGES |= AUDIENCE_PAGES | WEBHOOK_PAGES | SMARTHOST_PAGES
 
 # Pages that a browser sees before anybody has signed in
 PUBLIC: dict[str, Address] = {

@@ -41,7 +41,7 @@ other = make_account('Second shop', domain='second.example', address='127.0.0.40
 row, password = credentials.create_smtp(other, campaign_name='c', create_contact=False, by='t')
 Campaign.objects.open_for(row)
 _, key = credentials.create_api_key(other, name='k', scopes=['transactional-email'], by='t')
-relay = Smarthost.objects.create(account=other, name='R', host='127.0.0.1', port={port},
+relay = Smarthost.objects.create(name='R', host='127.0.0.1', port={port},
     tls='opportunistic')
 Stream.objects.default(other, 'transactional')
 Stream.objects.of(other).update(uncertain_policy='hold', fallback=relay)

@@ -16,7 +16,7 @@ from transactional.egress.decisions import Decision
 from transactional.egress.departures import Departures, Terms
 from transactional.egress.lookups import Lookups, Relay, StreamPolicy
 from transactional.egress.poison import HELD_REPLY, Poison
-from transactional.egress.route import Route, Target, find
+from transactional.egress.route import Route, Target, find, over_smarthost
 from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.tls import Stance
@@ -118,7 +118,8 @@ class Attempts:
         relay = await self._lookups.smarthost(stream.fallback_id)
         if relay is None:
             return None
-        route = await find(tried.job.domain, relay.transport)
+        own = await self._lookups.own()
+        route = await over_smarthost(relay.host, relay.port, operators=relay.operators, own=own)
         targets = _reachable(route, sources)
         if not targets:
             return None

@@ -60,11 +60,7 @@ class Relay:
     port: int
     tls: TlsPolicy
     login: Login | None
-
-    @property
-    def transport(self) -> str:
-        """The same as the name of a transport."""
-        return f"relay://{self.host}:{self.port}"
+    operators: bool  # not an account's: it may be at a private address
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +232,7 @@ def _smarthost(smarthost_id: int) -> Relay | None:
         logger.error("smarthost %s: its password cannot be read: %s", row.pk, err)
         return None
     login = Login(row.username, secret) if row.username else None
-    return Relay(row.pk, row.host, row.port, TlsPolicy(row.tls), login)
+    return Relay(row.pk, row.host, row.port, TlsPolicy(row.tls), login, row.account_id is None)
 
 
 def _signing_domain(account_id: int, name: str) -> SigningDomain:

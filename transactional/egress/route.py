@@ -92,6 +92,22 @@ async def _relay(transport: str) -> Route:
     return _to_relay(host, port, await dns.host_addresses(host))
 
 
+async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NOBODY) -> Route:
+    """The route over a smarthost. An account's own leads nowhere private, and not to ourselves."""
+    literal = _is_literal(host)
+    addresses = (str(ipaddress.ip_address(host)),) if literal else await dns.host_addresses(host)
+    if operators:
+        return _to_relay(host, port, addresses)
+    nets = _networks(tuple(settings.EGRESS_PRIVATE_NETS))
+    fit = tuple(
+        address
+        for address in addresses
+        if may_deliver_to(address, nets)
+        and (address not in own.addresses or _in_nets(address, nets))
+    )
+    return _to_relay(host, port, () if host.lower().rstrip(".") in own.names else fit)
+
+
 @lru_cache(maxsize=64)
 def _host_and_port(transport: str) -> tuple[str, int]:
     parsed = urlsplit(transport)

@@ -1,51 +1,31 @@
 """The pages of streams: each flow of mail with its pool and policies, and the ones that may change."""
 
-from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from tokens import audit
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional.models import Kind, Stream
-
-HOUR = 3600
-LONGEST = 7 * 24  # hours that a message may be tried for
-
-
-class StreamForm(forms.Form):
-    """What an account may decide about one of its streams."""
-
-    hours = forms.IntegerField(
-        label=gettext_lazy("Lifetime in hours"),
-        min_value=1,
-        max_value=LONGEST,
-        help_text=gettext_lazy("A message that is not delivered by then expires."),
-    )
-    uncertain_policy = forms.ChoiceField(
-        label=gettext_lazy("When nobody knows whether a message arrived"),
-        choices=[
-            ("resend", gettext_lazy("Send it again, marked")),
-            ("hold", gettext_lazy("Hold it")),
-        ],
-        help_text=gettext_lazy(
-            "It was handed over whole and the connection broke before the receiver's answer."
-        ),
-    )
+from transactional import smarthosts
+from transactional.models import Kind, Smarthost, Stream
+from transactional.views.stream_forms import HOUR, StreamForm
 
 
 @require_safe
 @account_page(Role.VIEWER)
 def overview(request: AccountRequest) -> HttpResponseBase:
-    """The account's streams; its two default ones are made at first sight."""
+    """The account's streams, its two default ones made at first sight; and its smarthosts."""
     for kind in Kind.values:
         Stream.objects.default(request.account, kind)
-    rows = Stream.objects.of(request.account).select_related("pool").order_by("pk")
+    rows = Stream.objects.of(request.account).select_related("pool", "fallback").order_by("pk")
+    mine = Smarthost.objects.of(request.account).order_by("name", "pk")
     context = {
         "streams": [(row, row.lifetime // HOUR) for row in rows],
+        "smarthosts": list(mine[: smarthosts.MOST * 2]),
         "may_change": request.may(Role.DEVELOPER),
     }
     return render(request, "transactional/streams.html", context)
@@ -54,16 +34,38 @@ def overview(request: AccountRequest) -> HttpResponseBase:
 @account_page(Role.DEVELOPER)
 def edit(request: AccountRequest, stream_id: int) -> HttpResponseBase:
     """Change a stream's policies."""
-    stream: Stream = get_object_or_404(Stream.objects.of(request.account), pk=stream_id)
-    now = {"hours": max(1, stream.lifetime // HOUR), "uncertain_policy": stream.uncertain_policy}
-    form = StreamForm(request.POST or None, initial=now)
-    if request.method == "POST" and form.is_valid():
-        Stream.objects.of(request.account).filter(pk=stream.pk).update(
-            lifetime=form.cleaned_data["hours"] * HOUR,
-            uncertain_policy=form.cleaned_data["uncertain_policy"],
+    stream: Stream = get_object_or_404(
+        Stream.objects.of(request.account).select_related("pool"), pk=stream_id
+    )
+    form = StreamForm(request.POST or None, account=request.account, stream=stream)
+    if request.method == "POST" and form.is_valid() and _save(request, stream, form):
+        words = _(
+            "The stream is saved. Its lifetime counts for mail accepted from now on, the rest also for"
+            " what waits."
         )
-        messages.success(
-            request, _("The stream is saved; it counts for mail accepted from now on.")
-        )
+        messages.success(request, words)
         return redirect("streams", request.account.pk)
     return render(request, "transactional/stream_edit.html", {"stream": stream, "form": form})
+
+
+def _save(request: AccountRequest, stream: Stream, form: StreamForm) -> bool:
+    """Write what was changed; False with the form's error where the smarthost is gone meanwhile."""
+    values = form.values()
+    if not values:
+        return True
+    with transaction.atomic():
+        chosen = values.get("fallback")
+        offered = smarthosts.offered(request.account).select_for_update()
+        if chosen and not offered.filter(pk=chosen.pk).exists():
+            form.add_error("fallback", _("This smarthost was deleted meanwhile: choose another."))
+            return False
+        Stream.objects.of(request.account).filter(pk=stream.pk).update(**values)
+        audit.record(
+            request.account,
+            "stream.changed",
+            by=request.user.email,
+            target=f"stream:{stream.pk}",
+            name=stream.name,
+            data={"changed": ", ".join(sorted(values))},
+        )
+    return True

@@ -21,6 +21,7 @@ from transactional.views import (
     messages,
     publishing,
     senders,
+    smarthosts,
     streams,
     suppressions,
     versions,
@@ -34,6 +35,7 @@ SMTP_TOKEN = f"{ACCOUNT}keys/smtp/<int:credential_id>/"
 CONTACT = f"{ACCOUNT}contacts/<int:contact_id>/"
 IMPORT = f"{ACCOUNT}contacts/import/<int:import_id>/"
 EMAIL = f"{ACCOUNT}emails/<int:email_id>/"
+SMARTHOST = f"{ACCOUNT}streams/smarthosts/<int:smarthost_id>/"
 SUPPRESSIONS = f"{ACCOUNT}suppressions/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -122,6 +124,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{SMTP_TOKEN}delete/", keys.smtp_token_delete, name="smtp_token_delete"),
     path(f"{ACCOUNT}streams/", streams.overview, name="streams"),
     path(f"{ACCOUNT}streams/<int:stream_id>/", streams.edit, name="stream_edit"),
+    path(f"{ACCOUNT}streams/smarthosts/new/", smarthosts.create, name="smarthost_create"),
+    path(SMARTHOST, smarthosts.edit, name="smarthost"),
+    path(f"{SMARTHOST}delete/", smarthosts.delete, name="smarthost_delete"),
     *compose_urls.urlpatterns,
 ]
 urlpatterns += audience_urls.urlpatterns

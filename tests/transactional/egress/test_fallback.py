@@ -79,7 +79,8 @@ def relaying(context: ssl.SSLContext) -> Iterator[tuple[Relaying, int]]:
 
 
 @pytest.fixture
-def smarthost(account: Account, tmp_path: Path) -> Iterator[Relaying]:
+def smarthost(account: Account, tmp_path: Path, settings: Any) -> Iterator[Relaying]:
+    settings.EGRESS_PRIVATE_NETS = ["127.0.0.0/8"]
     with relaying(server_context(tmp_path)) as (handler, port):
         row = Smarthost.objects.create(
             account=account,

@@ -7,7 +7,15 @@ import pytest
 
 from domains import dns
 from tests.dns_server import DnsServer
-from transactional.egress.route import MOST, NOBODY, Own, Route, find, may_deliver_to
+from transactional.egress.route import (
+    MOST,
+    NOBODY,
+    Own,
+    Route,
+    find,
+    may_deliver_to,
+    over_smarthost,
+)
 
 PUBLIC, PUBLIC6 = "198.41.0.4", "2001:500:200::b"
 
@@ -168,3 +176,20 @@ def test_domains_on_the_same_servers_are_one_site(dns_server: DnsServer) -> None
     assert route("a.test").site == route("b.test").site
     assert route("a.test").site.key == "(mx1|mx2).host.test"
     assert route("c.test").site.key == "c.test"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])
+def test_only_the_operators_smarthost_may_be_at_a_private_address(
+    host: str, settings: object
+) -> None:
+    settings.EGRESS_PRIVATE_NETS = []  # type: ignore[attr-defined]
+    theirs = asyncio.run(over_smarthost(host, 587, operators=False))
+    assert theirs.targets == () and theirs.code == "relay_without_address"
+    [target] = asyncio.run(over_smarthost(host, 587, operators=True)).targets
+    assert (target.address, target.port) == (host, 587)
+
+
+def test_an_accounts_smarthost_is_not_ourselves() -> None:
+    own = Own(frozenset({"mx.us.example"}), frozenset({"1.1.1.1"}))
+    assert not asyncio.run(over_smarthost("1.1.1.1", 587, operators=False, own=own)).targets
+    assert asyncio.run(over_smarthost("1.1.1.2", 587, operators=False, own=own)).targets
