@@ -14,7 +14,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 
-PREFIXES = ("/marketing/", "/communication-preferences/", "/api/v1/")
+PREFIXES = ("/marketing/", "/communication-preferences/", "/email/public/v1/", "/api/v1/")
 # The checks and headers that every answer of ours has; what pages need besides is left out
 MIDDLEWARE = (
     "django.middleware.security.SecurityMiddleware",

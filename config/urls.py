@@ -22,5 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("transactional.api.urls")),
     path("", include("analytics.views.urls")),
     path("", include("analytics.api.urls")),
-    re_path("^(?:marketing|communication-preferences|api/v1)(?:/|$)", NoSuchCall.as_view()),
+    re_path(
+        "^(?:marketing|communication-preferences|email/public/v1|api/v1)(?:/|$)",
+        NoSuchCall.as_view(),
+    ),
 ]

@@ -2,11 +2,13 @@
 
 from django.urls import URLPattern, URLResolver
 
+from analytics.api.email_events import EmailEvent, EmailEvents
 from analytics.api.webhook_deliveries import Deliveries, DeliveryById, Replay
 from analytics.api.webhooks import Pause, Resume, Rotate, TestEvent, WebhookById, Webhooks
 from config.calls import call
 
 ONE = "api/v1/webhooks/<str:webhook_id>"
+FEED = "email/public/v1/events"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *call("api/v1/webhooks", Webhooks.as_view()),
@@ -18,4 +20,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *call(f"{ONE}/replay", Replay.as_view()),
     *call(f"{ONE}/deliveries", Deliveries.as_view()),
     *call(f"{ONE}/deliveries/<str:delivery_id>", DeliveryById.as_view()),
+    *call(FEED, EmailEvents.as_view()),
+    *call(f"{FEED}/<str:created>/<str:event_id>", EmailEvent.as_view()),
 ]

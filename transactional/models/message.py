@@ -154,7 +154,15 @@ class Event(models.Model):
     class Meta:
         indexes = [
             # Folds read forward in commit-safe order
-            models.Index(fields=["xid", "id"], name="event_fold")
+            models.Index(fields=["xid", "id"], name="event_fold"),
+            # The feed of an account, newest first: without it each poll reads all accounts' events
+            models.Index(fields=["account", "at", "id"], name="event_feed"),
+            # What was refused for somebody: such a message has no recipients to find it by
+            models.Index(
+                fields=["account", "at", "id"],
+                name="event_refused",
+                condition=models.Q(recipient__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
