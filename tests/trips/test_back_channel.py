@@ -22,6 +22,7 @@ from transactional.wire.dsn import DsnRecipient, build_dsn
 
 pytestmark = pytest.mark.stack
 STATUSES = "/marketing/v3/email/send-statuses"
+EVENTS = "/email/public/v1/events"
 CONTACT = """
 INSERT INTO transactional_contact
     (account_id, email, properties, opt_in, unsubscribed_at, quarantined_at, created_at, updated_at)
@@ -71,7 +72,7 @@ class Desk:
             trust_env=False,
             timeout=20,
         )
-        # The log itself: the API has no feed of a recipient's events yet
+        # The log itself, beside what the feed says of it
         self.database = psycopg.connect(shop.joined["DATABASE_URL"], autocommit=True)
         self.receipt, self.news = receipt("Back"), receipt("Back news", "marketing")
 
@@ -110,6 +111,19 @@ class Desk:
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
 
+    def feed(self, address: str, kind: str) -> list[dict[str, Any]]:
+        """What HubSpot's events feed tells of an address, the oldest first; two at a time."""
+        asked: dict[str, Any] = {"recipient": address, "eventType": kind, "limit": 2}
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.http.get(EVENTS, params=asked)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+            found += page["events"]
+            if not page["hasMore"]:
+                return found[::-1]
+            asked["offset"] = page["offset"]
+
     def explained(self, message_id: str) -> dict[str, Any]:
         answer = self.http.get(f"/api/v1/messages/{message_id}/explain")
         assert answer.status_code == 200, answer.text
@@ -137,6 +151,11 @@ def desk(shop: Installation, start: dict[str, Any], receipt: Callable[..., int])
     yield made
     made.http.close()
     made.database.close()
+
+
+def _named(event: dict[str, Any]) -> dict[str, Any]:
+    """How another event names this one."""
+    return {"id": event["id"], "created": event["created"]}
 
 
 STATES = {
@@ -181,8 +200,12 @@ def test_a_hard_bounce_stops_mail_as_far_as_the_account_says(desk: Desk) -> None
     story = desk.story(address, "bounced")
     bounced = dict(next(event[1] for event in story if event[0] == "bounced"))
     assert (bounced["category"], bounced["status"]) == ("hard", "5.1.1")
+    (told,) = desk.feed(address, "BOUNCE")
+    assert (told["category"], told["status"]) == ("UNKNOWN_USER", "5.1.1")
     for news in (False, True):
         assert desk.send(address, news=news)["sendResult"] == "PREVIOUSLY_BOUNCED"
+    dropped = desk.feed(address, "DROPPED")
+    assert [one["dropReason"] for one in dropped] == ["PREVIOUSLY_BOUNCED"] * 2
     desk.database.execute(SCOPE, ["marketing"])
     try:
         address = "refuse+some@state.sandbox.test"
@@ -211,6 +234,15 @@ def test_a_complaint_is_told_and_ends_marketing_mail_alone(desk: Desk, reader: R
     told = {event[0]: event[1] for event in story}
     assert told["complained"]["user_agent"] == "Sandbox-Feedback/1.0"
     assert told["unsubscribed"]["how"] == "complaint"
+    (spam,) = desk.feed(address, "SPAMREPORT")
+    (left,) = desk.feed(address, "STATUSCHANGE")
+    (sent,) = desk.feed(address, "SENT")
+    assert spam["userAgent"] == "Sandbox-Feedback/1.0"
+    assert left["portalSubscriptionStatus"] == "UNSUBSCRIBED" and left["bounced"] is False
+    assert left["source"] == "SOURCE_SPAM_REPORT" and left["causedBy"]["id"] == spam["id"]
+    assert spam["sentBy"] == left["sentBy"] == {"id": sent["id"], "created": sent["created"]}
+    one = desk.http.get(f"{EVENTS}/{left['created']}/{left['id']}").json()
+    assert one == left
     assert desk.send(address, news=True)["sendResult"] == "PREVIOUS_SPAM"
     assert desk.send(address)["sendResult"] == "SENT"
     assert len(reader.all(address)) == 2
@@ -234,6 +266,9 @@ def test_reports_to_the_return_path_are_told_as_what_they_are(
     message_id = desk.story(address, "bounced")[0][2]
     bounce = desk.explained(message_id)["bounce"]
     assert (bounce["kind"], bounce["status"], bounce["category"]) == (kind, status, category)
+    (told,) = desk.feed(address, "BOUNCE")
+    assert (told["status"], told["category"]) == (status, category)
+    assert said in told["response"] and told["sentBy"] == _named(desk.feed(address, "SENT")[0])
     again = desk.send(address)["sendResult"]
     assert again == ("PREVIOUSLY_BOUNCED" if kind == "hard" else "SENT")
 
@@ -249,6 +284,8 @@ def test_a_bounce_that_is_lifted_is_told_and_mail_goes_again(desk: Desk, reader:
     assert desk.http.delete(f"/api/v1/suppressions/{found[0]['id']}?why=fixed").status_code == 204
     last = desk.story(address, "unbounced")[-1]
     assert last[:2] == ["unbounced", {"how": "member"}]
+    (lifted,), (bounce,) = desk.feed(address, "UNBOUNCE"), desk.feed(address, "BOUNCE")
+    assert lifted["causedBy"] == _named(bounce) and lifted["recipient"] == address
     assert desk.send(address)["sendResult"] == "SENT"
     assert len(reader.all(address)) == 2
 
@@ -265,6 +302,12 @@ def test_a_mailbox_that_stays_full_is_tried_until_the_time_is_up_and_bounces_sof
     assert len(deferred) >= 2 and all("452 4.2.2" in one["response"] for one in deferred)
     ended = story[-1]
     assert ended[0] == "expired" and ended[1]["category"] == "soft"
+    fed = desk.feed(address, "DEFERRED")
+    assert [(one["attempt"], one["response"]) for one in fed] == [
+        (one["attempt"], one["response"]) for one in deferred
+    ]
+    (bounce,) = desk.feed(address, "BOUNCE")
+    assert bounce["category"] == "TIMEOUT" and "452 4.2.2" in bounce["response"]
     told = desk.explained(ended[2])
     assert told["status"] == "expired" and "452 4.2.2" in told["reply"]
     assert told["bounce"]["kind"] == "soft" and told["bounce"]["category"] == "TIMEOUT"

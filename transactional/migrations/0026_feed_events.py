@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('transactional', '0024_spare_sends_look_ups'),
+        ('transactional', '0025_key_suppressions'),
     ]
 
     operations = [
