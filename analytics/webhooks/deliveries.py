@@ -27,22 +27,27 @@ SELECT {_TARGET} FROM analytics_webhookendpoint e
 WHERE e.id = ANY(%(ids)s) AND e.state = 'enabled' AND e.deleted_at IS NULL
 """  # noqa: S608 — our own constants
 # Every endpoint that has something waiting and is posted to, with what its first one is due: one
-# descent of the index each, whatever the table's size
+# descent of the index each, whatever the table's size. `follows`: behind which one the next walk begins,
+# since many may wait that are paused
 _WAITING = f"""
 WITH RECURSIVE walk AS (
     (SELECT endpoint_id, due_at, 1 AS visit FROM analytics_webhookdelivery
-     WHERE state = 'waiting' ORDER BY endpoint_id, due_at LIMIT 1)
+     WHERE state = 'waiting' AND endpoint_id > %(after)s ORDER BY endpoint_id, due_at LIMIT 1)
     UNION ALL
     SELECT n.endpoint_id, n.due_at, w.visit + 1 FROM walk w CROSS JOIN LATERAL (
         SELECT endpoint_id, due_at FROM analytics_webhookdelivery
         WHERE state = 'waiting' AND endpoint_id > w.endpoint_id
         ORDER BY endpoint_id, due_at LIMIT 1
-    ) n WHERE w.visit < {VISITS}
+    ) n WHERE w.visit < %(visits)s
+), found AS (
+    SELECT {_TARGET} FROM walk JOIN analytics_webhookendpoint e ON e.id = walk.endpoint_id
+    WHERE e.state = 'enabled' AND e.deleted_at IS NULL
+      AND CASE WHEN e.failures >= {schedule.ENOUGH} THEN e.probe_at IS NULL OR e.probe_at <= now()
+               ELSE walk.due_at <= now() END
 )
-SELECT {_TARGET} FROM walk JOIN analytics_webhookendpoint e ON e.id = walk.endpoint_id
-WHERE e.state = 'enabled' AND e.deleted_at IS NULL
-  AND CASE WHEN e.failures >= {schedule.ENOUGH} THEN e.probe_at IS NULL OR e.probe_at <= now()
-           ELSE walk.due_at <= now() END
+SELECT (SELECT CASE WHEN count(*) < %(visits)s THEN 0 ELSE max(endpoint_id) END FROM walk) AS follows,
+    found.*
+FROM (VALUES (1)) AS one(row) LEFT JOIN found ON true
 """  # noqa: S608 — as above
 # A probe takes what is due first, or would be next; the row it takes tells whether it was due
 _CLAIM = """
@@ -165,11 +170,15 @@ LOST = "lost"  # the event is not kept any more
 SEALED = "sealed"  # its secret cannot be read: the key ring lacks the key
 
 
-async def targets(connection: psycopg.AsyncConnection[Any]) -> list[Target]:
-    """Endpoints that have something due now, or whose next probe is."""
-    async with connection.cursor(row_factory=class_row(Target)) as cursor:
-        await cursor.execute(_WAITING)
-        return await cursor.fetchall()
+async def targets(
+    connection: psycopg.AsyncConnection[Any], *, after: int = 0, visits: int = VISITS
+) -> tuple[list[Target], int]:
+    """Endpoints that have something due now, or whose next probe is: of the next `visits` behind
+    `after`, an id. And behind which one to look the next time; 0: from the first.
+    """
+    values = {"after": after, "visits": visits}
+    rows = await (await connection.execute(_WAITING, values)).fetchall()
+    return [Target(*row[1:]) for row in rows if row[1] is not None], int(rows[0][0])
 
 
 async def current(

@@ -64,6 +64,7 @@ class Engine:
         self._event: asyncio.Event | None = None
         self._stopping = False
         self._wanted, self._read_at = False, 0.0
+        self._after = 0
 
     def start(self) -> None:
         """Run in a thread of its own."""
@@ -135,7 +136,8 @@ class Engine:
         await self._refresh(connection)
         wanted: list[tuple[Target, int]] = []
         room = settings.WEBHOOK_CONNECTIONS * 2 - len(self._jobs)
-        for target in await deliveries.targets(connection):
+        found, self._after = await deliveries.targets(connection, after=self._after)
+        for target in found:
             lane = self._lane(target, now)
             most = min(lane.room(now), room)
             if most > 0:
