@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce, TruncDate
 
 from analytics.models import CampaignDay
 from analytics.stats import COUNTERS, Numbers
+from transactional.models import Campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,26 @@ class Day:
 
     day: date
     numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A campaign, and when something happened to it last: to the UTC day, else when it began."""
+
+    id: int
+    at: datetime
+
+
+def campaigns(account_id: int, *, by_activity: bool, start: int, limit: int) -> list[Active]:
+    """Some of the account's campaigns after the first `start`: newest, or last active, first."""
+    last = CampaignDay.objects.filter(campaign=OuterRef("pk")).order_by("-day").values("day")[:1]
+    began = TruncDate("created_at", tzinfo=UTC)
+    rows = Campaign.objects.of(account_id).annotate(last=Coalesce(Subquery(last), began))
+    rows = rows.order_by("-last", "-pk") if by_activity else rows.order_by("-pk")
+    found = rows.values_list("pk", "last", "created_at")[start : start + limit]
+    return [
+        Active(pk, max(created, datetime.combine(day, time(), UTC))) for pk, day, created in found
+    ]
 
 
 def totals(account_id: int, campaign_ids: Iterable[int]) -> dict[int, Numbers]:
