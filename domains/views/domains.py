@@ -21,6 +21,7 @@ from domains.standing import drifting
 from domains.views.forms import DomainForm
 from domains.views.key_words import keys_context
 from domains.views.rows import STOP_POLLING, domain_rows, every, mark, state_pill
+from domains.views.source_rows import domain_list_rows
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.models import SenderAddress
@@ -66,7 +67,15 @@ def detail(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     domain = find_domain(request, domain_id)
     ends = share.ending(timezone.now())
     link = reverse("domain_shared", args=[share.token(domain, ends=ends)])
-    context = _context(request, domain) | {"link": f"{settings.PUBLIC_URL}{link}", "ends": ends}
+    lists = domain_list_rows(domain)
+    context = _context(request, domain) | {
+        "link": f"{settings.PUBLIC_URL}{link}",
+        "ends": ends,
+        "of_domain": True,
+        "lists": lists,
+        "lists_first": [row for row in lists if row.remarkable],
+        "lists_rest": [row for row in lists if not row.remarkable],
+    }
     return render(request, "domains/domain.html", context)
 
 

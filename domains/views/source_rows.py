@@ -1,7 +1,7 @@
 """What an IP's page shows beside its checks: blocklists, the warm-up's calendar, the history."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from math import log10
 
@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 
 from domains import blocklists, names, warmup
 from domains.findings import sentence_of
-from domains.models import EgressSource, Listing, SourceChange, SourceEvent, WarmupDay
+from domains.models import Domain, EgressSource, Listing, SourceChange, SourceEvent, WarmupDay
 from domains.views.rows import Pill, state_words
 from domains.views.source_words_table import (
     EVENT_PILLS,
@@ -95,9 +95,17 @@ class Calendar:
 
 def list_rows(source: EgressSource) -> list[ListRow]:
     """Every list that is asked about the IP and its name, the ones that have it first."""
+    return _rows((source.address, names.organisational(source.ehlo_name)))
+
+
+def domain_list_rows(domain: Domain) -> list[ListRow]:
+    """Every list that is asked about a domain's name. None of them keeps its mail from leaving."""
+    return [replace(row, stops=False) for row in _rows((domain.name,))]
+
+
+def _rows(subjects: Sequence[str]) -> list[ListRow]:
     if not blocklists.active():
         return []
-    subjects = (source.address, names.organisational(source.ehlo_name))
     known = {(row.subject, row.code): row for row in Listing.objects.filter(subject__in=subjects)}
     rows = [
         _list_row(asked, subject, known.get((subject, asked.list.code)))

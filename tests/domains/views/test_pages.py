@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from domains.blocklists_table import BLOCKLISTS
 from domains.checks import probe_proof
-from domains.models import DkimKey, Domain, DomainState, EgressSource, SourceState
+from domains.models import DkimKey, Domain, DomainState, EgressSource, Listing, SourceState
 from tests.cast import Cast
 from tests.dns_server import DnsServer
 from tests.domains.publish import publish_domain, publish_source, publish_spf
@@ -230,3 +232,25 @@ def test_any_host_answers_the_probe_without_a_session(settings: object) -> None:
     assert page.status_code == 200
     assert page.content.decode() == probe_proof(host)
     assert probe_proof("t8.shop.example") != probe_proof(host)
+
+
+def test_a_domains_listing_is_on_its_page_with_where_to_ask_for_removal(
+    cast: Cast, signed_in: SignedIn, settings: Any
+) -> None:
+    settings.SANDBOX, settings.EGRESS, settings.BLOCKLISTS = False, "mx", True
+    alice, page = signed_in(cast.alice), url(cast, "{domain}/")
+    domain, now = Domain.objects.of(cast.account).get(), timezone.now()
+    code = next(one.code for one in BLOCKLISTS if one.names)
+    lists = sum(1 for one in BLOCKLISTS if one.names)
+    assert f"{lists} lists without a word against it" in alice.get(page).content.decode()
+    for subject, words in ((domain.name, "Spam source"), ("other.example", "Not ours")):
+        Listing.objects.create(
+            code=code, subject=subject, state="listed", words=words, since=now, checked_at=now,
+            next_at=now,
+        )  # fmt: skip
+    text = alice.get(page).content.decode()
+    assert "Spam source" in text and "to remove it" in text and "Not ours" not in text
+    assert ">stops<" not in text and "A listing stops no mail here" in text
+    assert "Spam source" in signed_in(cast.bob).get(page).content.decode()
+    settings.BLOCKLISTS = False
+    assert "Blocklists are not asked here" in alice.get(page).content.decode()
