@@ -10,7 +10,7 @@ from config import metrics
 from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
-from transactional import queue, retention
+from transactional import queue, retention, tls_share
 from transactional.models import Incident, IncidentState, Lane, LogState, partitions
 
 HOSTS = 50  # worker hosts that are told about, the freshest first
@@ -76,6 +76,20 @@ def latest_tries() -> list[Metric]:
             samples=[({"outcome": name}, number) for name, number in outcomes.items()],
         ),
         one("tls_ratio", "Of the deliveries of the last minute, the share over TLS.", share),
+    ]
+
+
+@metrics.source
+def tls_of_providers() -> list[Metric]:
+    """The share of TLS towards each large provider, where there is enough mail to tell."""
+    return [
+        Metric(
+            name="provider_tls_ratio",
+            text=f"Share of tries under TLS since yesterday 0:00 UTC; {tls_share.LEAST} tries or more.",
+            samples=[
+                ({"provider": one.provider}, round(one.ratio, 5)) for one in tls_share.lately()
+            ],
+        )
     ]
 
 

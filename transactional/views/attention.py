@@ -1,6 +1,7 @@
 """What of delivery itself needs attention on the dashboard."""
 
 from datetime import timedelta
+from math import floor
 
 from django.urls import reverse
 from django.utils import timezone
@@ -9,9 +10,17 @@ from django.utils.translation import gettext as _
 
 from config import attention
 from config.attention import Item, Level
+from transactional import tls_share
 from transactional.models import ClockJump
 
 SHOWN = timedelta(days=1)
+PROVIDERS = {  # as people call them; the keys of `domains/sites.py`
+    "google": "Google",
+    "yahoo": "Yahoo",
+    "microsoft": "Outlook.com",
+    "microsoft-365": "Microsoft 365",
+    "apple": "iCloud",
+}
 
 
 @attention.source
@@ -32,6 +41,30 @@ def clock_jumps(account_id: int) -> list[Item]:
             url=reverse("messages", args=[account_id]),
         )
         for row in rows[:2]
+    ]
+
+
+@attention.source
+def tls_shares(account_id: int) -> list[Item]:
+    """Large providers that mail hardly reaches under TLS: somebody is in the way."""
+    return [
+        Item(
+            code="TLS_SHARE_LOW",
+            level=Level.BAD,
+            text=_(
+                "Only %(share)s %% of the last %(tries)s tries at %(provider)s were encrypted; they take"
+                " TLS always. Whoever runs the server should look at what is in between."
+            )
+            % {
+                "share": number_format(floor(share.ratio * 1000) / 10, 1),
+                "tries": number_format(share.tries, use_l10n=True, force_grouping=True),
+                "provider": PROVIDERS.get(share.provider, share.provider),
+            },
+            link=_("Show the messages"),
+            url=reverse("messages", args=[account_id]),
+        )
+        for share in tls_share.lately()
+        if share.low
     ]
 
 
