@@ -12,6 +12,10 @@ from django.utils.translation import gettext_noop
 N = gettext_noop
 SENTENCES: tuple[str, ...] = (
     N("Marketing email needs your postal address at its end."),
+    N(
+        "%(address)s is on a domain of another account: have the address confirmed on the domains page, "
+        "or use one of your own."
+    ),
     N("This account publishes only what has been approved: ask for approval."),
     N("This account sends only what has been approved; this email is a draft."),
     N("Another version is being rolled out: finish it or roll it back first."),
