@@ -41,7 +41,7 @@ def main() -> None:
     with Installation() as place:
         print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
         for door in [asked.door] if asked.door else list(_NAMES):
-            measure(place, door, f"warm-{door}", asked.rate, min(_WARM, asked.seconds))
+            measure(place, door, f"rate-warm-{door}", asked.rate, min(_WARM, asked.seconds))
             found = measure(place, door, f"rate-{door}", asked.rate, asked.seconds)
             p50, p99 = found[len(found) // 2], found[min(len(found) - 1, int(len(found) * 0.99))]
             told = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, worst {found[-1]:.0f} ms of {len(found)}"

@@ -125,9 +125,10 @@ def test_a_killed_child_is_named_with_its_signal(run: Run) -> None:
     running = run("""
     with Supervisor() as s:
         s.start([python("weak", "import os; print(os.getpid()); " + SLEEP, ready_line=b"up")])
+        s.say("watching")
         s.watch()
     """)
-    running.until("up")
+    running.until("watching")  # killed before, it would have failed the start
     pid = int(running.lines[running.place("weak")].split("|")[1])
     os.kill(pid, signal.SIGKILL)
     running.until("was ended by SIGKILL; starting it again in 0.5 s")
