@@ -10,20 +10,17 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from analytics.models import EndpointState, WebhookEndpoint
 from analytics.webhooks import endpoints, outbox, replays
 from analytics.webhooks.engine import Engine
-from config.errors import PostinoError
-from tokens.models import Membership, Role
 from transactional.submission import own_mail
 
 logger = logging.getLogger(__name__)
 QUEUE = "webhooks"
 AT_ONCE = 50  # endpoints told by one run
-OWNERS = 20  # of an account, at most
 TURNS = 20  # batches removed by one run
 
 _engine: Engine | None = None
@@ -70,25 +67,7 @@ def forget_webhooks() -> None:
 
 def tell(row: WebhookEndpoint) -> int:
     """Write to every owner of the account that a webhook is off; how many were written to."""
-    try:
-        who = own_mail.sender(row.account_id)
-    except PostinoError as error:
-        logger.warning("webhook %d is off, nobody is told: %s", row.pk, error)
-        return 0
-    owners = Membership.objects.filter(
-        account_id=row.account_id, role=Role.OWNER, user__is_active=True
-    )
-    told = 0
-    for owner in owners.select_related("user").order_by("pk")[:OWNERS]:
-        with translation.override(owner.user.language or settings.LANGUAGE_CODE):
-            subject, text = _words(row)
-        try:
-            own_mail.send(who, owner.user.email, subject=subject, text=text)
-        except PostinoError as error:
-            logger.warning("webhook %d is off: %s not told: %s", row.pk, owner.pk, error)
-        else:
-            told += 1
-    return told
+    return own_mail.to_owners(row.account_id, f"webhook {row.pk} is off", lambda: _words(row))
 
 
 def _words(row: WebhookEndpoint) -> tuple[str, str]:

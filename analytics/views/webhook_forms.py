@@ -71,7 +71,7 @@ class EndpointForm(forms.Form):
         chosen = self.initial.get(name)
         if chosen and chosen not in dict(choices):
             choices = [*choices, (chosen, chosen)]  # what is gone meanwhile is not lost unasked
-        self.fields[name].choices = choices  # type: ignore[attr-defined]
+        self.fields[name].choices = choices  # type: ignore[attr-defined]  # a MultipleChoiceField
 
     @property
     def narrowed(self) -> bool:

@@ -45,7 +45,7 @@ def unread(table: str) -> str:
     with connection.cursor() as cursor:
         for one in cursors():
             cursor.execute(
-                f'SELECT EXISTS (SELECT 1 FROM "{table}" WHERE (xid, id) > (%s, %s))',  # noqa: S608
+                f'SELECT EXISTS (SELECT 1 FROM "{table}" WHERE (xid, id) > (%s, %s))',  # noqa: S608 — a partition's name
                 [one.xid, one.event_id],
             )
             if cursor.fetchone() == (True,):

@@ -2,24 +2,29 @@
 one door like everybody's, from an account that may send.
 """
 
+import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Case, When
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from config.errors import PostinoError, Refusal
 from domains.models import Domain, DomainState
 from tokens.auth import Principal
+from tokens.models import Membership, Role
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission
 from transactional.wire import header, mime
 from transactional.wire.address import Address, AddressError, parse_address
 from transactional.wire.mime import Attachment
 
+logger = logging.getLogger(__name__)
+
 NO_REPLY = "no-reply"
+OWNERS = 20  # of an account, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,30 @@ def send(
         attachments=attachments,
     )
     return hand_over(who, to, raw)
+
+
+def to_owners(account_id: int, about: str, words: Callable[[], tuple[str, str]]) -> int:
+    """Write to an account's owners, each in their language; how many were written to. Never refuses.
+
+    `words` gives subject and text in the language that is active; `about` names it in the log.
+    """
+    try:
+        who = sender(account_id)
+    except PostinoError as error:
+        logger.warning("%s: nobody is told: %s", about, error)
+        return 0
+    owners = Membership.objects.of(account_id).filter(role=Role.OWNER, user__is_active=True)
+    told = 0
+    for owner in owners.select_related("user").order_by("pk")[:OWNERS]:
+        with translation.override(owner.user.language or settings.LANGUAGE_CODE):
+            subject, text = words()
+        try:
+            send(who, owner.user.email, subject=subject, text=text)
+        except PostinoError as error:
+            logger.warning("%s: %s not told: %s", about, owner.pk, error)
+        else:
+            told += 1
+    return told
 
 
 def head(who: Sender, to: str, *, subject: str) -> list[tuple[str, bytes]]:

@@ -3,7 +3,6 @@
 Each change is told once; changes of a domain that follow within a quarter of an hour share a mail.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,18 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.errors import PostinoError
 from domains.findings import sentence_of
 from domains.models import Domain, DomainChange
-from tokens.models import Membership, Role, User
+from tokens.models import Membership, Role
 from transactional.submission import own_mail
 
-logger = logging.getLogger(__name__)
 BATCH = 50  # domains a run
-OWNERS = 20  # of an account, at most
 QUIET = timedelta(minutes=15)  # between two mails about one domain: one that flaps makes no storm
 GIVEN_UP = timedelta(days=1)  # what nobody could be told within is on the domain's page
 
@@ -49,23 +45,12 @@ def _tell(domain: Domain) -> None:
         DomainChange.objects.filter(pk__in=[c.pk for c in changes]).update(told_at=now)
     if not changes:
         return
-    members = Membership.objects.of(domain.account_id).filter(role=Role.OWNER, user__is_active=True)
-    owners = [member.user for member in members.select_related("user").order_by("pk")[:OWNERS]]
-    told = [_write(owner, domain, changes) for owner in owners]
-    if owners and not any(told):
+    told = own_mail.to_owners(
+        domain.account_id, f"domain {domain.name}", lambda: words(domain, changes)
+    )
+    owners = Membership.objects.of(domain.account_id).filter(role=Role.OWNER, user__is_active=True)
+    if not told and owners.exists():
         DomainChange.objects.filter(pk__in=[c.pk for c in changes]).update(told_at=None)
-
-
-def _write(owner: User, domain: Domain, changes: Sequence[DomainChange]) -> bool:
-    """Whether the mail to one owner is queued."""
-    with translation.override(owner.language or settings.LANGUAGE_CODE):
-        subject, text = words(domain, changes)
-    try:
-        own_mail.send(own_mail.sender(domain.account_id), owner.email, subject=subject, text=text)
-    except PostinoError as err:
-        logger.warning("owners of %s cannot be told: %s", domain.name, err.refusal.message)
-        return False
-    return True
 
 
 def words(domain: Domain, changes: Sequence[DomainChange]) -> tuple[str, str]:

@@ -1,21 +1,15 @@
 """Ends incidents whose slow start is through, and writes to the owners of accounts they met, once."""
 
-import logging
-
 from celery import shared_task
 from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from config.errors import PostinoError
-from tokens.models import Membership, Role
 from transactional import queue
 from transactional.incidents import breaker
 from transactional.models import IncidentAccount, Lane
 from transactional.submission import own_mail
-
-logger = logging.getLogger(__name__)
 
 AT_ONCE = 50  # accounts told by one run
 
@@ -33,23 +27,7 @@ def tend_incidents() -> None:
 
 def tell(row: IncidentAccount) -> int:
     """Write to every owner of the account; how many were written to."""
-    try:
-        who = own_mail.sender(row.account_id)
-    except PostinoError as error:
-        logger.warning("incident %d: nobody is told: %s", row.incident_id, error)
-        return 0
-    owners = Membership.objects.filter(account_id=row.account_id, role=Role.OWNER)
-    told = 0
-    for owner in owners.select_related("user")[:20]:
-        with translation.override(owner.user.language or settings.LANGUAGE_CODE):
-            subject, text = _words(row)
-        try:
-            own_mail.send(who, owner.user.email, subject=subject, text=text)
-        except PostinoError as error:
-            logger.warning("incident %d: %s not told: %s", row.incident_id, owner.pk, error)
-        else:
-            told += 1
-    return told
+    return own_mail.to_owners(row.account_id, f"incident {row.incident_id}", lambda: _words(row))
 
 
 def _words(row: IncidentAccount) -> tuple[str, str]:

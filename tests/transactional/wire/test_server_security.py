@@ -5,23 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.security.smuggling_table import NOT_THE_END
 from tests.transactional.wire.dialogue import ALICE, PLAIN, SECURED, TLS, Dialogue
 
 # -- smuggling (CVE-2023-51764, -51765, -51766, CVE-2024-27305)
 
-NOT_THE_END = [
-    b"\n.\n",
-    b"\r.\r",
-    b"\r.\n",
-    b"\n.\r",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r.\r\n",
-    b"\r\n.\r",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
-    b"\r\r\n.\r\r\n",
-]
 SECOND = b"MAIL FROM:<evil@x>\r\nRCPT TO:<v@y>\r\nDATA\r\nSubject: 2\r\n\r\nbad\r\n.\r\n"
 
 
