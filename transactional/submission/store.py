@@ -68,7 +68,8 @@ def store(
     """Store a batch, durably unless the caller has a transaction of its own.
 
     Returns, for each message whose sendId had been used, the earlier message; nothing of it was stored.
-    Raises psycopg.Error or django.db.Error: then nothing was stored at all.
+    Raises psycopg.Error or django.db.Error: then nothing was stored at all, but where the sendId that stood
+    in the way vanished meanwhile, which only the deletion of its account can do.
     """
     filled = [(table, given) for table, given in rows.batches() if given]
     values: dict[str, Any] = {}
