@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from html import escape
 from html.entities import html5
 from typing import NamedTuple
@@ -49,6 +50,9 @@ _BREAKS = str.maketrans("", "", "\t\r\n")
 _WINDOWS_1252 = {b: bytes((b,)).decode("cp1252", "replace") for b in range(0x80, 0xA0)}
 
 NO_TRACK = "data-no-track"
+_LINE_KEPT = (
+    1000  # characters: longer lines are walked each time, which bounds what is kept of them
+)
 
 
 class _Link(NamedTuple):
@@ -60,8 +64,19 @@ class _Link(NamedTuple):
     url: str
 
 
+class _Walk(NamedTuple):
+    """What was found in a stretch of markup; `stopped`: where what never ends in it begins, or -1."""
+
+    links: tuple[_Link, ...]
+    ends: tuple[tuple[str, int], ...]
+    stopped: int
+
+
 class _Scan:
-    """The walk over the markup; after it, where the document's body ends."""
+    """The walk over the markup; after it, where the document's body ends.
+
+    It goes line by line, because most lines of a mail are its template's: those were walked before.
+    """
 
     def __init__(self, html: str) -> None:
         self._html = html
@@ -69,41 +84,28 @@ class _Scan:
 
     def links(self) -> Iterator[_Link]:
         """Every followable link in order, to the end of the text."""
-        html, at = self._html, 0
-        dull, search = _DULL.match, _MARKUP.search
-        while (skipped := dull(html, at)) and (tag := search(html, skipped.end())):
-            at = tag.end()
-            name = tag[1]
-            if name is None:
-                at = self._skip(tag)
-                if at < 0:
-                    return
+        html, at, whole = self._html, 0, len(self._html)
+        while at < whole:
+            after = html.find("\n", at) + 1 or whole
+            line = html[at:after]
+            found = _known(line) if after - at <= _LINE_KEPT else _walk(line)
+            for name, place in found.ends:
+                self._ends[name] = at + place
+            for link in found.links:
+                yield _Link(at + link.start, at + link.end, link.quoted, link.url)
+            if found.stopped < 0:
+                at = after
                 continue
-            if tag[2] is None:
+            # What begins in this line ends in another one, or never
+            tag = _MARKUP.match(html, at + found.stopped)
+            at = _beyond(html, tag) if tag else -1
+            if tag is None or at < 0:
                 return
-            name = name.lower()
-            if name in _LINKS:
-                link = _link(html, *tag.span(2))
-                if link:
-                    yield link
-            elif name in _ENDS:
+            name = (tag[1] or "").lower()
+            if name in _ENDS:
                 self._ends[name] = tag.start()
-            elif name in _RAW:
-                close = _RAW[name].search(html, at)
-                if close is None:
-                    return
-                at = close.start()
-
-    def _skip(self, tag: re.Match[str]) -> int:
-        """The end of a comment or of what HTML takes for one; -1 when it never ends."""
-        html, at = self._html, tag.end()
-        if tag[3] is None:
-            return html.find(">", at) + 1 or -1
-        for short in (">", "->"):  # <!--> and <!---> are whole comments
-            if html.startswith(short, at):
-                return at + len(short)
-        close = _COMMENT_END.search(html, at)
-        return close.end() if close else -1
+            elif name in _LINKS and (over := _link(html, *tag.span(2))):
+                yield over
 
     def pixel_place(self) -> int:
         """Before the last real </body>, else before </html>, else the end. Only after the walk."""
@@ -111,6 +113,48 @@ class _Scan:
             if name in self._ends:
                 return self._ends[name]
         return len(self._html)
+
+
+def _walk(html: str) -> _Walk:
+    """Look at each piece of markup, until one does not end here."""
+    links: list[_Link] = []
+    ends: list[tuple[str, int]] = []
+    at, dull, search = 0, _DULL.match, _MARKUP.search
+    while (skipped := dull(html, at)) and (tag := search(html, skipped.end())):
+        at = _beyond(html, tag)
+        if at < 0:
+            return _Walk(tuple(links), tuple(ends), tag.start())
+        name = (tag[1] or "").lower()
+        if name in _LINKS:
+            link = _link(html, *tag.span(2))
+            if link:
+                links.append(link)
+        elif name in _ENDS:
+            ends.append((name, tag.start()))
+    return _Walk(tuple(links), tuple(ends), -1)
+
+
+_known = lru_cache(maxsize=2048)(_walk)
+
+
+def _beyond(html: str, tag: re.Match[str]) -> int:
+    """Where markup goes on behind this tag or comment and what is text in it; -1 when it never ends."""
+    at = tag.end()
+    if tag[1] is not None:
+        if tag[2] is None:
+            return -1
+        raw = _RAW.get(tag[1].lower())
+        if raw is None:
+            return at
+        close = raw.search(html, at)
+        return close.start() if close else -1
+    if tag[3] is None:
+        return html.find(">", at) + 1 or -1
+    for short in (">", "->"):  # <!--> and <!---> are whole comments
+        if html.startswith(short, at):
+            return at + len(short)
+    close = _COMMENT_END.search(html, at)
+    return close.end() if close else -1
 
 
 def _link(html: str, start: int, end: int) -> _Link | None:

@@ -219,6 +219,23 @@ def test_agrees_with_the_standard_library_on_sound_markup(pieces: list[str]) -> 
     assert links(markup) == oracle.found
 
 
+SPLIT = st.sampled_from(
+    (
+        *("\n", "<a href='http://x\n/y'", "<a title='", "<area\nhref=http://z", "'>", ">", '"'),
+        *("<style>", "</style\n>", "</style", "<!--", "-->", "<!-->", "</body>", "</body\n", "<?"),
+    )
+)
+
+
+@given(st.lists(SPLIT | PIECES, max_size=25).map("".join))
+def test_markup_may_end_in_another_line_than_it_began(markup: str) -> None:
+    # for HTML a CR is as white as LF; here it ends no line, so all is one
+    one_line = markup.replace("\n", "\r")
+    assert links(markup) == links(one_line)
+    rewritten = rewrite_links(markup, numbered, pixel="[P]")
+    assert rewritten.replace("\n", "\r") == rewrite_links(one_line, numbered, pixel="[P]")
+
+
 @given(st.text("<>a/!-=\"' hrefHREFtp:&;#x\n", max_size=120) | st.text(max_size=60))
 def test_unchanged_when_the_callback_declines(markup: str) -> None:
     assert rewrite_links(markup, lambda url, index: None) == markup
