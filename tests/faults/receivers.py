@@ -48,8 +48,13 @@ class Books:
 
     def accepted(self, domain: str) -> Counter[str]:
         """The recipients of one domain whose mail was taken, and how often."""
-        mine = {to: n for to, n in self.taken.items() if to.endswith(f"@{domain}")}
-        return Counter(mine)
+        now = dict(self.taken)  # in one step: the servers' thread goes on writing
+        return Counter({to: n for to, n in now.items() if to.endswith(f"@{domain}")})
+
+    def asked_by(self, domain: str) -> dict[str, set[tuple[str, str]]]:
+        """Return-path and IP of each RCPT, by recipient of one domain."""
+        now = dict(self.paths)
+        return {to: set(seen) for to, seen in now.items() if to.endswith(f"@{domain}")}
 
     def rcpts(self, domain: str) -> list[tuple[float, str]]:
         """When RCPT came for a domain, and what was said."""

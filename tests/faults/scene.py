@@ -48,18 +48,30 @@ Stream.objects.of(other).update(uncertain_policy='hold', fallback=relay)
 import json
 print(json.dumps(dict(username=row.username, password=password, api_key=key)))
 """
+_ROWS = """
+WITH chosen AS (SELECT * FROM transactional_recipient WHERE address LIKE %(of)s), told AS (
+    SELECT e.recipient_id, array_agg(e.type::text ORDER BY e.at, e.id) AS kinds
+    FROM transactional_event e JOIN chosen ON chosen.id = e.recipient_id GROUP BY 1
+)
+SELECT r.address, r.id::text, r.message_id::text, r.status, r.attempts, r.reply,
+       q.id IS NOT NULL, coalesce(told.kinds, '{}')
+FROM chosen r LEFT JOIN told ON told.recipient_id = r.id
+LEFT JOIN transactional_queuerow q ON q.id = r.id
+"""
 FINAL = ("delivered", "bounced", "expired", "held", "suppressed", "cancelled")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A recipient as the database knows it."""
+    """A recipient as the database knows it at one moment."""
 
     id: str
     message_id: str
     status: str
     attempts: int
     reply: str
+    waits: bool  # it has a row in the queue
+    events: tuple[str, ...]  # what the log says of it, oldest first
 
 
 @dataclass(frozen=True)
@@ -73,23 +85,25 @@ class Scene:
     scale: float  # of all waits
 
     def ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """One question to the installation's database."""
+        """One question to the installation's database; its values in order, or all by name."""
+        given: Any = values[0] if values and isinstance(values[0], dict) else values
         url = self.installation.joined["DATABASE_URL"]
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as session:
-            return session.execute(sql, values).fetchall()
+            return session.execute(sql, given).fetchall()
 
     def taken(self, domain: str) -> int:
         """How many recipients of a domain have their mail, by the receivers' word."""
         return len(self.world.books.accepted(domain))
 
     def rows(self, domain: str) -> dict[str, Row]:
-        """The recipients of a domain, by address."""
-        found = self.ask(
-            "SELECT address, id::text, message_id::text, status, attempts, reply"
-            " FROM transactional_recipient WHERE address LIKE %s",
-            f"%@{domain}",
-        )
-        return {address: Row(*rest) for address, *rest in found}
+        """The recipients of a domain, by address: state, queue and log in one snapshot.
+
+        Mail goes on while one looks, so what is compared has to come from one statement.
+        """
+        return {
+            address: Row(*rest, tuple(kinds))
+            for address, *rest, kinds in self.ask(_ROWS, {"of": f"%@{domain}"})
+        }
 
     def states(self, domain: str) -> Counter[str]:
         """How many of a domain are where."""
@@ -97,21 +111,7 @@ class Scene:
 
     def events(self, domain: str) -> dict[str, list[str]]:
         """What the log says of each address of a domain, oldest first."""
-        found = self.ask(
-            "SELECT r.address, e.type FROM transactional_event e"
-            " JOIN transactional_recipient r ON r.id = e.recipient_id"
-            " WHERE r.address LIKE %s ORDER BY e.at, e.id",
-            f"%@{domain}",
-        )
-        told: dict[str, list[str]] = {}
-        for address, kind in found:
-            told.setdefault(address, []).append(kind)
-        return told
-
-    def waiting(self, domain: str) -> int:
-        """Its rows in the queue."""
-        sql = "SELECT count(*) FROM transactional_queuerow WHERE domain = %s"
-        return int(self.ask(sql, domain)[0][0])
+        return {address: list(row.events) for address, row in self.rows(domain).items()}
 
     def decisions(self, domain: str) -> list[dict[str, Any]]:
         """All that was decided in its attempts."""

@@ -133,7 +133,7 @@ def test_every_domain_has_its_ledger(after: Scene, cases: Cases) -> None:
 
 
 def test_s01_greylists_see_one_path_from_one_ip(after: Scene, cases: Cases) -> None:
-    paths = {to: seen for to, seen in after.world.books.paths.items() if "@grey.example" in to}
+    paths = after.world.books.asked_by("grey.example")
     assert {len(seen) for seen in paths.values()} == {1}
     median, _ = waits(after, list(paths))
     print(f"S1: greylisted for {cases.sizes.greylist:.0f} s, there after {median:.1f} s (median)")
@@ -187,8 +187,12 @@ def test_s05_the_next_exchanger_takes_it_in_the_same_try(after: Scene) -> None:
 
 def test_s07_silence_is_left_after_a_while_and_parked(after: Scene) -> None:
     for domain in ("mute.example", "hole.example"):
-        codes = {one["code"] for one in after.decisions(domain)}
-        assert "site_down" in codes, (domain, codes)
+
+        def codes(domain: str = domain) -> set[str]:
+            return {one["code"] for one in after.decisions(domain)}
+
+        # they have no end to wait for: their first tries may still be running into their timeout
+        assert within(90 if after.full else 30, lambda: "site_down" in codes()), (domain, codes())
 
 
 def test_s08_refusals_count_for_their_recipient_alone(after: Scene) -> None:
