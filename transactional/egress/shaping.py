@@ -20,6 +20,7 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 PATIENCE = 0.5  # seconds that a message waits here for its turn; longer waits are the queue's
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
 PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
+STALLED = 1.0  # seconds in which nobody has left a site that is spoken with: it stands still
 BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
 KEPT = 20_000  # cells and sites remembered; the longest unused go first
 DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
@@ -40,9 +41,16 @@ class Gate:
     left_at: float = 0.0
 
     def expected(self, now: float, room: int) -> float:
-        """Seconds until a message that comes now has its turn."""
-        hold = max(self.hold, now - self.left_at) if self.inflight else self.hold
-        return min(BUSY, (len(self.waiters) + 1) * hold / max(1, min(room, self.most)))
+        """Seconds until a message that comes now has its turn.
+
+        Where nobody has left for long, no place moves, however many there are: as long again is the best
+        guess. What comes back sooner is claimed, planned and sent back for nothing.
+        """
+        still = now - self.left_at if self.inflight else 0.0
+        each = max(self.hold, still) / max(1, min(room, self.most))
+        if still >= STALLED:
+            each = max(each, still)
+        return min(BUSY, (len(self.waiters) + 1) * each)
 
 
 @dataclass(frozen=True, slots=True)
