@@ -5,6 +5,9 @@ VENV = .venv
 PY = $(VENV)/bin/python
 PIP = $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
 
+# Where it is set, every process would compile all of Postino anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check format bench faults ledger lock
 
 help: ## this list
@@ -18,9 +21,15 @@ test: check ## every check, then every test
 	@$(PY) -m pytest -n 2 $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
+	@$(MAKE) --no-print-directory -j 2 check-types check-rest
+
+.PHONY: check-types check-rest
+check-types:
+	@$(PY) -m mypy .
+
+check-rest:
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
-	@$(PY) -m mypy .
 	@$(VENV)/bin/lint-imports
 	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PY) manage.py check --deploy --fail-level WARNING

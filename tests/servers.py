@@ -7,6 +7,7 @@ conftest is.
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -37,6 +38,9 @@ class TestServers:
     def start(self) -> None:
         """Start what the environment does not name, and name it there."""
         self.directory.chmod(0o755)  # root's PostgreSQL has a uid of its own
+        # Or every process that the tests start would compile all of Postino anew
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if "PYTEST_XDIST_WORKER" in os.environ or not os.environ.get("DATA_DIR"):
             os.environ["DATA_DIR"] = str(self.directory / "data")
         if not os.environ.get("DATABASE_URL"):
