@@ -15,6 +15,8 @@ from celery.signals import task_postrun, task_prerun, worker_ready
 from config.every import Every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Celery runs Django's checks in each worker and drops what they say; `migrate` has told it
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 from config import pulse
 
