@@ -1,35 +1,53 @@
-"""How the tests are shared out to the processes of pytest-xdist: what must not run at once."""
+"""How the tests are shared out to the processes of pytest-xdist: what goes together, and first.
+
+What is left for the end are single files, so that no process waits long for another.
+"""
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.scheduler.protocol import Scheduling
 
-# One process each, from the first test to the last: whole installations one after the other,
-# Chromium once. Everything else goes file by file.
-TOGETHER = {
-    "installations": (
-        "tests/bench/",
-        "tests/config/stack/test_up.py",
-        "tests/faults/",
-        "tests/transactional/submission/test_process.py",
-        "tests/trips/",
-    ),
-    "browser": ("tests/browser/",),
-}
+# One process for all of each, the longest first: those that share an installation, Chromium once.
+# Everything else goes file by file, in the order of collection.
+TOGETHER = (
+    "tests/faults/",
+    "tests/browser/",
+    "tests/bench/",
+    "tests/config/stack/test_up.py",
+    "tests/trips/",
+    "tests/transactional/submission/test_process.py",
+    "tests/config/stack/test_postgres.py",
+    "tests/transactional/egress/test_rotation.py",
+    "tests/transactional/egress/test_two_hosts.py",
+)
 
 
 class Shares(LoadScopeScheduling):
-    """Gives out a file at a time, or a whole of TOGETHER, in the order of collection."""
+    """Gives out a file at a time, or a whole of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for name, beginnings in TOGETHER.items():
-            if nodeid.startswith(beginnings):
-                return name
+        for beginning in TOGETHER:
+            if nodeid.startswith(beginning):
+                return beginning
         return nodeid.split("::", 1)[0]
 
 
+def _rank(item: pytest.Item) -> int:
+    for rank, beginning in enumerate(TOGETHER):
+        if item.nodeid.startswith(beginning):
+            return rank
+    return len(TOGETHER)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of pytest-xdist, put first what takes long."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_rank)  # which keeps the order within each
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    """In the order of collection the two long shares begin early, one in each process."""
+    """In the order of the items, which is that of TOGETHER, and not by how many tests there are."""
     config.option.loadscopereorder = False
     return Shares(config, log)
