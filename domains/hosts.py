@@ -17,9 +17,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from config import shared
+from domains import pools
 from domains.findings import OK, UNKNOWN, WRONG, Finding, about
 from domains.models import USABLE, EgressSource, Pool, PoolMember, WorkerHost
-from domains.pools import UsableSource
+from domains.passed import Passed
+from domains.pools import Fleet, UsableSource
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +105,25 @@ def forget() -> None:
 
 def here(sources: Iterable[UsableSource]) -> tuple[UsableSource, ...]:
     """Those of the sources that this machine sends from."""
-    mine = ("", name())
-    return tuple(s for s in sources if s.host in mine and refusal(s.address) is None)
+    return tuple(source for source in sources if _missing(source) is None)
+
+
+def fleet_here(pool_id: int) -> Fleet:
+    """A pool as this machine sees it: what it cannot send from is passed over."""
+    whole = pools.fleet(pool_id)
+    judged = [(source, _missing(source)) for source in whole.sources]
+    lost = tuple(why for _, why in judged if why is not None)
+    return Fleet(tuple(s for s, why in judged if why is None), (*lost, *whole.passed))
+
+
+def _missing(source: UsableSource) -> Passed | None:
+    """Why this machine does not send from a ready IP; None: it does."""
+    if source.host not in ("", name()):
+        code = "other_machine" if source.host in reports() else "machine_silent"
+        return Passed(source.address, code, {"host": source.host})
+    if refusal(source.address) is not None:
+        return Passed(source.address, "not_on_machine", {"host": name()})
+    return None
 
 
 _elsewhere: dict[str, tuple[float, frozenset[int]]] = {}

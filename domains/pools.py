@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q
@@ -16,11 +16,13 @@ from domains.models import (
     PoolMember,
     SourceState,
 )
+from domains.passed import Passed, resting
 from tokens.models import Account
 
 SHARED = "shared"
 DEDICATED = "dedicated"
 TRANSACTIONAL = "transactional"  # the one kind of mail that leaves from dedicated IPs
+MOST_TOLD = 32  # IPs of a pool that a message's story names: it is stored with every attempt
 FRESH = 1.0  # seconds a pool's sources are kept: a paused IP is left within a second
 
 
@@ -59,6 +61,33 @@ class Choice:
     source: UsableSource | None
     code: str
     data: Mapping[str, Any] = field(default_factory=dict)
+    passed: tuple[Passed, ...] = ()
+
+    def without(self, passed: Iterable[Passed]) -> "Choice":
+        """The same, with IPs that could not even be drawn."""
+        return replace(self, passed=(*self.passed, *passed))
+
+    def told(self, fleet: "Fleet") -> dict[str, Any]:
+        """What a story keeps: the choice's data and, as `others`, every other IP with its reason."""
+        if self.source is not None and len(fleet.sources) == 1 and not fleet.passed:
+            return dict(self.data)
+        known = {one.address for one in self.passed}
+        family = (
+            Passed(one.address, "other_family")
+            for one in fleet.sources
+            if one is not self.source and one.address not in known
+        )
+        others = [one.row() for one in (*self.passed, *family, *fleet.passed)]
+        told = {**self.data, "others": others[:MOST_TOLD]} if others else dict(self.data)
+        return {**told, "more": len(others) - MOST_TOLD} if len(others) > MOST_TOLD else told
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The IPs of a pool: those that mail may leave from, and the others with their reasons."""
+
+    sources: tuple[UsableSource, ...] = ()
+    passed: tuple[Passed, ...] = ()
 
 
 def dedicated_pool(account: Account) -> Pool:
@@ -80,21 +109,24 @@ def add(pool: Pool, source: EgressSource, *, weight: int = 1) -> None:
     PoolMember.objects.get_or_create(pool=pool, source=source, defaults={"weight": weight})
 
 
-_cache: dict[int, tuple[float, tuple[UsableSource, ...]]] = {}
+_cache: dict[int, tuple[float, Fleet]] = {}
 
 
 def usable(pool_id: int) -> tuple[UsableSource, ...]:
     """The pool's ready sources, whichever host has them, at most a second old."""
+    return fleet(pool_id).sources
+
+
+def fleet(pool_id: int) -> Fleet:
+    """All of the pool's IPs, whichever host has them, at most a second old."""
     now = time.monotonic()
     hit = _cache.get(pool_id)
     if hit and now - hit[0] < FRESH:
         return hit[1]
-    members = (
-        PoolMember.objects.filter(pool_id=pool_id, source__state__in=USABLE, weight__gt=0)
-        .select_related("source")
-        .order_by("source_id")
-    )
-    found = tuple(_usable(member) for member in members)
+    rows = PoolMember.objects.filter(pool_id=pool_id).select_related("source")
+    members = list(rows.order_by("source_id"))
+    ready = (one for one in members if one.weight and one.source.state in USABLE)
+    found = Fleet(tuple(_usable(member) for member in ready), resting(members))
     _cache[pool_id] = (now, found)
     return found
 
@@ -133,18 +165,22 @@ def choose(
 
     `kind` is the mail's: marketing never leaves from a dedicated IP, whatever pools say.
     """
+    passed: list[Passed] = []
     if kind != TRANSACTIONAL and any(source.dedicated for source in sources):
+        passed = [Passed(s.address, "marketing_on_dedicated") for s in sources if s.dedicated]
         sources = [source for source in sources if not source.dedicated]
         if not sources:
-            return Choice(None, "marketing_on_dedicated")
+            return Choice(None, "marketing_on_dedicated", passed=tuple(passed))
     fit = [source for source in sources if (":" in source.address) == ipv6]
     if not fit:
-        return Choice(None, "no_family" if sources else "no_source", {"ipv6": ipv6})
+        return Choice(None, "no_family" if sources else "no_source", {"ipv6": ipv6}, tuple(passed))
     able = [source for source in fit if within_budget(source)]
+    passed += [Passed(source.address, "used_up") for source in fit if source not in able]
     if not able:
-        return Choice(None, "no_budget", {"addresses": [source.address for source in fit]})
+        asked = {"addresses": [source.address for source in fit]}
+        return Choice(None, "no_budget", asked, tuple(passed))
     if len(fit) == 1:
-        return Choice(able[0], "only", {"address": able[0].address})
+        return Choice(able[0], "only", {"address": able[0].address}, tuple(passed))
     weights = [source.weight * health(source) for source in able]
     chosen = random.choices(able, weights)[0]  # noqa: S311 — a share, not a secret
     code = "spilled" if len(able) < len(fit) else "weighted"
@@ -152,7 +188,13 @@ def choose(
     data = {"address": chosen.address, **_if_many("shares", shares)}
     if code == "spilled":
         data["used_up"] = [source.address for source in fit if source not in able][:8]
-    return Choice(chosen, code, data)
+    whole = sum(weights)
+    passed += [
+        Passed(source.address, "not_drawn", {"percent": round(100 * weight / whole)})
+        for source, weight in zip(able, weights, strict=True)
+        if source is not chosen
+    ]
+    return Choice(chosen, code, data, tuple(passed))
 
 
 def _if_many(name: str, shares: Mapping[str, float]) -> dict[str, Any]:

@@ -22,6 +22,15 @@ PROVIDERS: dict[str, str] = {
 }
 #: They offer TLS without exception: one that does not is somebody else in the way.
 ALWAYS_TLS = frozenset(PROVIDERS.values())
+#: What people call them.
+NAMES: dict[str, str] = {
+    "google": "Google",
+    "microsoft": "Microsoft (Outlook.com)",
+    "microsoft-365": "Microsoft 365",
+    "yahoo": "Yahoo",
+    "apple": "Apple iCloud",
+}
+RELAY = "relay "  # how the key of a relay or smarthost begins, which host and port follow
 LONGEST = 120  # characters of a site's key
 
 
@@ -52,6 +61,11 @@ def provider_of(host: str) -> str:
     """The large provider a mail exchanger belongs to; empty for none."""
     dotted = f".{host}"
     return next((name for ending, name in PROVIDERS.items() if dotted.endswith(ending)), "")
+
+
+def named(key: str) -> str:
+    """A site as people read it: a provider by its name, a relay by its address."""
+    return NAMES.get(key) or key.removeprefix(RELAY)
 
 
 def _key(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from domains import warmup_plan
+from domains import sites, warmup_plan
 from domains.models import EgressSource, SourceEvent, WarmupDay
 from domains.source_states import move
 from domains.warmup_plan import OTHER, Day, Step
@@ -192,7 +192,7 @@ def _view(provider: str, rows: Sequence[WarmupDay], day: date) -> ProviderView:
     coming, ends = warmup_plan.forecast(provider, _days(rows), day)
     return ProviderView(
         provider=provider,
-        name=warmup_plan.NAMES.get(provider, ""),
+        name=sites.NAMES.get(provider, ""),
         past=tuple(row for row in rows if row.day < day),
         current=current,
         coming=coming,

@@ -30,13 +30,6 @@ PLANS: Mapping[str, Plan] = {
     "apple": Plan(50, 1.35, 15_000),
     OTHER: Plan(100, 1.5, 50_000),
 }
-NAMES: Mapping[str, str] = {
-    "google": "Google",
-    "microsoft": "Microsoft (Outlook.com)",
-    "microsoft-365": "Microsoft 365",
-    "yahoo": "Yahoo",
-    "apple": "Apple iCloud",
-}
 USED = 0.5  # part of a budget that must be used before it grows
 FITS = 14  # days in a row that fit well within the budget: this provider's mail needs no more
 COLD = 30  # days without mail after which a reputation is forgotten, and the warm-up begins anew

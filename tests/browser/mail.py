@@ -28,7 +28,20 @@ DECISIONS = [
     {
         "step": "source",
         "code": "spilled",
-        "data": {"address": "192.0.2.7", "used_up": ["192.0.2.8"]},
+        "data": {
+            "address": "192.0.2.7",
+            "used_up": ["192.0.2.8"],
+            "others": [
+                {"address": "192.0.2.8", "code": "used_up"},
+                {"address": "192.0.2.9", "code": "paused"},
+                {"address": "2001:db8:85a3:8d3:1319:8a2e:370:7348", "code": "other_family"},
+                {
+                    "address": "192.0.2.10",
+                    "code": "waits_for_dns",
+                    "data": {"finding": {"code": "timeout", "host": "m10.shop.example"}},
+                },
+            ],
+        },
     },
     {"step": "tls", "code": "opportunistic", "data": {"host": "mx.cliente.example"}},
     {

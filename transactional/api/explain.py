@@ -13,6 +13,7 @@ from transactional import explain
 from transactional.api.gone import gone_or_absent
 from transactional.classify import Reason
 from transactional.classify.names_table import NAMES
+from transactional.egress.waits import tell_wait
 from transactional.explain import Ahead, Step, Told, Try
 
 
@@ -44,7 +45,18 @@ class Explain(Call):
 
 
 def _step(step: Step) -> dict[str, Any]:
-    return {"step": step.step, "code": step.code, "says": step.says, "data": step.data}
+    told: dict[str, Any] = {
+        "step": step.step,
+        "code": step.code,
+        "says": step.says,
+        "data": step.facts,
+    }
+    if step.others:
+        told["others"] = [
+            {"address": one.address, "code": one.code, "says": one.says, "data": one.data}
+            for one in step.others
+        ]
+    return told
 
 
 def _recipient(told: Told) -> dict[str, Any]:
@@ -99,6 +111,7 @@ def _ahead(ahead: Ahead) -> dict[str, Any]:
     return {
         "underWay": plan.under_way,
         "waitsFor": plan.waits_for,
+        "waitsForSays": tell_wait(plan.waits_for),
         "nextAttempts": list(plan.tries),
         "expires": plan.expires,
         "inFront": ahead.in_front,

@@ -58,6 +58,7 @@ def view(row: IncidentAccount) -> dict[str, Any]:
     return {
         "id": str(row.pk),
         "site": one.site,
+        "receiver": one.receiver,
         "ip": one.source.address,
         "state": one.state,
         "reason": one.reason,

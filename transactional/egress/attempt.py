@@ -35,12 +35,17 @@ class Plan:
 
     tried: Tried
     stream: StreamPolicy
-    sources: tuple[pools.UsableSource, ...]
+    fleet: pools.Fleet
     route: Route
     targets: tuple[Target, ...]
     departures: Departures
     terms: Terms
     relay: Relay | None = None  # the stream's smarthost, where mail goes round by it
+
+    @property
+    def sources(self) -> tuple[pools.UsableSource, ...]:
+        """The IPs that it may leave from."""
+        return self.fleet.sources
 
     def choose(self, fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
         """One of the IPs that may speak now, all of one family; its part of the budget is taken."""
@@ -87,29 +92,32 @@ class Attempts:
         if now >= job.deliver_by:
             return await self.too_late(tried)
         stream = await self._lookups.stream(job.stream_id)
-        sources = await self._lookups.sources(stream.pool_id)
-        if not sources:
+        fleet = await self._lookups.fleet(stream.pool_id)
+        if not fleet.sources:
             why = await self._lookups.unready(stream)
-            tried.trail.note("source", "no_source", why=why)
+            none = pools.Choice(None, "no_source", {"why": why})
+            tried.trail.note("source", none.code, **none.told(fleet))
             reply = f"451 4.7.1 No IP of this stream is ready: {why}."
             return verdict.defer(tried, "temporary", reply)
         late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
-        if late is not None and (round_by := await self.around(tried, stream, sources, late)):
+        if late is not None and (round_by := await self.around(tried, stream, fleet, late)):
             return round_by
         route = await find(job.domain, stream.transport, await self._lookups.own())
         tried.trail.add(route.decision())
         if route.refusal:
             return verdict.without_route(tried, route)
-        targets = _reachable(route, sources)
+        targets = _reachable(route, fleet.sources)
         if not targets:
+            none = pools.Choice(None, "no_family")
+            tried.trail.note("source", none.code, **none.told(fleet))
             return self.no_family(tried)
-        return await self._planned(tried, stream, sources, route, targets)
+        return await self._planned(tried, stream, fleet, route, targets)
 
     async def around(
         self,
         tried: Tried,
         stream: StreamPolicy,
-        sources: tuple[pools.UsableSource, ...],
+        fleet: pools.Fleet,
         why: Decision,
     ) -> Plan | None:
         """The way over the stream's smarthost; None where it has none that can be reached."""
@@ -120,26 +128,26 @@ class Attempts:
             return None
         own = await self._lookups.own()
         route = await over_smarthost(relay.host, relay.port, operators=relay.operators, own=own)
-        targets = _reachable(route, sources)
+        targets = _reachable(route, fleet.sources)
         if not targets:
             return None
         tried.trail.add(why)
         tried.trail.add(route.decision())
-        return await self._planned(tried, stream, sources, route, targets, relay)
+        return await self._planned(tried, stream, fleet, route, targets, relay)
 
     async def _planned(
         self,
         tried: Tried,
         stream: StreamPolicy,
-        sources: tuple[pools.UsableSource, ...],
+        fleet: pools.Fleet,
         route: Route,
         targets: tuple[Target, ...],
         relay: Relay | None = None,
     ) -> Plan:
         departures = self._lookups.departures
         terms = departures.terms(tried.job, route.site)
-        await departures.prepare(sources, terms)
-        return Plan(tried, stream, sources, route, targets, departures, terms, relay)
+        await departures.prepare(fleet.sources, terms)
+        return Plan(tried, stream, fleet, route, targets, departures, terms, relay)
 
     def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
         """None of the IPs can reach any of the hosts, or may send this kind of mail."""
@@ -160,7 +168,7 @@ class Attempts:
     async def make(self, plan: Plan, permit: Permit) -> Outcome | None:
         """One try; None where the lease was lost on the way."""
         tried = plan.tried
-        tried.trail.note("source", permit.choice.code, **permit.choice.data)
+        tried.trail.note("source", permit.choice.code, **permit.choice.told(plan.fleet))
         try:
             if not await self._poison.tell(tried.job):
                 return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from domains.passed import Passed
 from transactional.egress.decisions import Decision
 from transactional.egress.profiles import Limits, Rule
 
@@ -23,6 +24,8 @@ FAILURES = 3  # connections that failed in a row: nobody is there
 DOWN, LONGEST_DOWN = 15.0, 600.0  # seconds a dead site is left alone; doubled each time
 SESSION_MEMORY = 3600.0  # seconds a learnt number of messages per connection counts
 UNLIMITED = 1_000_000
+#: What stands against a message; any other code is the name of an operator's rule.
+OWN_CODES = frozenset({"rate", "connections", "incident", "site_down", "receiver_throttles"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,14 @@ class Closed:
     wait: float
     data: Mapping[str, Any] = field(default_factory=dict)
 
-    def decision(self) -> Decision:
-        """As a step of the message's story."""
-        return Decision("shaping", self.code, {**self.data, "wait": round(self.wait, 1)})
+    def passed(self, address: str) -> Passed:
+        """As the reason why a message did not leave from one of our IPs."""
+        if self.code not in OWN_CODES:
+            return Passed(address, "rule", {"rule": self.code, "wait": round(self.wait, 1)})
+        told = {
+            name: self.data[name] for name in ("per_minute", "connections") if name in self.data
+        }
+        return Passed(address, self.code, {**told, "wait": round(self.wait, 1)})
 
 
 @dataclass(slots=True)

@@ -85,7 +85,7 @@ class Courier:
         dead = fallback.when_dead(plan.tried.job) if plan.relay is None else None
         if dead is None or not self._shaper.is_dead(plan.route, plan.sources):
             return plan
-        return await self._attempts.around(plan.tried, plan.stream, plan.sources, dead) or plan
+        return await self._attempts.around(plan.tried, plan.stream, plan.fleet, dead) or plan
 
     async def _enter(self, plan: Plan) -> Permit | Closed | pools.Choice:
         found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
@@ -99,7 +99,7 @@ class Courier:
     async def _without_leave(self, plan: Plan, why: Closed | pools.Choice) -> None:
         tried = plan.tried
         if isinstance(why, pools.Choice):
-            tried.trail.note("source", why.code, **why.data)
+            tried.trail.note("source", why.code, **why.told(plan.fleet))
             if why.code != "no_budget":
                 await self._flusher.finish(self._attempts.no_family(tried, why.code))
                 return
@@ -109,7 +109,7 @@ class Courier:
             scale = settings.RETRY_SCALE
             shut = fallback.when_shut(tried.job, why.code, why.wait, scale=scale)
         if shut is not None:
-            round_by = await self._attempts.around(tried, plan.stream, plan.sources, shut)
+            round_by = await self._attempts.around(tried, plan.stream, plan.fleet, shut)
             if round_by is not None:
                 await self._turn(round_by)
                 return

@@ -131,9 +131,9 @@ class Departures:
             return choice
         if not terms.pressing:
             data = {**choice.data, "provider": terms.provider, "wait": self._wait(sources, terms)}
-            return Choice(None, "no_budget", data)
+            return Choice(None, "no_budget", data, choice.passed)
         choice = self._choose(sources, terms, ipv6, lambda source: True)
-        choice = Choice(choice.source, "urgent", choice.data)
+        choice = Choice(choice.source, "urgent", choice.data, choice.passed)
         self._take(choice, terms)
         return choice
 

@@ -102,11 +102,9 @@ class Lookups:
         """A smarthost; None where it is gone or its password cannot be read."""
         return await self._get(("smarthost", smarthost_id), FRESH, lambda: _smarthost(smarthost_id))
 
-    async def sources(self, pool_id: int) -> tuple[pools.UsableSource, ...]:
-        """The pool's ready sources that this machine sends from."""
-        return await self._get(
-            ("pool", pool_id), FRESH / 2, lambda: hosts.here(pools.usable(pool_id))
-        )
+    async def fleet(self, pool_id: int) -> pools.Fleet:
+        """The pool's IPs: those that this machine sends from, and why not the others."""
+        return await self._get(("pool", pool_id), FRESH / 2, lambda: hosts.fleet_here(pool_id))
 
     def in_thread(self, work: Callable[[], T], /) -> asyncio.Future[T]:
         """Run a function where the database may be asked."""

@@ -133,6 +133,11 @@ class Shaper:
             fit = tuple(one for (one, _), why in zip(cells, shut, strict=True) if why is None)
             if fit and gate.inflight + gate.promised < gate.most:
                 choice = choose(fit)
+                if len(fit) < len(cells):
+                    kept = zip(cells, shut, strict=True)
+                    choice = choice.without(
+                        why.passed(one.address) for (one, _), why in kept if why is not None
+                    )
                 if choice.source is None:
                     return choice
                 cell = next(cell for source, cell in cells if source is choice.source)

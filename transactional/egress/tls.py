@@ -173,7 +173,21 @@ def in_words(seen: wire.Outcome, rule: TlsRule) -> wire.Outcome:
     if seen.stage is not Stage.STARTTLS or rule.policy not in STRICT:
         return seen
     said = str(seen.reply) if seen.reply else seen.error
-    return replace(seen, reply=None, error=f"451 4.7.5 TLS is required ({rule.code}): {said}")
+    by = _REQUIRED_BY.get(rule.code, "the stream")
+    return replace(seen, reply=None, error=f"451 4.7.5 TLS is required by {by}: {said}")
+
+
+_REQUIRED_BY: Mapping[str, str] = {
+    "provider": "us for this provider",
+    "operator": "the operator",
+    "smarthost": "the smarthost's settings",
+    "mta_sts": "the domain's MTA-STS policy",
+    "mta_sts_testing": "the domain's MTA-STS policy",
+    "mta_sts_host": "the domain's MTA-STS policy",
+    "dane": "the domain's TLSA records (DANE)",
+    "dane_unusable": "the domain's TLSA records (DANE)",
+    "dane_lookup": "the domain's TLSA records (DANE)",
+}
 
 
 def result_of(seen: wire.Outcome, clear_because: str = "") -> str:

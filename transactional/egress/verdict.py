@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from transactional import retry
 from transactional.classify import Category, Reason, Verdict
@@ -15,6 +15,7 @@ from transactional.classify import reply as verdict_on
 from transactional.classify import report as verdict_on_text
 from transactional.egress.decisions import Trail
 from transactional.egress.route import Route
+from transactional.egress.waits import tell_wait
 from transactional.lifecycle import Attempt, Outcome
 from transactional.models import Status
 from transactional.queue import Job
@@ -113,7 +114,8 @@ def defer(tried: Tried, kind: str, reply: str) -> Outcome:
 def expire(tried: Tried, last: str) -> Outcome:
     """The deadline passed while the mail waited; `last` is what was said to the last try, if any."""
     tried.trail.note("retry", "expired", tries=tried.job.attempt)
-    waited = f" It waited: {tried.job.parked}." if tried.job.parked else ""
+    with translation.override("en"):
+        waited = f" It waited for {tell_wait(tried.job.parked)}." if tried.job.parked else ""
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
     expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **GAVE_UP})
     return replace(expired, attempts=tried.job.attempt)

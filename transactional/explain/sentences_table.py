@@ -17,7 +17,7 @@ SENTENCES = {
     ("policy", "consent_ignored"): _(
         "Transactional: subscriptions, quarantine and double opt-in were not asked."
     ),
-    ("policy", ""): _("The check “%(code)s” was passed."),
+    ("policy", ""): _("One more check was passed."),
     ("policy", "refused"): _("Refused: %(message)s"),
     ("policy", "suppressed"): _("Not sent to this address: it is suppressed (%(reason)s)."),
     # Where it goes
@@ -45,11 +45,36 @@ SENTENCES = {
         "It leaves from %(address)s beyond its budget of the day, since it cannot wait."
     ),
     ("source", "no_source"): _("No IP of its stream was ready: %(why)s."),
+    ("source", "no_source_of_these"): _("No IP of its stream’s pool was ready."),
     ("source", "no_family"): _("No IP of its pool speaks the receiver’s protocol family."),
     ("source", "no_budget"): _("Each IP that fits has used up its budget of the day."),
     ("source", "marketing_on_dedicated"): _(
         "Its pool holds dedicated IPs alone, from which marketing mail never leaves."
     ),
+    # Why not from another one
+    ("passed", "not_drawn"): _(
+        "Could have taken it; the draw fell on another (its share: %(percent)s %%)."
+    ),
+    ("passed", "used_up"): _("Has used up its budget of the day for this provider."),
+    ("passed", "other_family"): _("Does not speak the IP version of the receiver’s address."),
+    ("passed", "marketing_on_dedicated"): _("Is dedicated: marketing mail never leaves from it."),
+    ("passed", "paused"): _("Was paused by a person."),
+    ("passed", "blocklisted"): _("Is on a blocklist (%(lists)s)."),
+    ("passed", "waits_for_dns"): _("Waits for DNS: %(finding)s"),
+    ("passed", "not_checked"): _("Has not been checked yet."),
+    ("passed", "no_share"): _("Is ready, but the pool gives it no share."),
+    ("passed", "other_machine"): _("Is on another machine (%(host)s)."),
+    ("passed", "machine_silent"): _("Is on a machine that does not report (%(host)s)."),
+    ("passed", "not_on_machine"): _("Is not on the machine that sent this (%(host)s)."),
+    ("passed", "incident"): _("An incident between it and the receiver was open."),
+    ("passed", "site_down"): _("The receiver had not answered it several times in a row."),
+    ("passed", "receiver_throttles"): _("The receiver had asked it to slow down."),
+    ("passed", "rate"): _("Had used up its pace (%(per_minute)s messages a minute)."),
+    ("passed", "connections"): _(
+        "All its %(connections)s connections to the receiver were in use."
+    ),
+    ("passed", "rule"): _("The rule “%(rule)s” kept it from this receiver for a while."),
+    ("passed", ""): _("Was left out for another reason."),
     # When it may
     ("shaping", "waited"): _("It had waited in the queue for %(why)s."),
     ("shaping", "rate"): _("The pace for this receiver is %(per_minute)s messages a minute."),
@@ -71,7 +96,7 @@ SENTENCES = {
         "The rule “%(rule)s” allows %(value)s messages a minute for %(seconds)s seconds."
     ),
     ("shaping", "incident"): _("An incident with this receiver was open: its mail was parked."),
-    ("shaping", ""): _("Held back for a while (%(code)s)."),
+    ("shaping", ""): _("Held back for a while."),
     # Under which TLS
     ("tls", "opportunistic"): _("%(host)s: TLS if it is offered."),
     ("tls", "stream"): _("%(host)s: TLS is required by the stream."),
@@ -106,15 +131,32 @@ SENTENCES = {
         "The connection ended after the final dot, before the answer: it may have arrived, and is "
         "not sent again by itself (copies in doubt: %(copies)s)."
     ),
-    ("retry", ""): _("Put off (%(code)s): the next try comes at %(due)s."),
+    ("retry", "temporary"): _("The receiver could not take it now: the next try comes at %(due)s."),
+    ("retry", "policy_block"): _(
+        "The server did not want to speak with us: the next try comes at %(due)s."
+    ),
+    ("retry", "permanent"): _(
+        "The server refused the conversation, not the recipient: the next try comes at %(due)s."
+    ),
+    ("retry", "bad_recipient"): _(
+        "The server refused before the recipient was named: the next try comes at %(due)s."
+    ),
+    ("retry", "ok"): _("Put off: the next try comes at %(due)s."),
+    ("retry", ""): _("Put off: the next try comes at %(due)s."),
     # Incidents and other ways out
     ("incident", "opened"): _(
         "Its refusal opened an incident: mail from this IP to the receiver is parked."
     ),
-    ("incident", ""): _("Part of an incident with this receiver (%(code)s)."),
+    ("incident", "refused_again"): _(
+        "Refused with the answer of the incident again: it goes on, or begins anew."
+    ),
+    ("incident", "canary_taken"): _(
+        "It was the one message that tried during an incident, and it was taken: the rest follows."
+    ),
+    ("incident", ""): _("Part of an incident with this receiver."),
     ("fallback", "direct_way_shut"): _(
-        "The direct way was shut (%(because)s, asked again in %(wait)s seconds): it went through the "
-        "stream’s smarthost."
+        "The direct way was shut for %(wait)s more seconds (%(because)s): it went through the stream’s "
+        "smarthost."
     ),
     ("fallback", "direct_way_dead"): _(
         "Nobody answered at the receiver, also %(tries)s times to this message: it went through the "
@@ -123,5 +165,5 @@ SENTENCES = {
     ("fallback", "deadline_near"): _(
         "Its deadline was near after %(tries)s tries: it went through the stream’s smarthost."
     ),
-    ("fallback", ""): _("It goes through the stream’s smarthost (%(code)s)."),
+    ("fallback", ""): _("It went through the stream’s smarthost."),
 }

@@ -68,7 +68,7 @@ def preview(one: IncidentAccount) -> Caused:
 def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
     """Lift and send again; how many suppressions and mails. In batches, each its own transaction."""
     lifted = again = 0
-    why = f"Undo of incident {one.pk} with {one.incident.site}"
+    why = f"Undo of incident {one.pk} with {one.incident.receiver}"
     for batch in _refused(one):
         with transaction.atomic():
             rows = list(_suppressions(one.account_id, batch).select_for_update())

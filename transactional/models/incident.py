@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from domains import sites
 from domains.models import EgressSource
 from tokens.models import Account
 
@@ -50,6 +51,11 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site} refuses {self.source_id}"
+
+    @property
+    def receiver(self) -> str:
+        """The site as people read it."""
+        return sites.named(self.site)
 
 
 class IncidentAccountQuerySet(models.QuerySet[Any]):

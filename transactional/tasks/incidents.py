@@ -32,7 +32,7 @@ def tell(row: IncidentAccount) -> int:
 
 def _words(row: IncidentAccount) -> tuple[str, str]:
     said = {
-        "site": row.incident.site,
+        "site": row.incident.receiver,
         "ip": row.incident.source.address,
         "sample": row.incident.sample,
         "link": settings.PUBLIC_URL + reverse("incident", args=[row.account_id, row.pk]),

@@ -10,17 +10,11 @@ from django.utils.translation import gettext as _
 
 from config import attention
 from config.attention import Item, Level
+from domains import sites
 from transactional import tls_share
 from transactional.models import ClockJump
 
 SHOWN = timedelta(days=1)
-PROVIDERS = {  # as people call them; the keys of `domains/sites.py`
-    "google": "Google",
-    "yahoo": "Yahoo",
-    "microsoft": "Outlook.com",
-    "microsoft-365": "Microsoft 365",
-    "apple": "iCloud",
-}
 
 
 @attention.source
@@ -58,7 +52,7 @@ def tls_shares(account_id: int) -> list[Item]:
             % {
                 "share": number_format(floor(share.ratio * 1000) / 10, 1),
                 "tries": number_format(share.tries, use_l10n=True, force_grouping=True),
-                "provider": PROVIDERS.get(share.provider, share.provider),
+                "provider": sites.named(share.provider),
             },
             link=_("Show the messages"),
             url=reverse("messages", args=[account_id]),

@@ -86,7 +86,7 @@ def open_incidents(account_id: int) -> list[Item]:
             code="INCIDENT_OPEN",
             level=Level.BAD if row.incident.state == IncidentState.OPEN else Level.WARN,
             text=_("%(site)s refuses mail from %(address)s: what goes there is parked.")
-            % {"site": row.incident.site, "address": row.incident.source.address},
+            % {"site": row.incident.receiver, "address": row.incident.source.address},
             link=_("Open the incident"),
             url=reverse("incident", args=[account_id, row.pk]),
         )

@@ -13,8 +13,8 @@ from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional import explain, mail_log, retention
+from transactional.egress.waits import tell_wait
 from transactional.explain import Step
-from transactional.explain.waits import tell_wait
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
 from transactional.views import refusal_words

@@ -24,13 +24,13 @@ def test_the_pages_tell_what_is_parked_and_what_an_undo_does(
     client = signed_in(cast.alice)
     root = f"/a/{cast.account.pk}/incidents/"
     listed = client.get(root).content.decode()
-    assert "google" in listed
+    assert "Google" in listed
     assert "Parked" in listed
     page = client.get(f"{root}{met.pk}/")
     assert (page.context["caused"].failed, page.context["caused"].suppressed) == (1, 1)
     assert "does not exist" in page.content.decode()
     assert (
-        "google refuses mail from 127.0.0.10"
+        "Google refuses mail from 127.0.0.10"
         in client.get(f"/a/{cast.account.pk}/").content.decode()
     )
     answer = client.post(f"{root}{met.pk}/undo/", follow=True)
@@ -71,6 +71,7 @@ def test_the_calls_show_and_undo(cast: Cast, met: IncidentAccount) -> None:
     api = Api(make_key(cast.account))
     (one,) = api("GET", "/api/v1/incidents").json()["results"]
     assert (one["id"], one["site"], one["state"]) == (str(met.pk), "google", "open")
+    assert one["receiver"] == "Google"
     whole = api("GET", f"/api/v1/incidents/{met.pk}").json()
     assert (whole["caused"]["failed"], whole["caused"]["suppressed"]) == (1, 1)
     done = api("POST", f"/api/v1/incidents/{met.pk}/undo").json()

@@ -3,6 +3,8 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from domains import sites
+
 SENTENCES = {
     "rate": gettext_lazy("the pace that %(site)s takes"),
     "connections": gettext_lazy("a free connection to %(site)s"),
@@ -16,7 +18,8 @@ SENTENCES = {
 
 def tell_wait(parked: str) -> str:
     """A sentence's part for `QueueRow.parked`: its code and its site."""
-    code, _space, site = parked.partition(" ")
+    code, _space, key = parked.partition(" ")
+    site = sites.named(key)
     if not code:
         return ""
     sentence = SENTENCES.get(code)

@@ -1,0 +1,63 @@
+"""The words for what decisions were taken from: a code inside a sentence is told, never shown raw."""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from domains import sites
+from transactional.egress.waits import tell_wait
+
+_SHUT: Mapping[str, Promise] = {
+    "incident": gettext_lazy("an incident with the receiver"),
+    "site_down": gettext_lazy("the receiver does not answer"),
+    "receiver_throttles": gettext_lazy("the receiver asked us to slow down"),
+    "no_budget": gettext_lazy("the IPs’ budgets of the day are used up"),
+}
+#: RFC 8460 §4.3
+_TLS_RESULTS: Mapping[str, Promise] = {
+    "starttls-not-supported": gettext_lazy("it offers no TLS"),
+    "certificate-host-mismatch": gettext_lazy("its certificate is for another name"),
+    "certificate-expired": gettext_lazy("its certificate has expired"),
+    "certificate-not-trusted": gettext_lazy("its certificate is not from a trusted authority"),
+    "validation-failure": gettext_lazy("the encrypted connection did not come about"),
+    "tlsa-invalid": gettext_lazy("its certificate is none of those that DNS names"),
+    "dane-required": gettext_lazy("it must be checked by DANE"),
+    "sts-policy-fetch-error": gettext_lazy("the MTA-STS policy could not be fetched"),
+    "sts-policy-invalid": gettext_lazy("the MTA-STS policy cannot be read"),
+    "sts-webpki-invalid": gettext_lazy("the server of the MTA-STS policy has no valid certificate"),
+    "dnssec-invalid": gettext_lazy("the DNSSEC signatures do not hold"),
+}
+_DNS: Mapping[str, Promise] = {
+    "servfail": gettext_lazy("its name servers answer with an error"),
+    "timeout": gettext_lazy("its name servers do not answer"),
+}
+_SUPPRESSED: Mapping[str, Promise] = {
+    "PREVIOUSLY_BOUNCED": gettext_lazy("an earlier message bounced"),
+    "PREVIOUS_SPAM": gettext_lazy("its reader reported an earlier message as spam"),
+    "BLOCKED_ADDRESS": gettext_lazy("it was added to the list by hand"),
+}
+VALUES: Mapping[tuple[str, str], Mapping[str, Promise]] = {
+    ("fallback", "because"): _SHUT,
+    ("shaping", "because"): _SHUT,
+    ("tls", "result"): _TLS_RESULTS,
+    ("route", "status"): _DNS,
+    ("policy", "reason"): _SUPPRESSED,
+}
+
+
+def word(step: str, name: str, value: str) -> str | None:
+    """What a decision's value means, in words; None where it needs none."""
+    if (step, name) == ("shaping", "why"):
+        return tell_wait(value)
+    if name in ("provider", "site"):
+        return sites.named(value)
+    known = VALUES.get((step, name))
+    if known is None:
+        return None
+    if value in known:
+        return str(known[value])
+    if name == "because":  # a rule, by the name that the operator gave it
+        return _("the rule “%(rule)s”") % {"rule": value}
+    return _("another reason")
