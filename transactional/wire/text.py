@@ -1,17 +1,26 @@
 """The only place that makes the plain text of an email composed as HTML."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from html import unescape
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 #: Markup beyond this is not read: the plain text of a mail this large helps nobody.
 HTML_MAX = 1_000_000
 
-_HIDDEN = (
-    "head,style,script,title,template,noscript,svg,[hidden],"
-    "[style*='display:none' i],[style*='display: none' i],[style*='mso-hide:all' i]"
-)
+#: What a reader does not see. Each selector costs a walk, so one is only asked of HTML that has its word.
+_HIDDEN: Mapping[str, str] = {
+    **{name: name for name in ("head", "style", "script", "title", "template", "noscript", "svg")},
+    "hidden": "[hidden]",
+    "display": "[style*='display:none' i],[style*='display: none' i]",
+    "mso-hide": "[style*='mso-hide:all' i]",
+}
+_IMAGES: Mapping[str, str] = {"img": "img[alt]", "image": "img[alt]"}  # as the parser reads both
+_LINKS: Mapping[str, str] = {"a": "a[href]"}
+_ITEMS: Mapping[str, str] = {"li": "li"}
 # Private-use characters stand for layout while white space is being folded. All marks begin with
 # the same one, so that looking for them is looking for one character.
 _LINE = "\ue000"  # a block ends; many of them are still one line end
@@ -21,8 +30,19 @@ _GAP = "\ue000\ue002"  # a paragraph ends
 # parser moves text out of a table, only tags that cannot stand there either are marked so.
 _MARKED = re.compile(r"<(br|/?p|/?h[1-6]|/div|li|/li|/td|/th)(?=[ \t\r\n\f/>])", re.IGNORECASE)
 _MARK_OF = {"br": _BR, "/td": " ", "/th": " ", "/div": _LINE, "li": _LINE, "/li": _LINE}
-_LINES = "tr,dt,dd,address,section,article,header,footer,center,caption,figure"
-_PARAGRAPHS = "ul,ol,blockquote,pre,table,hr"
+_LINES: Mapping[str, str] = {
+    name: name
+    for name in (
+        *("tr", "dt", "dd", "address", "section", "article", "header", "footer", "center"),
+        *("caption", "figure"),
+    )
+} | {"td": "tr", "th": "tr"}  # the parser puts a row around them
+_PARAGRAPHS: Mapping[str, str] = {
+    name: name for name in ("ul", "ol", "blockquote", "pre", "table", "hr")
+}
+# Names of tags, and the words above that are none; `&#`: a word may be written in numbers
+_WORD = re.compile(r"<([a-z][a-z0-9]*+)|(hidden|display|mso-hide|&#)", re.IGNORECASE)
+_LINE_KEPT = 1_000  # characters: longer lines are read each time, which bounds what is kept of them
 _INVISIBLE = "\u034f\u00ad\u200b\u200c\u2060\ufeff"
 # A joiner holds an emoji together; beside a space it is filling.
 _LOOSE_JOINER = re.compile(r"(?<=[\s\ue000-\ue002])\u200d+|\u200d+(?=[\s\ue000]|$)")
@@ -45,24 +65,55 @@ def html_to_text(html: str) -> str:
     html = html[:HTML_MAX]
     if html.count("<") > _DEPTH_MAX and _is_too_deep(html):
         return _tidy(unescape(_ANY_TAG.sub(" ", html)))
-    body = LexborHTMLParser(_MARKED.sub(_mark, html)).body
+    lines = [
+        _known(line) if len(line) <= _LINE_KEPT else _read(line)
+        for line in html.splitlines(keepends=True)
+    ]
+    body = LexborHTMLParser("".join([line.marked for line in lines])).body
     if body is None:
         return ""
+    words = frozenset().union(*[line.words for line in lines])
     # Descendants first: removing a node frees what is inside it.
-    for node in reversed(body.css(_HIDDEN)):
+    for node in reversed(_find(body, _HIDDEN, words)):
         node.decompose()
-    for image in body.css("img[alt]"):
+    for image in _find(body, _IMAGES, words):
         image.insert_before(image.attributes.get("alt") or "")
-    for link in body.css("a[href]"):
+    for link in _find(body, _LINKS, words):
         _spell_out(link)
-    for item in body.css("li"):
+    for item in _find(body, _ITEMS, words):
         item.insert_before("- ")
-    for node in body.css(_LINES):
+    for node in _find(body, _LINES, words):
         node.insert_after(_LINE)
-    for node in body.css(_PARAGRAPHS):
+    for node in _find(body, _PARAGRAPHS, words):
         node.insert_before(_GAP)
         node.insert_after(_GAP)
     return _tidy(body.text())
+
+
+class _Line(NamedTuple):
+    """A line with its layout marked, and the words in it that selectors go by."""
+
+    marked: str
+    words: frozenset[str]
+
+
+def _read(line: str) -> _Line:
+    words = {(found[1] or found[2]).lower() for found in _WORD.finditer(line)}
+    if "&#" in words:
+        words |= {"display", "mso-hide"}
+    return _Line(_MARKED.sub(_mark, line), frozenset(words))
+
+
+#: Most lines of a mail are its template's: they were read for the copy before.
+_known = lru_cache(maxsize=2048)(_read)
+
+
+def _find(
+    body: LexborNode, selectors: Mapping[str, str], words: frozenset[str]
+) -> list[LexborNode]:
+    """The nodes that any of these selectors finds, in the order of the document."""
+    chosen = ",".join(dict.fromkeys([selectors[word] for word in selectors if word in words]))
+    return body.css(chosen) if chosen else []
 
 
 def _mark(tag: re.Match[str]) -> str:

@@ -45,6 +45,13 @@ from transactional.wire.text import html_to_text
         ('<div style="color:red; DISPLAY: none;max-height:0">pre</div>b', "b\n"),
         ("<p hidden>pre</p>b", "b\n"),
         ("<!--[if mso]>word<![endif]-->b", "b\n"),
+        # what the parser makes of words that the source has not
+        ("<table><td>Roses</td></table><table><th>Vase</th></table>b", "Roses\n\nVase\n\nb\n"),
+        ('<div style="&#100;isplay:none">pre</div>b', "b\n"),
+        ('<image alt="Shop">b', "Shopb\n"),
+        # what begins in one line and ends in the next
+        ("a<p\n>b</p\n>c<br\n>d", "a\n\nb\n\nc\nd\n"),
+        ("<P\nHIDDEN\n>pre</P>b<STYLE\n>p{}</STYLE>", "b\n"),
     ],
 )
 def test_html_to_text(html: str, text: str) -> None:
