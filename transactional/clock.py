@@ -3,20 +3,19 @@
 The database's `now()` rules: due times, deadlines and leases are its. A machine holds it against its
 own count of seconds since it was booted (CLOCK_BOOTTIME: goes on while the machine sleeps, and nobody
 sets it). Where the difference changes, the clock was set, and the times that are stored move along:
-a deadline is as far away as before, a wait is as long as before, no lease ends early.
+a deadline is as far away as before, a wait is as long as before, no lease ends early. What a transaction
+writes that was open meanwhile is put right when it is seen (`queue/strays.py`).
 """
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from config.steady import boot, steady_seconds
 from domains import moved as checks
 from transactional.incidents import breaker
 from transactional.models import ClockJump, ClockMark
@@ -35,22 +34,12 @@ _LOOK = """
 SELECT clock_timestamp(), mark.base, mark.steady, coalesce(jump.total, 0),
        CASE WHEN jump.seconds < 0 THEN jump.at END,
        (SELECT max(steady) FROM transactional_clockmark),
+       (SELECT json_object_agg(boot, base) FROM transactional_clockmark),
        EXISTS (SELECT 1 FROM transactional_clockjump WHERE moved_at IS NULL)
 FROM (VALUES (1)) AS one(row)
 LEFT JOIN transactional_clockmark mark ON mark.boot = %s
 LEFT JOIN LATERAL (SELECT * FROM transactional_clockjump ORDER BY id DESC LIMIT 1) jump ON true
 """
-
-
-@cache
-def boot() -> str:
-    """What tells this machine, since it was booted, from all others."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:36]
-
-
-def steady_seconds() -> float:
-    """Seconds since this machine was booted; no setting of a clock changes them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +54,7 @@ class _Sight:
     pending: bool
     skew: float
     back_at: datetime | None  # when it was last set back, if it was not set forward since
+    bases: Mapping[str, float]  # of each machine's count, without noted jumps
 
     @property
     def stale(self) -> bool:
@@ -85,6 +75,7 @@ def follower(function: Follower) -> Follower:
 
 
 _looked_at: float | None = None  # by this process, on its machine's own clock
+_offsets: Mapping[str, float] = {}
 
 
 def settle(window: float = WINDOW) -> datetime:
@@ -93,16 +84,24 @@ def settle(window: float = WINDOW) -> datetime:
     Cheap where nothing happened: one look, and a write a minute. Call it before anything is decided
     by how late it is. `window`: for how many seconds the caller has not looked at it.
     """
-    global _looked_at
+    global _looked_at, _offsets
     sight = _look()
     if sight.stale or sight.pending or abs(sight.off) >= JUMP:
         if _looked_at is not None:
             window = min(window, sight.here - _looked_at)
         sight = _see_to_it(window)
     _looked_at = sight.here
+    _offsets = {key: base + sight.total for key, base in sight.bases.items()}
     if sight.back_at is not None and sight.now - sight.back_at < LATE:
-        moved.catch_up()
+        moved.catch_up(sight.total)
     return sight.now
+
+
+def offsets() -> Mapping[str, float]:
+    """What is to be added to each machine's own count of seconds for the database's time in seconds, as
+    of this process's last look.
+    """
+    return _offsets
 
 
 def _see_to_it(window: float) -> _Sight:
@@ -123,7 +122,7 @@ def _look() -> _Sight:
     with connection.cursor() as cursor:
         before, wall = steady_seconds(), timezone.now()
         cursor.execute(_LOOK, [boot()])
-        now, base, marked, total, back_at, steady, pending = cursor.fetchone()
+        now, base, marked, total, back_at, steady, bases, pending = cursor.fetchone()
     took = steady_seconds() - before
     here, said = before + took / 2, now.timestamp() - total
     off, age = 0.0, None
@@ -133,7 +132,7 @@ def _look() -> _Sight:
     elif steady is not None and said < steady:
         off = said - steady  # of another boot, of another machine: yet no clock runs backwards
     skew = (wall - now).total_seconds() + took / 2
-    return _Sight(now, here, total, off, age, pending, skew, back_at)
+    return _Sight(now, here, total, off, age, pending, skew, back_at, bases or {})
 
 
 def _lock() -> None:

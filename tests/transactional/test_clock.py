@@ -14,6 +14,7 @@ from django.utils import timezone
 import transactional.views.attention  # noqa: F401 — registers its source
 from config import attention
 from config.ids import uuid7
+from config.steady import steady_seconds
 from domains import moved
 from domains.models import Domain, EgressSource
 from tests.cast import Cast
@@ -136,7 +137,7 @@ def test_two_machines_move_it_once(account: Account, monkeypatch: pytest.MonkeyP
     ClockMark.objects.filter(boot="another").update(base=mine.base + 77 + HOUR)
     clock.settle(window=1.0)
     monkeypatch.setattr(clock, "boot", lambda: "another")
-    really = clock.steady_seconds
+    really = steady_seconds
     monkeypatch.setattr(clock, "steady_seconds", lambda: really() - 77)
     clock.settle(window=1.0)
     assert ClockJump.objects.count() == 1
@@ -181,9 +182,9 @@ def claim_over_a_jump(by: float) -> tuple[Claimed, Claimed]:
     async def ask() -> tuple[Claimed, Claimed]:
         async with await connect() as connection:
             await claimer.claim(connection, limit=1)
-            assert claimer._clock is not None
-            at, moment = claimer._clock
-            claimer._clock = (at - timedelta(seconds=by), moment)
+            assert claimer._watch._seen is not None
+            at, moment = claimer._watch._seen
+            claimer._watch._seen = (at - timedelta(seconds=by), moment)
             over = await claimer.claim(connection, limit=10)
             claimer.take_clock()
             return over, await claimer.claim(connection, limit=10)

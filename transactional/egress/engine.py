@@ -173,10 +173,14 @@ class Engine:
                 room = self._room
                 if room > 0:
                     self._claimer.pools = await lookups.pools_here()
+                    self._claimer.offsets = clock.offsets()
                     found = await self._claimer.claim(connection, limit=room)
                     if found.jumped:
                         await self._after_jump(connection, lookups, found.jobs)
                         continue
+                    if found.strays:
+                        await queue.put_right(connection, found.strays)
+                        logger.warning("%d deadlines of before a jump put right", len(found.strays))
                     for job in found.jobs:
                         self._start(courier, job)
                     self._more = found.more

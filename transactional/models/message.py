@@ -191,6 +191,12 @@ class QueueRow(models.Model):
     parked = models.CharField(
         max_length=120, null=True, blank=True, help_text="What it waits for besides its time."
     )
+    boot = models.UUIDField(
+        null=True, blank=True, help_text="Boot id of the machine that took the message."
+    )
+    ends = models.FloatField(
+        null=True, blank=True, help_text="`deliver_by`, on that machine's own count of seconds."
+    )
 
     class Meta:
         indexes = [

@@ -22,6 +22,7 @@ from transactional.queue.rows import (
     Job,
     row,
 )
+from transactional.queue.strays import Stray, put_right
 from transactional.queue.wakeups import Waker, wake
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Depth",
     "Job",
     "Plan",
+    "Stray",
     "Waker",
     "counted",
     "depth",
@@ -50,6 +52,7 @@ __all__ = [
     "in_front",
     "let_go",
     "plans",
+    "put_right",
     "row",
     "wake",
 ]

@@ -7,9 +7,8 @@ loose index scan: one descent each, whatever the table's size) and takes a share
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cache
 from math import ceil
 from typing import Any
@@ -17,11 +16,12 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
+from config.steady import Watch, steady_seconds
 from transactional.models import Lane
 from transactional.queue.rows import Job
+from transactional.queue.strays import Stray, astray
 
 VISITS = 200  # streams looked at per lane and claim; a next claim goes on behind them
-SLACK = timedelta(seconds=3)  # by which the database's clock may differ from a steady one
 # Seconds that urgent mail is left to the workers which do nothing else. One that is busy with bulk mail
 # would make it stand behind what it has in hand; it helps where they are away, or have too much
 HELP_AFTER = 0.5
@@ -90,12 +90,12 @@ WITH RECURSIVE {seen}, picked AS (
     SELECT id FROM ({lanes}) AS due LIMIT %(limit)s
 ), claimed AS (
     UPDATE transactional_queuerow q
-    SET lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s)
+    SET lease = %(lease)s, lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
     FROM picked WHERE q.id = picked.id
     RETURNING q.id, q.message_id, q.account_id, q.stream_id, q.lane, q.domain, q.attempt,
-              q.deliver_by, q.resent, q.crashes, q.parked
+              q.deliver_by, q.resent, q.crashes, q.parked, q.ends, q.boot
 ), jobs AS (
-    SELECT c.id, c.message_id, c.account_id, c.stream_id, c.lane, c.domain, c.attempt,
+    SELECT c.ends, c.boot, c.id, c.message_id, c.account_id, c.stream_id, c.lane, c.domain, c.attempt,
            c.deliver_by, c.resent, c.crashes, c.parked, r.address, m.campaign_id, m.version_id, m.from_domain,
            m.message_id AS header_id, m.created_at, m.kind, b.raw, b.context
     FROM claimed c
@@ -111,13 +111,14 @@ SELECT {walks}, now(), jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON tr
 class Claimed:
     """What a claim leased; `more`: due rows may be left, look again as soon as there is room.
 
-    `jumped`: the database's clock is not where it should be; nothing is claimed that only became
+    `strays`: what is not to be tried before `strays.put_right`. `jumped`: the database's clock is not where it should be; nothing is claimed that only became
     due by that (`transactional/clock.py` puts it right).
     """
 
     jobs: tuple[Job, ...]
     more: bool
     jumped: bool = False
+    strays: tuple[Stray, ...] = ()
 
 
 class Claimer:
@@ -134,24 +135,18 @@ class Claimer:
         self.pools = pools
         self._after = dict.fromkeys(self._lanes, 0)
         self._turn = 0
-        self._clock: tuple[datetime, float] | None = None  # the last claim, by both clocks
-
-    @property
-    def _expected(self) -> datetime | None:
-        """What the database's clock should say now."""
-        if self._clock is None:
-            return None
-        seen, at = self._clock
-        return seen + timedelta(seconds=time.monotonic() - at)
+        self._watch = Watch()  # of the database's clock, from claim to claim
+        #: Of other machines: what makes their count of seconds the database's time.
+        self.offsets: Mapping[str, float] = {}
 
     @property
     def since(self) -> float:
         """Seconds since the database's clock was last seen where it should be."""
-        return 0.0 if self._clock is None else time.monotonic() - self._clock[1]
+        return self._watch.since
 
     def take_clock(self) -> None:
         """Go by the database's clock as it stands now: what its jump meant is put right."""
-        self._clock = None
+        self._watch.forget()
 
     async def claim(self, connection: psycopg.AsyncConnection[Any], *, limit: int) -> Claimed:
         """Lease up to `limit` due rows: the more urgent lane first, fairly among its streams.
@@ -165,35 +160,33 @@ class Claimer:
             "lease": lease,
             "seconds": float(settings.LEASE_SECONDS),
             "visits": VISITS,
-            "until": None,
+            "until": self._watch.until,
             **{f"after_{lane}": after for lane, after in self._after.items()},
         }
         if self.pools is not None:
             values["pools"] = list(self.pools)
-        expected = self._expected
-        if expected is not None:
-            values["until"] = expected + SLACK
         self._turn += 1
         order = self._lanes
         if self._turn % BULK_TURN == 0 and Lane.NORMAL in order and Lane.BULK in order:
             order = (*(n for n in order if n != Lane.NORMAL), int(Lane.NORMAL))
-        moment = time.monotonic()
+        moment, here = time.monotonic(), steady_seconds()
         async with connection.cursor(binary=True) as cursor:
             text = _text(order, self.pools is not None, self._helps)
             await cursor.execute(text, values, prepare=True)
             rows = await cursor.fetchall()
         width = 3 * len(order)
         at = rows[0][width]
-        jobs = tuple(
-            Job(*(lease, *row[width + 1 :], at, moment))
-            for row in rows
-            if row[width + 1] is not None
-        )
-        if expected is not None and abs(at - expected) > SLACK:
+        found = [row[width + 1 :] for row in rows if row[width + 3] is not None]
+        jobs = tuple(Job(*(lease, *row[2:], at, moment)) for row in found)
+        if self._watch.saw(at, here):
             return Claimed(jobs, more=False, jumped=True)
-        self._clock = (at, moment)
         walks = dict(zip(order, zip(*[iter(rows[0][:width])] * 3, strict=True), strict=True))
-        return Claimed(jobs, self._go_on(jobs, limit, walks))
+        more = self._go_on(jobs, limit, walks)
+        marks = [(row[0], row[1]) for row in found]
+        if strays := astray(jobs, marks, at=at.timestamp(), here=here, offsets=self.offsets):
+            wrong = {stray.job for stray in strays}
+            return Claimed(tuple(job for job in jobs if job not in wrong), more, strays=strays)
+        return Claimed(jobs, more)
 
     def _go_on(
         self,

@@ -11,7 +11,7 @@ UPDATE transactional_queuerow SET due_at = deliver_by
 WHERE account_id = %s AND message_id = ANY(%s) AND lease IS NULL AND attempt = 0 AND NOT resent
 """
 _RELEASE = """
-UPDATE transactional_queuerow SET due_at = now()
+UPDATE transactional_queuerow SET due_at = clock_timestamp()
 WHERE account_id = %s AND message_id = ANY(%s) AND lease IS NULL AND due_at = deliver_by
 """
 WITHDRAW = """

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from config.ids import uuid7_floor
+from transactional.queue.strays import ASTRAY
 
 SLACK = timedelta(seconds=2)  # by which the moment of a jump is known
 
@@ -41,6 +42,23 @@ UPDATE transactional_queuerow SET due_at = now() WHERE id IN (
           ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
     ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
+"""
+# Where it is known when a row ends by the count of the machine that took it, that says more: what is due in
+# times to come and ends later than it should was stored by the old clock; so was what is due when it is over
+_ASTRAY = """
+UPDATE transactional_queuerow q
+SET due_at = CASE WHEN q.due_at > q.deliver_by + %(slack)s THEN now()
+        ELSE q.due_at - (q.deliver_by - found.really) END,
+    deliver_by = found.really
+FROM (
+    SELECT q.id, ends.really FROM transactional_queuerow q
+    JOIN transactional_clockmark k ON k.boot = q.boot::text
+    CROSS JOIN LATERAL (SELECT to_timestamp(q.ends + k.base + %(total)s) AS really) ends
+    WHERE q.lease IS NULL AND q.due_at > now()
+      AND (q.deliver_by > ends.really + %(astray)s OR q.due_at > q.deliver_by + %(slack)s)
+    ORDER BY q.id LIMIT %(most)s FOR UPDATE OF q SKIP LOCKED
+) found
+WHERE q.id = found.id
 """
 _LATE_LEASES = """
 UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(lease)s)
@@ -81,12 +99,11 @@ def move(jump: Jump) -> int:
         return int(cursor.rowcount)
 
 
-def catch_up() -> int:
-    """Make due what a transaction of before a step back wrote after it; how many rows, AT_ONCE at
-    most. No lease lasts longer than a lease.
+def catch_up(total: float) -> int:
+    """Put right what a transaction of before a step back wrote after it; how many rows, AT_ONCE of a
+    kind at most. No lease lasts longer than a lease. `total`: seconds of all jumps that were noted.
 
-    Deadlines stay: they are later by the jump, which ends no mail. Where only the database's clock
-    was set, and not that of the machine that took the mail, no id is still to come: it waits.
+    Of rows that a machine without a mark of its own took, only ids tell, where they are still to come.
     """
     values: dict[str, Any] = {
         "newest": uuid7_floor(timezone.now() + SLACK),
@@ -94,8 +111,12 @@ def catch_up() -> int:
         "slack": SLACK,
         "most": AT_ONCE,
         "lease": float(settings.LEASE_SECONDS),
+        "astray": timedelta(seconds=ASTRAY),
+        "total": total,
     }
     with connection.cursor() as cursor:
         cursor.execute(_LATE_LEASES, values)
+        cursor.execute(_ASTRAY, values)
+        put_right = int(cursor.rowcount)
         cursor.execute(_LATE, values)
-        return int(cursor.rowcount)
+        return put_right + int(cursor.rowcount)

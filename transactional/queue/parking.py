@@ -20,7 +20,8 @@ REASON = 120  # characters kept of why a row was parked
 _PARK = """
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, parked = p.why,
-    due_at = least(now() + make_interval(secs => p.wait), greatest(q.deliver_by, now()))
+    due_at = least(
+        clock_timestamp() + make_interval(secs => p.wait), greatest(q.deliver_by, clock_timestamp()))
 FROM json_to_recordset(%(parked)s::json) AS p(id uuid, lease uuid, wait float8, why text)
 WHERE q.id = p.id AND q.lease = p.lease AND q.dot_at IS NULL
 """
@@ -38,9 +39,9 @@ WITH head AS MATERIALIZED (
 )
 UPDATE transactional_queuerow q
 SET parked = %(why)s, due_at = least(
-    now() + make_interval(secs => %(wait)s + CASE
+    clock_timestamp() + make_interval(secs => %(wait)s + CASE
         WHEN later <= %(horizon)s THEN later ELSE %(horizon)s * (0.5 + 0.5 * random()) END),
-    greatest(q.deliver_by, now()))
+    greatest(q.deliver_by, clock_timestamp()))
 FROM placed WHERE placed.id = q.id
 """
 

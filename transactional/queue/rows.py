@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from config.bulk import Table
+from config.steady import boot, steady_seconds
 
 TABLE = Table(
     "transactional_queuerow",
@@ -23,6 +24,8 @@ TABLE = Table(
         ("due_at", "timestamptz"),
         ("deliver_by", "timestamptz"),
         ("resent", "bool"),
+        ("boot", "uuid"),
+        ("ends", "float8"),
     ),
     # The database's clock rules, whatever the clock of the machine that hands a row over says
     computed=(
@@ -30,6 +33,9 @@ TABLE = Table(
         ("deliver_by", "now() + ({row}.deliver_by - {row}.due_at)"),
     ),
 )
+
+# What is written waits for whoever moves the row along with a jump of the clock, and counts from the time
+# when it is written (clock_timestamp), not from that when its transaction began (now)
 
 # The three writes of a flush (see `lifecycle`), over rows named `marks` and `u`.
 # The fence before a final dot: only a live lease may mark, only its holder may finish
@@ -49,14 +55,14 @@ RETURNING q.id
 RESCHEDULE = """
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, dot_at = NULL, attempt = u.attempts,
-    due_at = now() + make_interval(secs => u.wait), parked = NULL,
+    due_at = clock_timestamp() + make_interval(secs => u.wait), parked = NULL,
     resent = q.resent OR u.resent, crashes = 0
 FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NOT NULL
 RETURNING q.id
 """
 
 RENEW = """
-UPDATE transactional_queuerow SET lease_until = now() + make_interval(secs => %(seconds)s)
+UPDATE transactional_queuerow SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
 WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
 """
 
@@ -71,13 +77,14 @@ SELECT q.id, q.message_id, q.account_id, q.dot_at, s.uncertain_policy, m.campaig
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id
 JOIN transactional_message m ON m.id = q.message_id
-WHERE q.lease IS NOT NULL AND q.lease_until < least(now(), %(until)s)
+WHERE q.lease IS NOT NULL AND q.lease_until < least(statement_timestamp(), %(until)s)
 ORDER BY q.lease_until LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
 """
 
 FREE = """
 UPDATE transactional_queuerow
-SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = now(), resent = resent OR %(resent)s
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = clock_timestamp(),
+    resent = resent OR %(resent)s
 WHERE id = ANY(%(ids)s)
 """
 
@@ -145,7 +152,8 @@ def row(
     """A new queue row in the order of TABLE's columns; it is due when it is stored.
 
     `due_at` is the moment from which `deliver_by` counts, both by the caller's clock: what is stored
-    counts from the database's.
+    counts from the database's, and beside it from this machine's own count of seconds, which no clock
+    that is set changes.
     """
     return (
         recipient_id,
@@ -158,4 +166,6 @@ def row(
         due_at,
         deliver_by,
         False,
+        boot(),
+        steady_seconds() + (deliver_by - due_at).total_seconds(),
     )
