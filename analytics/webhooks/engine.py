@@ -15,12 +15,15 @@ from typing import Any
 import psycopg
 import uvloop
 from django.conf import settings
+from django.db import Error, connections
 
 from analytics.webhooks import deliveries, outbox
 from analytics.webhooks.deliveries import Job, Target, Tried
 from analytics.webhooks.lane import Lane
 from analytics.webhooks.postman import Postman
 from config.database import parameters
+from config.steady import Watch, steady_seconds
+from transactional import clock
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +50,14 @@ async def connect() -> psycopg.AsyncConnection[Any]:
     )
 
 
+def _settle(window: float = clock.WINDOW) -> None:
+    """See to the clock, in a thread of the loop's, which keeps no connection for it."""
+    try:
+        clock.settle(window)
+    finally:
+        connections["default"].close()
+
+
 class Engine:
     """Posts what is due. `start` returns at once; `stop` waits for what is under way."""
 
@@ -65,6 +76,7 @@ class Engine:
         self._stopping = False
         self._wanted, self._read_at = False, 0.0
         self._after = 0
+        self._watch = Watch()  # of the database's clock, from look to look
 
     def start(self) -> None:
         """Run in a thread of its own."""
@@ -94,9 +106,11 @@ class Engine:
             while not self._stopping:
                 try:
                     async with await connect() as connection:
+                        await asyncio.to_thread(_settle)
+                        self._watch.forget()
                         while not self._stopping:
                             await self._turn(connection, postman)
-                except (psycopg.Error, OSError) as err:
+                except (psycopg.Error, Error, OSError) as err:
                     logger.warning("webhooks are not read or written: %s", err)
                     await asyncio.sleep(RECONNECT)
         finally:
@@ -136,8 +150,13 @@ class Engine:
         await self._refresh(connection)
         wanted: list[tuple[Target, int]] = []
         room = settings.WEBHOOK_CONNECTIONS * 2 - len(self._jobs)
-        found, self._after = await deliveries.targets(connection, after=self._after)
-        for target in found:
+        here, until = steady_seconds(), self._watch.until
+        walk = await deliveries.targets(connection, after=self._after, until=until)
+        if self._watch.saw(walk.at, here):
+            await self._put_right()
+            return
+        self._after = walk.follows
+        for target in walk.found:
             lane = self._lane(target, now)
             most = min(lane.room(now), room)
             if most > 0:
@@ -145,7 +164,11 @@ class Engine:
                 room -= most
         if wanted:
             jobs = await deliveries.claim(
-                connection, wanted, lease=self._lease, seconds=self._seconds
+                connection,
+                wanted,
+                lease=self._lease,
+                seconds=self._seconds,
+                until=self._watch.until,
             )
             postman.keep(self._jobs)
             await postman.write(connection, jobs)
@@ -154,6 +177,11 @@ class Engine:
                 self._lanes[job.endpoint_id].add([job])
         for lane in self._lanes.values():
             self._pump(lane, postman)
+
+    async def _put_right(self) -> None:
+        """The database's clock was set: nothing is due by that."""
+        await asyncio.to_thread(_settle, self._watch.since)
+        self._watch.forget()
 
     async def _refresh(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """What waits here for an endpoint that was changed goes by the change; or back, where it is
