@@ -22,6 +22,7 @@ from tests.trips.browser import Browser
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
 DRAINED = 60.0  # seconds after which nothing may be left in the queue
 AWAY = {"451", "454", "421", "503"}  # answers without a database
+BACK = 10.0  # seconds in which a database that is back is used again
 BOUNDED = 10.0  # seconds in which every door answers, whatever is stopped behind it
 
 
@@ -139,7 +140,15 @@ def kept_down(site: Site) -> Iterator[None]:
         aside.rename(sockets)
 
 
-def test_postgresql_stopped(site: Site, scale: Scale) -> None:
+def until_taken_again(site: Site, load: Load, promised: int) -> float:
+    """Seconds from the moment the database answers to the first mail that is acknowledged."""
+    assert within(DRAINED, lambda: site.queued() >= 0)
+    back = time.monotonic()
+    assert within(DRAINED, lambda: len(load.acknowledged) > promised)
+    return time.monotonic() - back
+
+
+def test_postgresql_stopped(site: Site, scale: Scale, full_scale: bool) -> None:
     with Load(site.installation.quickstart, "stopped", 10**9, pause=0.05) as load:
         load.count = scale.messages // 3
         load.reached(1)
@@ -152,6 +161,9 @@ def test_postgresql_stopped(site: Site, scale: Scale) -> None:
             assert len(load.acknowledged) == promised
             given = {k for k, n in load.answers.items() if n > answered.get(k, 0)}
             assert given and given <= AWAY
+        again = until_taken_again(site, load, promised)
+        print(f"nothing taken for {scale.database_stopped:.0f} s; {again:.1f} s after its return")
+        assert again < BACK or not full_scale
         assert within(DRAINED, lambda: len(load.acknowledged) > promised + 10)
     assert load.slowest < BOUNDED
     assert within(DRAINED, site.whole)
