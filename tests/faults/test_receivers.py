@@ -29,7 +29,7 @@ from tests.installation import ROOT, free_port, running
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(2400),
     pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated"),
 ]
 
@@ -110,7 +110,7 @@ def after(site: Scene, cases: Cases) -> Scene:
     site.post.send(interleaved(good, *wrong, *tarpitted))
     sent = time.monotonic() - began
     ending = [case.domain for case in cases.all if case.ends]
-    site.settled([*ending, "good.example"], 480 if site.full else 90)
+    site.settled([*ending, "good.example"], 240 if site.full else 60)
     print(
         f"{sum(map(len, wrong))} messages sent in {sent:.0f} s, ended {time.monotonic() - began:.0f} s after"
     )
@@ -338,7 +338,7 @@ def test_a_smarthost_takes_what_is_parked_and_what_is_late_once_and_no_doubts(
             mails("doubt.example", n),
         )
     )
-    after.settled(["dead.example", "later.example", "doubt.example"], 300 if after.full else 60)
+    after.settled(["dead.example", "later.example", "doubt.example"], 240 if after.full else 60)
     books = after.world.books
     for domain, why in (
         ("dead.example", {"direct_way_shut", "direct_way_dead"}),
