@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
-from django.db import Error
+from django.db import Error, InterfaceError, OperationalError
 
 from transactional.classify import reply as verdict_on
 from transactional.egress.cell import Breaker
@@ -25,6 +26,9 @@ from transactional.wire.reply import ReplyClass, classify
 
 logger = logging.getLogger(__name__)
 
+AGAIN = 1.0  # seconds before an incident that the database did not take is written again
+CellKey = tuple[str, str]
+
 
 class Circuits:
     """One per engine."""
@@ -33,7 +37,8 @@ class Circuits:
         self._lookups = lookups
         self._shaper = shaper
         self._watch = Watch(scale=scale)
-        self._standing: tuple[Standing, ...] = ()
+        self._standing: tuple[Standing, ...] | None = None
+        self._unwritten: dict[CellKey, Breaker] = {}  # parked here, not in the database yet
         self._under_way: set[asyncio.Task[None]] = set()
         shaper.probe = self._probe
 
@@ -44,7 +49,7 @@ class Circuits:
             return
         self._standing = found
         now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
-        fresh = {
+        fresh = self._unwritten | {
             (one.source_address, one.site): Breaker(
                 incident=one.id,
                 skeleton=one.skeleton,
@@ -87,26 +92,59 @@ class Circuits:
         data = {"alike": found.alike, "answers": found.answers, "reason": str(verdict.reason)}
         return Decision("incident", "opened", data)
 
-    def _park(self, found: Suspicion, key: tuple[str, str], now: float) -> None:
+    def _park(self, found: Suspicion, key: CellKey, now: float) -> None:
         """At once in this engine, and in the database for all."""
         wait = breaker.scaled(breaker.FIRST_PROBE)
         shut = Breaker(0, found.skeleton, probing=True, until=now + wait, per_minute=0.0)
+        self._unwritten[key] = self._shaper.breakers[key] = shut
         if key in self._shaper.cells:
             self._shaper.cells[key].breaker = shut
-        self._do(partial(breaker.open_for, found, ago=now - found.first_at))
+        self._start(self._open(found, key))
+
+    async def _open(self, found: Suspicion, key: CellKey) -> None:
+        """Write down that a cell is parked, however long the database is away.
+
+        A cell whose incident the database does not want is not parked any more: nothing would end it.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                ago = loop.time() - found.first_at
+                try:
+                    await self._lookups.do(partial(breaker.open_for, found, ago=ago))
+                    break
+                except (OperationalError, InterfaceError) as err:
+                    logger.warning("an incident with %s waits to be written: %s", key[1], err)
+                    await asyncio.sleep(AGAIN)
+        except Error as err:
+            logger.error("an incident with %s cannot be written: %s", key[1], err)
+        finally:
+            self._unwritten.pop(key, None)
+            self._standing = None
+        await self._look_again()
 
     def _do(self, work: Callable[[], object]) -> None:
-        task = asyncio.create_task(self._write(work))
+        self._start(self._write(work))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
     async def _write(self, work: Callable[[], object]) -> None:
         try:
             await self._lookups.do(work)
-            self._lookups.forget_standing()
-            await self.refresh()
         except Error as err:
             logger.warning("an incident was not written: %s", err)
+        else:
+            await self._look_again()
+
+    async def _look_again(self) -> None:
+        self._lookups.forget_standing()
+        try:
+            await self.refresh()
+        except Error as err:
+            logger.warning("incidents not readable: %s", err)
 
     async def _probe(self, incident: int) -> bool:
         try:

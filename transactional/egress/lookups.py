@@ -133,8 +133,9 @@ class Lookups:
         return await self._get(_STANDING, FRESH / 2, breaker.standing)
 
     def forget_standing(self) -> None:
-        """One has just changed."""
+        """One has just changed: what is being read now is old already."""
         self._kept.pop(_STANDING, None)
+        self._asked.pop(_STANDING, None)
 
     async def do(self, work: Callable[[], T]) -> T:
         """A piece of work with the ORM, in the thread. Raises what it raises."""
