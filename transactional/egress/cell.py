@@ -67,9 +67,10 @@ class Cell:
     """The state of one (IP, site). `share` is this worker's part of the limits of all workers."""
 
     __slots__ = (
-        "_at", "_connections", "_down", "_failures", "_from", "_hits", "_session_until", "_tat",
-        "_used", "_used_at", "breaker", "ceiling", "ceiling_until", "changed", "hold_until",
-        "inflight", "limits", "per_session", "rate", "scale", "seen", "share", "until", "why",
+        "_at", "_connections", "_down", "_down_until", "_failures", "_from", "_hits",
+        "_session_until", "_tat", "_used", "_used_at", "breaker", "ceiling", "ceiling_until",
+        "changed", "hold_until", "inflight", "limits", "per_session", "rate", "scale", "seen",
+        "share", "suspended_by", "until", "why",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, *, now: float, share: float = 1.0, scale: float = 1.0):
@@ -81,9 +82,11 @@ class Cell:
         self.rate: float | None = None
         #: No step up before this.
         self.hold_until = 0.0
-        #: Nothing at all before this.
-        self.until = 0.0
+        #: What slowed the rate down.
         self.why = ""
+        #: Nothing at all before this: an answer asked for it, and all workers keep to it.
+        self.until = 0.0
+        self.suspended_by = ""
         self.ceiling, self.ceiling_until = UNLIMITED, 0.0
         self.per_session = limits.per_session
         self.breaker: Breaker | None = None
@@ -95,7 +98,7 @@ class Cell:
         self._used, self._used_at = 0.0, now
         self._at = -1e9  # the last throttling answer
         self._from = 0.0
-        self._failures, self._down = 0, 0
+        self._failures, self._down, self._down_until = 0, 0, 0.0  # this worker's own
         self._hits: dict[str, list[float]] = {}
         self._session_until = 0.0
 
@@ -105,8 +108,10 @@ class Cell:
         """What stands against one more message now; None: it may go."""
         if self.breaker is not None and (shut := self.breaker.closed(now)):
             return shut
-        if now < self.until:
-            return Closed(self.why, self.until - now, self._told())
+        if now < self.until or now < self._down_until:
+            if self.until >= self._down_until:
+                return Closed(self.suspended_by, self.until - now, self._told())
+            return Closed("site_down", self._down_until - now, self._told())
         if self.inflight >= self.allowed(now):
             return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
         per_minute = self.per_minute(now)
@@ -177,6 +182,13 @@ class Cell:
             told["because"] = self.why
         return told
 
+    def limited(self, limits: Limits) -> None:
+        """These limits hold from now on, for what is under way too; what was learnt stays."""
+        if limits == self.limits:
+            return
+        self.limits = limits
+        self._tat = 0.0  # the wait that the old limit asked for is not the new one's
+
     # -- learning
 
     def went_well(self) -> None:
@@ -219,14 +231,14 @@ class Cell:
             return None
         until = now + rule.seconds * self.scale
         if rule.action == "suspend":
-            self.until = max(self.until, until)
+            if until > self.until:
+                self.until, self.suspended_by = until, rule.name
         elif rule.action == "connections":
             self.ceiling, self.ceiling_until = max(1, rule.value), until
         else:
             self._from = max(self._from, self.used(now), SLOWEST)
             self.rate = max(SLOWEST, min(self.rate or math.inf, rule.value or SLOWEST))
-            self.hold_until = until
-        self.why = rule.name
+            self.hold_until, self.why = until, rule.name
         self.changed = now
         data = {"rule": rule.name, "value": rule.value, "seconds": round(rule.seconds)}
         return Decision("shaping", f"rule_{rule.action}", data)
@@ -238,7 +250,7 @@ class Cell:
             return None
         wait = min(DOWN * 2.0 ** min(self._down, 10), LONGEST_DOWN) * self.scale
         self._down += 1
-        self.until, self.why = max(self.until, now + wait), "site_down"
+        self._down_until = max(self._down_until, now + wait)
         return Decision("shaping", "site_down", {"seconds": round(wait, 1)})
 
     def session_ended(self, messages: int, now: float) -> None:
@@ -250,7 +262,7 @@ class Cell:
         """Messages per connection."""
         if self.per_session != self.limits.per_session and now >= self._session_until:
             self.per_session = self.limits.per_session
-        return self.per_session
+        return min(self.per_session, self.limits.per_session)
 
     # -- sharing
 
@@ -259,6 +271,12 @@ class Cell:
         """Whether an answer holds it back still, which other workers should know."""
         return self.rate is not None or self.until > 0.0 or self.ceiling != UNLIMITED
 
+    def may_be_forgotten(self, now: float) -> bool:
+        """Whether nothing is under way, and nothing that was learnt holds it back still."""
+        self._step_up(now)
+        held = max(self.until, self._down_until, self.ceiling_until) > now
+        return not (self.inflight or held or self.rate is not None)
+
     def state(self, offset: float) -> dict[str, Any]:
         """What an answer has taught, for the other workers; times plus `offset` are everybody's."""
         return {
@@ -266,7 +284,8 @@ class Cell:
             "rate": self.rate,
             "from": self._from,
             "hold": self.hold_until + offset,
-            "until": self.until + offset if self.why != "site_down" else 0.0,
+            "until": self.until + offset,
+            "by": self.suspended_by,
             "ceiling": self.ceiling,
             "ceiling_until": self.ceiling_until + offset,
             "why": self.why,
@@ -279,8 +298,10 @@ class Cell:
             return
         rate = None if told["rate"] is None else max(SLOWEST, float(told["rate"]))
         since, hold = float(told["from"]), float(told["hold"]) - offset
-        until = max(self.until, float(told["until"]) - offset)
+        until, by = float(told["until"]) - offset, str(told.get("by", told["why"]))[:60]
         ceiling, ceiling_until = max(1, int(told["ceiling"])), float(told["ceiling_until"]) - offset
         why = str(told["why"])[:60]
         self.changed, self.rate, self._from, self.hold_until = at, rate, since, hold
-        self.until, self.ceiling, self.ceiling_until, self.why = until, ceiling, ceiling_until, why
+        self.ceiling, self.ceiling_until, self.why = ceiling, ceiling_until, why
+        if until > self.until:
+            self.until, self.suspended_by = until, by

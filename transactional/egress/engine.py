@@ -124,6 +124,7 @@ class Engine:
         circuits = Circuits(lookups, shaper, scale=scale)
         attempts = Attempts(lookups, Conversations(pool, flusher), shaper, circuits, poison)
         courier = Courier(attempts, shaper, parking, flusher, self._places)
+        await self._take_over(lookups, shaper, circuits)  # before the first message
         writing = [asyncio.create_task(flusher.run()), asyncio.create_task(parking.run())]
         beside = [
             asyncio.create_task(self._heartbeat(pool)),
@@ -156,11 +157,14 @@ class Engine:
             await asyncio.sleep(TICK)
             if self._places.tick() and self._event is not None:
                 self._event.set()  # there is room
-            try:
-                shaper.use(await lookups.profiles())
-                await circuits.refresh()
-            except Error as err:
-                logger.warning("limits and incidents not readable: %s", err)
+            await self._take_over(lookups, shaper, circuits)
+
+    async def _take_over(self, lookups: Lookups, shaper: Shaper, circuits: Circuits) -> None:
+        try:
+            shaper.use(await lookups.profiles())
+            await circuits.refresh()
+        except Error as err:
+            logger.warning("limits and incidents not readable: %s", err)
 
     async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""

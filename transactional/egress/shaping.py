@@ -8,11 +8,13 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TypeVar
 
 from domains import pools
 from transactional.egress.cell import UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
-from transactional.egress.profiles import Profiles, shipped
+from transactional.egress.profiles import Limits, Profiles, shipped
 from transactional.egress.route import Route
 from transactional.wire import outcome as wire
 from transactional.wire.reply import ReplyClass, Stage, classify
@@ -23,9 +25,12 @@ PROBING = 5.0  # seconds for which the others wait until it is known who sends t
 STALLED = 1.0  # seconds in which nobody has left a site that is spoken with: it stands still
 BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
 KEPT = 20_000  # cells and sites remembered; the longest unused go first
+FORGET = 100  # looked at together, so that it costs little to find nothing to forget
 DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
 CellKey = tuple[str, str]
 Waiter = tuple[asyncio.Future[None], tuple[Cell, ...]]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -78,7 +83,8 @@ class Shaper:
 
     def __init__(self, *, sessions: int, share: float, scale: float) -> None:
         self.profiles: Profiles = shipped()
-        self.cells: OrderedDict[CellKey, Cell] = OrderedDict()
+        self.cells: OrderedDict[CellKey, Cell] = OrderedDict()  # those used last at the end
+        self._outdated: set[CellKey] = set()  # made under limits that have been changed since
         self.changed: set[CellKey] = set()  # states that other workers should hear of
         self.breakers: dict[CellKey, Breaker] = {}
         self.probe: Probe = _nobody
@@ -91,14 +97,22 @@ class Shaper:
         """The cell of one of our addresses and a route's site, made at its first use."""
         key = (address, route.site.key)
         found = self.cells.get(key)
-        if found is None:
-            hosts = [target.host for target in route.targets]
-            limits = self.profiles.of(route.site, hosts, direct=is_direct(route))
-            now = asyncio.get_running_loop().time()
-            found = self.cells[key] = Cell(limits, now=now, share=self.share, scale=self._scale)
-            found.breaker = self.breakers.get(key)
-            _forget(self.cells, lambda cell: cell.inflight == 0)
-        return found
+        if found is not None:
+            self.cells.move_to_end(key)
+            if self._outdated and key in self._outdated:
+                self._outdated.discard(key)
+                found.limited(self._limits(route))
+            return found
+        now = asyncio.get_running_loop().time()
+        made = Cell(self._limits(route), now=now, share=self.share, scale=self._scale)
+        made.breaker = self.breakers.get(key)
+        _forget(self.cells, lambda cell: cell.may_be_forgotten(now))
+        self.cells[key] = made
+        return made
+
+    def _limits(self, route: Route) -> Limits:
+        hosts = [target.host for target in route.targets]
+        return self.profiles.of(route.site, hosts, direct=is_direct(route))
 
     def gate(self, route: Route, domain: str) -> Gate:
         """The site of a route in this worker."""
@@ -106,8 +120,10 @@ class Shaper:
         gate = self._gates.get(key)
         if gate is None:
             most = max(1, self._sessions // SITE_SHARE) if is_direct(route) else self._sessions
-            gate = self._gates[key] = Gate(most)
             _forget(self._gates, lambda one: not one.inflight and not one.waiters)
+            gate = self._gates[key] = Gate(most)
+        else:
+            self._gates.move_to_end(key)
         if len(gate.domains) < DOMAINS:
             gate.domains.add(domain)
         return gate
@@ -250,13 +266,11 @@ class Shaper:
         return decision
 
     def use(self, profiles: Profiles) -> None:
-        """Limits that an operator has changed hold from now on."""
+        """Limits that an operator has changed hold from the next message on, however busy a cell is."""
         if profiles == self.profiles:
             return
         self.profiles = profiles
-        for key in [key for key, cell in self.cells.items() if not cell.inflight]:
-            if self.cells[key].changed == 0.0:
-                del self.cells[key]  # made anew under the new limits
+        self._outdated = set(self.cells)
 
 
 def is_direct(route: Route) -> bool:
@@ -269,12 +283,13 @@ def _let_go(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _forget(
-    kept: OrderedDict[CellKey, Cell] | OrderedDict[str, Gate], idle: Callable[..., bool]
-) -> None:
-    """Drop what is idle, the oldest first, where there is too much of it."""
-    if len(kept) <= KEPT:
+def _forget(kept: OrderedDict[K, V], idle: Callable[[V], bool]) -> None:
+    """Make room where there is too much: the longest unused go, what holds mail back last of all."""
+    if len(kept) < KEPT or len(kept) % FORGET:
         return
-    for key in list(kept)[: KEPT // 10]:
-        if idle(kept[key]):  # type: ignore[index]
-            del kept[key]  # type: ignore[arg-type]
+    oldest = list(islice(kept, KEPT // 10))
+    spare = [key for key in oldest if idle(kept[key])]
+    if not spare and len(kept) >= 2 * KEPT:
+        spare = oldest
+    for key in spare:
+        del kept[key]

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 import uuid
+from itertools import islice
 
 import redis.asyncio as redis
 from django.conf import settings
@@ -65,7 +66,7 @@ class Shares:
         offset = wall - now
         cells = {
             key: cell
-            for key, cell in list(self._shaper.cells.items())[-MOST:]
+            for key, cell in islice(reversed(self._shaper.cells.items()), MOST)
             if now - cell.seen < ACTIVE
         }
         changed, self._shaper.changed = self._shaper.changed, set()
@@ -98,7 +99,7 @@ class Shares:
                 continue
             try:
                 cell.adopt(json.loads(state), offset)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
                 logger.warning("what Redis says of %s is not understood: %s", key, error)
 
     def _connect(self) -> redis.Redis:

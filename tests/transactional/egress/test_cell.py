@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from transactional.egress.cell import FIRST, UNLIMITED, Cell
+from transactional.egress.cell import FIRST, UNLIMITED, Breaker, Cell
 from transactional.egress.profiles import Limits, Rule
 
 MINUTE = 60.0
@@ -153,3 +153,53 @@ def test_a_receiver_that_hangs_up_after_some_messages_is_told_goodbye_before_the
 def test_a_fast_clock_shrinks_every_wait() -> None:
     one = cell(per_minute=60, scale=0.01)
     assert sent(one, 0, 0.6, every=0.001) == pytest.approx(60, abs=4)
+
+
+def test_a_site_that_is_down_besides_stays_suspended_and_the_others_are_told_of_it() -> None:
+    one, other = cell(), cell()
+    one.obey(rule("suspend"), 1.0)
+    for _ in range(3):
+        one.no_answer(2.0)
+    shut = one.closed(100.0)
+    assert shut is not None
+    assert (shut.code, shut.wait) == ("r", pytest.approx(501))
+    other.adopt(one.state(0.0), 0.0)
+    told = other.closed(100.0)
+    assert told is not None
+    assert (told.code, told.wait) == ("r", pytest.approx(501))
+    # nor does a throttling answer from what was under way rename it
+    one.throttled(10.0, "receiver_throttles")
+    still = one.closed(100.0)
+    assert still is not None and still.code == "r"
+
+
+def test_that_nobody_is_there_is_one_workers_own_finding() -> None:
+    one, other = cell(), cell()
+    for _ in range(3):
+        one.no_answer(2.0)
+    one.throttled(3.0, "receiver_throttles")
+    shut = one.closed(3.0)
+    assert shut is not None and shut.code == "site_down"
+    other.adopt(one.state(0.0), 0.0)
+    assert other.closed(3.0) is None and other.rate == one.rate
+
+
+def test_a_slow_start_sets_the_pace() -> None:
+    one, shared = cell(per_minute=600), cell(share=0.5)
+    one.breaker = shared.breaker = Breaker(1, "x", probing=False, until=0.0, per_minute=10.0)
+    assert sent(one, 0, 3 * MINUTE) == pytest.approx(30, abs=2)
+    assert sent(shared, 0, 4 * MINUTE) == pytest.approx(20, abs=2)
+    one.breaker.per_minute = 1280.0  # more than the profile allows: that one counts
+    assert sent(one, 4 * MINUTE, MINUTE) == pytest.approx(600, rel=0.05)
+
+
+def test_new_limits_hold_at_once_and_what_was_learnt_stays() -> None:
+    one = cell(per_minute=1)
+    assert send(one, 0.0) and not send(one, 1.0)
+    one.session_ended(7, 0.0)
+    one.limited(Limits("test", 2, 600, per_session=5))
+    assert send(one, 1.0)
+    assert (one.allowed(1.0), one.session_limit(1.0)) == (2, 5)
+    one.limited(Limits("test", 2, 600, per_session=50))
+    assert one.session_limit(1.0) == 7
+    assert sent(one, 10.0, MINUTE) == pytest.approx(600, rel=0.05)

@@ -1,8 +1,14 @@
-"""How long a message that finds no place at a site is sent back for."""
+"""How long a message that finds no place at a site is sent back for; which cells are remembered."""
+
+import asyncio
+import re
 
 import pytest
 
-from transactional.egress.shaping import BUSY, STALLED, Gate
+from domains.sites import Site
+from transactional.egress.profiles import Limits, Profiles, Rule
+from transactional.egress.route import Route, Target
+from transactional.egress.shaping import BUSY, STALLED, Gate, Shaper
 
 
 def gate(*, inflight: int, hold: float, left_at: float) -> Gate:
@@ -34,3 +40,57 @@ def test_a_slow_site_whose_places_move_keeps_its_pace() -> None:
 def test_nobody_stands_still_where_nobody_is() -> None:
     empty = gate(inflight=0, hold=0.05, left_at=100.0)
     assert empty.expected(1000.0, room=5) == pytest.approx(0.01)
+
+
+def route(name: str) -> Route:
+    return Route((Target(f"mx.{name}", "192.0.2.1", 25),), site=Site(name), code="mx")
+
+
+def limited(connections: int) -> Profiles:
+    return Profiles(((Limits("default", connections, 60), "", ()),), ())
+
+
+def test_an_operators_change_reaches_a_cell_that_is_never_idle() -> None:
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        busy = shaper.cell("127.0.0.10", route("a.example"))
+        now = asyncio.get_running_loop().time()
+        busy.take(now)
+        assert busy.throttled(now, "receiver_throttles") is not None
+        for connections in (1, 7):
+            shaper.use(limited(connections))
+            assert shaper.cell("127.0.0.10", route("a.example")) is busy
+            assert (busy.limits.connections, busy.limits.per_minute) == (connections, 60)
+        assert busy.rate is not None and busy.inflight == 1  # what was learnt is not forgotten
+
+    asyncio.run(main())
+
+
+def test_the_longest_unused_are_forgotten_but_not_what_is_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("transactional.egress.shaping.KEPT", 1000)
+    stop = Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0)
+
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        now = asyncio.get_running_loop().time()
+        suspended, used, unused, busy, down = (
+            shaper.cell("127.0.0.10", route(name)) for name in ("s", "u", "n", "b", "d")
+        )
+        suspended.obey(stop, now)
+        busy.take(now)
+        for _ in range(3):
+            down.no_answer(now)
+        for n in range(1500):
+            shaper.cell("127.0.0.10", route(f"{n}.example"))
+            shaper.cell("127.0.0.10", route("u"))
+        known = list(shaper.cells.values())
+        assert len(known) < 1200
+        assert all(one in known for one in (suspended, used, busy, down)) and unused not in known
+        # even what is held back has an end: memory does
+        for n in range(3000):
+            shaper.cell("127.0.0.10", route(f"held{n}.example")).obey(stop, now)
+        assert len(shaper.cells) <= 2 * 1000 + 100
+
+    asyncio.run(main())

@@ -1,6 +1,8 @@
 """Workers share a cell's limits and what its receiver said, through Redis; without it each is safe."""
 
 import asyncio
+import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,9 +12,10 @@ from django.conf import settings as configured
 
 from domains.sites import Site
 from transactional.egress.cell import Cell
+from transactional.egress.profiles import Rule
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import Shaper
-from transactional.egress.shares import Shares
+from transactional.egress.shares import MOST, Shares
 
 ROUTE = Route((Target("mx.a.example", "192.0.2.1", 25),), site=Site("a.example"), code="mx")
 SAFE = 0.25
@@ -94,7 +97,9 @@ def test_nonsense_in_redis_changes_nothing(server: redis.Redis) -> None:
 
     async def work() -> None:
         a = cell(one)
-        for text in ("[]", "{", '{"at": 9e99}', '{"at": 9e99, "rate": "x"}', "null", "7"):
+        endless = a.state(0.0) | {"at": 9e99, "ceiling": float("inf")}
+        texts = ("[]", "{", '{"at": 9e99}', '{"at": 9e99, "rate": "x"}', json.dumps(endless))
+        for text in texts:
             server.set("shaping:state:127.0.0.10:a.example", text)
             await asyncio.sleep(1.1)
             assert (a.rate, a.until, a.changed) == (None, 0.0, 0.0)
@@ -113,3 +118,27 @@ def test_without_redis_each_keeps_to_a_safe_share(settings: Any) -> None:
         assert first.alone
 
     during(first, work=work)
+
+
+def test_a_cell_that_is_used_is_shared_however_many_were_made_since() -> None:
+    (one, first), (two, second) = worker(), worker()
+    others = [
+        Route((Target("mx", "192.0.2.1", 25),), site=Site(f"{n}.example"), code="mx")
+        for n in range(MOST + 10)
+    ]
+
+    async def work() -> None:
+        a, b = cell(one), cell(two)
+        for route in others:
+            one.cell("127.0.0.10", route)
+            two.cell("127.0.0.10", route)
+        assert cell(one) is a and cell(two) is b  # used again
+        await until(lambda: a.share == b.share == 0.5)
+        now = asyncio.get_running_loop().time()
+        b.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        two.changed.add(("127.0.0.10", "a.example"))
+        await until(lambda: a.closed(asyncio.get_running_loop().time()) is not None)
+        shut = a.closed(asyncio.get_running_loop().time())
+        assert shut is not None and shut.code == "stop"
+
+    during(first, second, work=work)
