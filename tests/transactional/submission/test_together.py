@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connections
 
+from tests.config.stack.process_table import eventually
 from tokens.auth import Principal
 from transactional.models import Email, Message, QueueRow, Source
 from transactional.submission import together
@@ -129,7 +130,7 @@ def test_one_whose_batch_never_ends_is_not_sent_twice(monkeypatch: pytest.Monkey
     entered.wait(10)
     follower = threading.Thread(target=door.accept, args=(one,))
     follower.start()  # no batch has taken it when its patience ends: it goes alone
-    time.sleep(0.3)
+    assert eventually(lambda: len(calls) == 2, 9)
     assert calls == [1, 1]
     hangs.set()
     first.join(10)
