@@ -88,7 +88,7 @@ class Installation:
         """Wait until it is ready; False if it ends before."""
         assert self.process is not None
         reading = self._collector.is_alive
-        eventually(lambda: self.said("Postino is ready: ") or not reading(), 120)
+        eventually(lambda: self.said("Postino is ready: ") or not reading(), 240)
         return self.said("Postino is ready: ")
 
     @property
