@@ -1,12 +1,14 @@
 """Single sends of one process that come at the same moment share one batch at the door.
 
 Alone, a send goes straight through. While one batch is being committed, the sends that arrive
-wait for the next; one of them then leads it, on its own thread and connection. So a busy process
-pays statements and commit per batch, and an idle one waits for nobody.
+wait for the next; one of them then leads it, on its own thread and connection, and while sends keep
+coming it waits a moment for those that the last batch's answers bring. So a busy process pays
+statements and commit per batch, and an idle one waits for nobody.
 """
 
 import logging
 import threading
+import time
 
 from django.db import Error as DatabaseError
 
@@ -16,6 +18,7 @@ from transactional.submission.request import TemplateSubmission
 logger = logging.getLogger(__name__)
 
 BATCH = 100  # sends per transaction: what SMTP submission takes, too
+GATHER = 0.003  # seconds a leader waits for more, where the batch before its own was shared
 PATIENCE = 30.0  # seconds a send waits for its batch: more means that the leader's thread is gone
 
 
@@ -51,6 +54,7 @@ class Together:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._led = False
+        self._busy = False  # the last batch was shared
 
     def accept(self, submission: TemplateSubmission) -> Answer:
         """The door's answer, after the commit. Raises as `accept_many` does."""
@@ -80,8 +84,11 @@ class Together:
 
     def _lead(self) -> None:
         """Answer all that wait now, then hand over to the first of those that came meanwhile."""
+        if self._busy:
+            time.sleep(GATHER)
         with self._lock:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            self._busy = len(batch) > 1
         try:
             answers = accept_many([one.submission for one in batch])
             for one, answer in zip(batch, answers, strict=True):

@@ -92,6 +92,34 @@ def test_those_that_come_while_a_batch_is_under_way_share_the_next(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_leader_waits_for_more_only_behind_a_shared_batch(
+    key: Principal, email: Email, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    sleep = time.sleep
+
+    def noted(seconds: float) -> None:
+        if seconds == together.GATHER:
+            waited.append(len(batches))
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", noted)
+    door = together.Together()
+    door.accept(submission(key, email, 0))
+    door.accept(submission(key, email, 1))
+    assert (batches, waited) == ([1, 1], [])
+    at_once([lambda n=n: door.accept(submission(key, email, n)) for n in range(2, 8)])
+    shared = len(batches)
+    assert max(batches) > 1
+    before = len(waited)
+    door.accept(submission(key, email, 8))
+    assert waited[before:] == [shared]  # behind a shared one
+    door.accept(submission(key, email, 9))
+    assert waited[before:] == [shared]  # behind its own
+    assert sum(batches) == 10
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_batch_that_fails_is_tried_one_by_one(
     key: Principal, email: Email, monkeypatch: pytest.MonkeyPatch
 ) -> None:
