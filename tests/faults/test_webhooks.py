@@ -55,7 +55,7 @@ def api(site: Site) -> Iterator[Api]:
 def answered(hit: Hit) -> int:
     """By path: what an endpoint of that kind does."""
     if hit.path == "/slow":
-        time.sleep(6)  # the installation waits 2 s
+        time.sleep(6)  # the installation waits 4 s
     if hit.path == "/steady":
         time.sleep(0.02)
     return {"/down": 503, "/moved": 301, "/gone": 410}.get(hit.path, 200)
