@@ -64,7 +64,16 @@ class IncidentAdmin(ModelAdmin[Any]):
 class IncidentAccountAdmin(ModelAdmin[Any]):
     """What incidents meant to accounts, and who undid that."""
 
-    list_display = ("id", "incident", "account", "told_at", "undone_at", "requeued", "lifted")
+    list_display = (
+        "id",
+        "incident",
+        "account",
+        "told_at",
+        "tell_at",
+        "undone_at",
+        "requeued",
+        "lifted",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never."""

@@ -74,6 +74,9 @@ class IncidentAccount(models.Model):
     told_at = models.DateTimeField(
         null=True, blank=True, help_text="When its owners were written to."
     )
+    tell_at = models.DateTimeField(
+        null=True, blank=True, help_text="Not told before this: the last attempt came to nothing."
+    )
     undone_at = models.DateTimeField(null=True, blank=True)
     undone_by = models.CharField(max_length=254, blank=True)
     lifted = models.PositiveIntegerField(default=0, help_text="Suppressions taken off.")
