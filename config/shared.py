@@ -29,6 +29,7 @@ def ask(question: Callable[[Any], T], *, otherwise: T) -> T:
             socket_timeout=PATIENCE,
             socket_connect_timeout=PATIENCE,
             decode_responses=True,
+            encoding_errors="replace",  # what is none of ours is odd text, and no error
         )
     try:
         return question(_client)

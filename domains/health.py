@@ -5,10 +5,14 @@ less mail at that site, and as its bad answers fade it gets its share back.
 """
 
 import json
+import logging
+import math
 import time
 from collections.abc import Callable
 
 from config import shared
+
+logger = logging.getLogger(__name__)
 
 HALF_LIFE = 600.0  # seconds in which what was seen loses half of its weight
 PRIOR = 8.0  # answers that are taken as good before any was seen: one bad one is no verdict
@@ -16,6 +20,7 @@ LEAST = 0.05  # of its share an IP keeps at least, so that it is found out when 
 FORGOTTEN = 0.05  # weight of bad answers below which nothing is remembered
 KEPT = 5000  # pairs of IP and site kept in a process
 TOLD = 200  # of them told to the others: the worst
+ENDLESS = 1e12  # no count and no time is as large
 _KEY = "egress:health"  # Redis hash: process → its pairs
 
 Pair = tuple[int, str]
@@ -88,9 +93,32 @@ class Health:
         for name, text in heard.items():
             if name == self._name:
                 continue
-            said = json.loads(text)
-            part = 0.5 ** max(0.0, (now - said["at"]) / HALF_LIFE)
-            for source, site, good, bad in said["pairs"]:
+            try:
+                at, pairs = _read(text)
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+                logger.warning("what %.80s says of IPs' health is not understood: %s", name, error)
+                continue
+            part = 0.5 ** max(0.0, (now - at) / HALF_LIFE)
+            for source, site, good, bad in pairs:
                 g, b, _ = told.get((source, site), (0.0, 0.0, now))
                 told[(source, site)] = (g + good * part, b + bad * part, now)
         self._told = told
+
+
+def _read(text: str) -> tuple[float, list[tuple[int, str, float, float]]]:
+    """When a process told what. Raises many kinds of errors on what is none of ours."""
+    said = json.loads(text)
+    pairs = [
+        (int(source), str(site), _amount(good), _amount(bad))
+        for source, site, good, bad in said["pairs"][:TOLD]
+    ]
+    return _amount(said["at"]), pairs
+
+
+def _amount(value: object) -> float:
+    """A number that can be counted with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is not a number")
+    if not math.isfinite(value) or not 0 <= value < ENDLESS:
+        raise ValueError(f"{value!r:.40} is no amount")
+    return float(value)

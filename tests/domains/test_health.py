@@ -85,6 +85,45 @@ def test_without_redis_each_process_knows_what_it_saw(settings: Any) -> None:
     assert health.factor(1, "google") == before < 0.5
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "7",
+        "[]",
+        "{}",
+        '{"at": 1000000}',
+        '{"at": 1000000, "pairs": 7}',
+        '{"at": 1000000, "pairs": {"a": 1}}',
+        '{"at": 1000000, "pairs": [[1, "google", 0]]}',
+        '{"at": 1000000, "pairs": [[{}, "google", 0, 9]]}',
+        '{"at": 1000000, "pairs": [["x", "google", 0, 9]]}',
+        '{"at": 1000000, "pairs": [[1e999, "google", 0, 9]]}',
+        '{"at": 1000000, "pairs": [[1, "google", -90, 9]]}',
+        '{"at": 1000000, "pairs": [[1, "google", 0, 1e999]]}',
+        '{"at": 1000000, "pairs": [[1, "google", 0, NaN]]}',
+        '{"at": "now", "pairs": [[1, "google", 0, 9]]}',
+        '{"at": -1e300, "pairs": [[1, "google", 0, 9]]}',
+        '{"at": 1' + "0" * 400 + ', "pairs": [[1, "google", 0, 9]]}',
+        '{"at": 1' + "0" * 5000 + ', "pairs": [[1, "google", 0, 9]]}',
+        "[" * 100_000,
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_not_understood_is_left_out_and_the_rest_is_heard(text: str | bytes) -> None:
+    clock = Clock()
+    one, two = Health("one", clock=clock), Health("two", clock=clock)
+    for _ in range(10):
+        one.note(1, "google", good=False)
+    one.exchange()
+    shared.ask(lambda redis: redis.hset("egress:health", "a", text), otherwise=None)
+    shared.ask(lambda redis: redis.hset("egress:health", "z", text), otherwise=None)
+    two.exchange()
+    assert two.factor(1, "google") == pytest.approx(one.factor(1, "google"), abs=0.02)
+
+
 def test_what_is_kept_has_a_bound() -> None:
     clock = Clock()
     health = Health("a", clock=clock)
