@@ -3,22 +3,21 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from config.ids import uuid7_floor
 from transactional import mail_log, queue
+from transactional.explain import pace as pace_of
+from transactional.explain.pace import NO_PACE, Pace
 from transactional.explain.tell import Step, steps
 from transactional.mail_log import Story
 from transactional.models import DeliveryAttempt, Event, EventType, Kind, Message, Recipient
-from transactional.queue import Plan
+from transactional.queue import InFront, Plan
 from transactional.submission import policy
 
-RECENT = timedelta(minutes=1)  # what counts as the pace of now
-COUNTED = 10_000  # rows and tries that are counted at most: an estimate needs no more
-UNKNOWN_PACE = 20.0  # messages a second where nothing has left lately
+COUNTED = 10_000  # rows in front that are counted at most: an estimate needs no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ class Try:
 class Ahead:
     """What is still to come: the plan, and when it should be done if the receiver takes it.
 
-    `in_front`: messages of the same stream and lane before it; `per_second`: the pace behind the
-    estimate.
+    `in_front`: messages of the same stream and lane before it; `per_second`: the pace that the
+    estimate rests on, of its lane or of its receiver, whichever takes longer.
     """
 
     plan: Plan
@@ -73,7 +72,7 @@ def explain(account_id: int, message_id: uuid.UUID) -> Explanation | None:
 def of_story(account_id: int, story: Story) -> Explanation:
     """The same from a story already read."""
     plans = queue.plans(account_id, [one.pk for one in story.recipients])
-    pace = _pace(account_id) if plans else 0.0
+    pace = pace_of.of(account_id) if plans else NO_PACE
     return Explanation(
         message=story.message,
         door=_door(story),
@@ -96,7 +95,7 @@ def _name(check: str, kind: str) -> str:
     return "consent_obeyed" if kind == Kind.MARKETING else "consent_ignored"
 
 
-def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], pace: float) -> Told:
+def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], pace: Pace) -> Told:
     before: list[Step] = []
     tries: list[Try] = []
     bounce: Mapping[str, Any] | None = None
@@ -121,17 +120,7 @@ def _of_event(event: Event) -> Sequence[Step]:
     return steps(data.get("decisions"))
 
 
-def _ahead(recipient: Recipient, plan: Plan, pace: float) -> Ahead:
-    now = timezone.now()
-    starts = max(now, plan.tries[0]) if plan.tries else now
-    in_front = 0 if plan.under_way else queue.in_front(recipient.pk, most=COUNTED)
-    per_second = pace or UNKNOWN_PACE
-    finish = min(starts + timedelta(seconds=in_front / per_second), max(plan.expires, now))
-    return Ahead(plan, in_front, round(per_second, 1), finish)
-
-
-def _pace(account_id: int) -> float:
-    """Tries of this account in a second, of late."""
-    since = uuid7_floor(timezone.now() - RECENT)
-    recent = DeliveryAttempt.objects.of(account_id).filter(pk__gte=since)
-    return recent[:COUNTED].count() / RECENT.total_seconds()
+def _ahead(recipient: Recipient, plan: Plan, pace: Pace) -> Ahead:
+    before = InFront() if plan.under_way else queue.in_front(recipient.pk, most=COUNTED)
+    done = pace.finish(plan, before, timezone.now())
+    return Ahead(plan, before.all, round(done.per_second, 2), done.at)

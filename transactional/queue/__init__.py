@@ -7,7 +7,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
 from transactional.queue.held import WITHDRAW, hold, let_go
-from transactional.queue.plan import Plan, in_front, plans
+from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
     DROP,
@@ -42,6 +42,7 @@ __all__ = [
     "Claimer",
     "Counted",
     "Depth",
+    "InFront",
     "Job",
     "Plan",
     "Stray",

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from django.conf import settings
+from django.db.models import Count, Q
 
 from transactional import retry
 from transactional.models import Event, EventType, QueueRow
@@ -28,8 +29,18 @@ class Plan:
     made: int
     under_way: bool
     lane: int
+    stream_id: int
+    domain: str
     waits_for: str
     reply_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFront:
+    """How much is due before a row of the queue: in its stream and lane; of that, to its domain."""
+
+    all: int = 0
+    same_domain: int = 0
 
 
 def plans(account_id: int, recipient_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Plan]:
@@ -65,17 +76,22 @@ def _plan(row: QueueRow, reply_class: str) -> Plan:
         made=row.attempt,
         under_way=under_way,
         lane=row.lane,
+        stream_id=row.stream_id,
+        domain=row.domain,
         waits_for=row.parked or "",
         reply_class=reply_class,
     )
 
 
-def in_front(recipient_id: uuid.UUID, *, most: int) -> int:
-    """Rows of the same stream and lane that are due before this one, counted to `most`."""
+def in_front(recipient_id: uuid.UUID, *, most: int) -> InFront:
+    """Rows of the same stream and lane that are due before this one; the last `most` are looked at."""
     row = QueueRow.objects.filter(pk=recipient_id).first()
     if row is None or row.lease is not None:
-        return 0
+        return InFront()
     before = QueueRow.objects.filter(
         lease__isnull=True, lane=row.lane, stream_id=row.stream_id, due_at__lt=row.due_at
     )
-    return before[:most].count()
+    found = before.order_by("-due_at")[:most].aggregate(
+        all=Count("pk"), same_domain=Count("pk", filter=Q(domain=row.domain))
+    )
+    return InFront(**found)

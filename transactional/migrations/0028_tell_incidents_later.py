@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transactional', '0026_feed_events'),
+        ('transactional', '0027_count_deadlines_twice'),
     ]
 
     operations = [
