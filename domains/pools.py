@@ -131,6 +131,19 @@ def fleet(pool_id: int) -> Fleet:
     return found
 
 
+def standby(pool_id: int) -> tuple[UsableSource, ...]:
+    """The pool's IPs that wait for DNS or are on a blocklist: no receiver sees them behind a smarthost.
+
+    One that a person has paused stays silent.
+    """
+    states = (SourceState.PENDING, SourceState.LISTED)
+    members = PoolMember.objects.filter(
+        pool_id=pool_id, source__state__in=states, weight__gt=0
+    ).select_related("source")
+    # No receiver's budget of a warm-up is touched
+    return tuple(replace(_usable(one), warming=False) for one in members.order_by("source_id"))
+
+
 def _usable(member: PoolMember) -> UsableSource:
     source = member.source
     return UsableSource(

@@ -301,15 +301,16 @@ def test_a_mailbox_that_stays_full_is_tried_until_the_time_is_up_and_bounces_sof
     assert [one["attempt"] for one in deferred] == list(range(1, len(deferred) + 1))
     assert len(deferred) >= 2 and all("452 4.2.2" in one["response"] for one in deferred)
     ended = story[-1]
-    assert ended[0] == "expired" and ended[1]["category"] == "soft"
+    assert ended[0] == "expired"
+    assert (ended[1]["category"], ended[1]["reason"]) == ("soft", "mailboxfull")
     fed = desk.feed(address, "DEFERRED")
     assert [(one["attempt"], one["response"]) for one in fed] == [
         (one["attempt"], one["response"]) for one in deferred
     ]
     (bounce,) = desk.feed(address, "BOUNCE")
-    assert bounce["category"] == "TIMEOUT" and "452 4.2.2" in bounce["response"]
+    assert bounce["category"] == "MAILBOX_FULL" and "452 4.2.2" in bounce["response"]
     told = desk.explained(ended[2])
     assert told["status"] == "expired" and "452 4.2.2" in told["reply"]
-    assert told["bounce"]["kind"] == "soft" and told["bounce"]["category"] == "TIMEOUT"
+    assert told["bounce"]["kind"] == "soft" and told["bounce"]["category"] == "MAILBOX_FULL"
     suppressed = desk.http.get("/api/v1/suppressions", params={"address": address}).json()
     assert suppressed["results"] == []

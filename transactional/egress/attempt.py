@@ -94,11 +94,7 @@ class Attempts:
         stream = await self._lookups.stream(job.stream_id)
         fleet = await self._lookups.fleet(stream.pool_id)
         if not fleet.sources:
-            why = await self._lookups.unready(stream)
-            none = pools.Choice(None, "no_source", {"why": why})
-            tried.trail.note("source", none.code, **none.told(fleet))
-            reply = f"451 4.7.1 No IP of this stream is ready: {why}."
-            return verdict.defer(tried, "temporary", reply)
+            return await self._unready(tried, stream, fleet)
         late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
         if late is not None and (round_by := await self.around(tried, stream, fleet, late)):
             return round_by
@@ -112,6 +108,23 @@ class Attempts:
             tried.trail.note("source", none.code, **none.told(fleet))
             return self.no_family(tried)
         return await self._planned(tried, stream, fleet, route, targets)
+
+    async def _unready(
+        self, tried: Tried, stream: StreamPolicy, fleet: pools.Fleet
+    ) -> Plan | Outcome:
+        """No IP may speak to receivers: one that waits for DNS or is listed speaks to the smarthost."""
+        why = await self._lookups.unready(stream)
+        none = pools.Choice(None, "no_source", {"why": why})
+        tried.trail.note("source", none.code, **none.told(fleet))
+        job, scale = tried.job, settings.RETRY_SCALE
+        closed = fallback.when_unready(job, scale=scale)
+        shut = fallback.when_shut(job, closed, job.now(), scale=scale)
+        if shut is not None and stream.fallback_id is not None:
+            standby = await self._lookups.standby(stream.pool_id)
+            if standby.sources and (round_by := await self.around(tried, stream, standby, shut)):
+                return round_by
+        reply = f"451 4.7.1 No IP of this stream is ready: {why}."
+        return verdict.defer(tried, "temporary", reply)
 
     async def around(
         self,

@@ -30,11 +30,15 @@ OWN_CODES = frozenset({"rate", "connections", "incident", "site_down", "receiver
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Why nothing may leave now, and in how many seconds to ask again."""
+    """Why nothing may leave now, and in how many seconds to ask again.
+
+    `stands`: nothing at all goes this way until then; otherwise mail goes on, and this waits its turn.
+    """
 
     code: str
     wait: float
     data: Mapping[str, Any] = field(default_factory=dict)
+    stands: bool = False
 
     def passed(self, address: str) -> Passed:
         """As the reason why a message did not leave from one of our IPs."""
@@ -59,7 +63,7 @@ class Breaker:
     def closed(self, now: float) -> Closed | None:
         """Shut until the next probe is due."""
         if self.probing and now < self.until:
-            return Closed("incident", self.until - now, {"incident": self.incident})
+            return Closed("incident", self.until - now, {"incident": self.incident}, stands=True)
         return None
 
 
@@ -110,8 +114,9 @@ class Cell:
             return shut
         if now < self.until or now < self._down_until:
             if self.until >= self._down_until:
-                return Closed(self.suspended_by, self.until - now, self._told())
-            return Closed("site_down", self._down_until - now, self._told())
+                wait = self.until - now
+                return Closed(self.suspended_by, wait, self._told(), stands=True)
+            return Closed("site_down", self._down_until - now, self._told(), stands=True)
         if self.inflight >= self.allowed(now):
             return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
         per_minute = self.per_minute(now)

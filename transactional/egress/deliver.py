@@ -103,11 +103,11 @@ class Courier:
             if why.code != "no_budget":
                 await self._flusher.finish(self._attempts.no_family(tried, why.code))
                 return
-            why = Closed(why.code, why.data["wait"], why.data)
+            why = Closed(why.code, why.data["wait"], why.data, stands=True)
         shut = None
         if plan.relay is None:
             scale = settings.RETRY_SCALE
-            shut = fallback.when_shut(tried.job, why.code, why.wait, scale=scale)
+            shut = fallback.when_shut(tried.job, why, tried.job.now(), scale=scale)
         if shut is not None:
             round_by = await self._attempts.around(tried, plan.stream, plan.fleet, shut)
             if round_by is not None:

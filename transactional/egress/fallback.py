@@ -7,22 +7,37 @@ so a message goes one way or the other and never both.
 from datetime import datetime
 
 from transactional import retry
+from transactional.egress.cell import Closed
 from transactional.egress.decisions import Decision
 from transactional.models import Lane
 from transactional.queue import Job
 
-# Codes after which the direct way is shut for longer than mail should wait
-SHUT = frozenset({"incident", "site_down", "receiver_throttles", "no_budget"})
 # Seconds that mail waits for the direct way all the same; a code or a reset hardly any
 PATIENCE, URGENT_PATIENCE = 60.0, 5.0
+# Seconds before its deadline in which mail waits for no further turn
+LAST = 15.0
 
 
-def when_shut(job: Job, code: str, wait: float, *, scale: float = 1.0) -> Decision | None:
-    """The direct way is parked: whether to go round it. `wait`: seconds until it is asked again."""
+def when_shut(job: Job, why: Closed, now: datetime, *, scale: float = 1.0) -> Decision | None:
+    """There is no leave for the direct way: whether to go round it.
+
+    That is so where nothing goes there for longer than mail should wait, and for mail, tried or not,
+    that could not wait for its turn twice before its deadline.
+    """
     patience = URGENT_PATIENCE if job.lane == Lane.URGENT else PATIENCE
-    if code in SHUT and wait >= patience * scale:
-        return Decision("fallback", "direct_way_shut", {"because": code, "wait": round(wait)})
+    data = {"because": why.code, "wait": round(why.wait)}
+    if why.stands and why.wait >= patience * scale:
+        return Decision("fallback", "direct_way_shut", data)
+    left = (job.deliver_by - now).total_seconds()
+    if left <= max(2 * why.wait, LAST * scale):
+        return Decision("fallback", "no_turn_in_time", {**data, "left": round(left)})
     return None
+
+
+def when_unready(job: Job, *, scale: float = 1.0) -> Closed:
+    """No IP of the stream may speak to receivers: how long the next look is away."""
+    wait = retry.delay("temporary", job.attempt + 1, jitter=lambda: 0.5, scale=scale)
+    return Closed("no_source", wait, stands=True)
 
 
 def when_dead(job: Job) -> Decision | None:

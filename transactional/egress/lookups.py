@@ -106,6 +106,12 @@ class Lookups:
         """The pool's IPs: those that this machine sends from, and why not the others."""
         return await self._get(("pool", pool_id), FRESH / 2, lambda: hosts.fleet_here(pool_id))
 
+    async def standby(self, pool_id: int) -> pools.Fleet:
+        """The pool's IPs on this machine that may not speak to receivers, but to a smarthost."""
+        return await self._get(
+            ("standby", pool_id), FRESH, lambda: pools.Fleet(hosts.here(pools.standby(pool_id)))
+        )
+
     def in_thread(self, work: Callable[[], T], /) -> asyncio.Future[T]:
         """Run a function where the database may be asked."""
         return asyncio.get_running_loop().run_in_executor(self._thread, _guarded, work)

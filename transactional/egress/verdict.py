@@ -25,8 +25,8 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
 HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
 DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
-# The contract's soft bounce: the last reply was a "not yet"
-GAVE_UP = {"category": str(Category.SOFT), "reason": str(Reason.EXPIRED)}
+# What a "not yet" says of the mailbox itself, and wears its address out if it never changes
+OF_THE_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.SUSPEND})
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 
@@ -107,7 +107,7 @@ def defer(tried: Tried, kind: str, reply: str) -> Outcome:
     due = retry.next_due(now, tried.job.deliver_by, wait)
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
-    data = {"class": str(kind)} if due else {"class": str(kind), **GAVE_UP}
+    data = {"class": str(kind)} if due else {"class": str(kind), **_gave_up(reply)}
     return _ended(tried, status, reply, due_at=due, data=data)
 
 
@@ -117,8 +117,15 @@ def expire(tried: Tried, last: str) -> Outcome:
     with translation.override("en"):
         waited = f" It waited for {tell_wait(tried.job.parked)}." if tried.job.parked else ""
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
-    expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **GAVE_UP})
+    expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **_gave_up(last)})
     return replace(expired, attempts=tried.job.attempt)
+
+
+def _gave_up(last: str) -> dict[str, str]:
+    """The contract's soft bounce, with what the last reply said of the mailbox, if it did."""
+    reason = verdict_on_text(diagnostic=last).reason
+    kept = reason if reason in OF_THE_MAILBOX else Reason.EXPIRED
+    return {"category": str(Category.SOFT), "reason": str(kept)}
 
 
 def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:

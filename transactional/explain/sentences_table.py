@@ -165,5 +165,9 @@ SENTENCES = {
     ("fallback", "deadline_near"): _(
         "Its deadline was near after %(tries)s tries: it went through the stream’s smarthost."
     ),
+    ("fallback", "no_turn_in_time"): _(
+        "Its deadline was %(left)s seconds away, and the direct way had no room for it before "
+        "(%(because)s): it went through the stream’s smarthost."
+    ),
     ("fallback", ""): _("It went through the stream’s smarthost."),
 }

@@ -14,6 +14,10 @@ _SHUT: Mapping[str, Promise] = {
     "site_down": gettext_lazy("the receiver does not answer"),
     "receiver_throttles": gettext_lazy("the receiver asked us to slow down"),
     "no_budget": gettext_lazy("the IPs’ budgets of the day are used up"),
+    "no_source": gettext_lazy("no IP of the stream is ready"),
+    "rate": gettext_lazy("the receiver takes no more a minute"),
+    "connections": gettext_lazy("all connections to the receiver are in use"),
+    "site_busy": gettext_lazy("all connections to the receiver are in use"),
 }
 #: RFC 8460 §4.3
 _TLS_RESULTS: Mapping[str, Promise] = {

@@ -27,7 +27,7 @@ SELECT s.id,
        bool_or(EXISTS (
            SELECT FROM transactional_event e
            WHERE e.message_id = r.message_id AND e.recipient_id = r.id AND e.id >= %(oldest)s
-             AND e.type = 'bounced' AND e.data->>'reason' = ANY(%(reasons)s))) AS failed,
+             AND e.type IN ('bounced', 'expired') AND e.data->>'reason' = ANY(%(reasons)s))) AS failed,
        bool_or(r.status = 'delivered' AND r.status_at < %(quiet)s) AS works
 FROM transactional_suppression s
 LEFT JOIN transactional_recipient cause ON cause.id = s.recipient_id

@@ -10,25 +10,25 @@ from transactional import suppressions
 from transactional.classify import WEARING
 from transactional.models import SuppressionReason
 
-TIMES = 3  # bounces for the mailbox's sake (full, suspended, filtered) …
+TIMES = 3  # mails that failed for the mailbox's sake (full, suspended, filtered) …
 SPAN = timedelta(days=7)  # … of which the first and the last are this far apart
 FORGOTTEN = timedelta(days=60)  # older ones do not count
 FRESH = timedelta(hours=2)  # only addresses that bounced since are looked at: the chore is hourly
 
-# A delivery to the address ends the count: the mailbox works again; so does a member who takes it
+# What was put off until its time was up failed like what was refused. A delivery ends the count: the mailbox works again; so does a member who takes it
 # off the list
 _WORN = """
 WITH fresh AS MATERIALIZED (
     SELECT DISTINCT r.account_id, r.address
     FROM transactional_event e JOIN transactional_recipient r ON r.id = e.recipient_id
-    WHERE e.id >= %(fresh)s AND r.id >= %(oldest)s AND e.type = 'bounced'
+    WHERE e.id >= %(fresh)s AND r.id >= %(oldest)s AND e.type IN ('bounced', 'expired')
       AND e.data->>'reason' = ANY(%(reasons)s)
 ), told AS (
     SELECT r.account_id, lower(r.address) AS address, r.id, e.at, e.data->>'response' AS said
     FROM fresh f
     JOIN transactional_recipient r USING (account_id, address)
     JOIN transactional_event e ON e.message_id = r.message_id AND e.recipient_id = r.id
-    WHERE r.id >= %(oldest)s AND e.id >= %(oldest)s AND e.type = 'bounced'
+    WHERE r.id >= %(oldest)s AND e.id >= %(oldest)s AND e.type IN ('bounced', 'expired')
       AND e.data->>'reason' = ANY(%(reasons)s)
       AND NOT EXISTS (
           SELECT 1 FROM transactional_recipient d

@@ -16,17 +16,20 @@ from transactional.queue.rows import Job
 SCAN = 10_000  # due rows of a stream that one statement looks through
 REASON = 120  # characters kept of why a row was parked
 
-# A row is not parked beyond its deadline: there it is told what it waited for
-_PARK = """
+# A row is not parked beyond its deadline. It comes back halfway there, while another way may still be
+# taken; where nothing can be done any more, at the deadline, to be told what it waited for
+_WITHIN = """CASE WHEN {due} < q.deliver_by THEN {due}
+    WHEN q.deliver_by > clock_timestamp() + interval '10 s' THEN clock_timestamp() + (q.deliver_by - clock_timestamp()) / 2
+    ELSE greatest(q.deliver_by, clock_timestamp()) END"""
+_PARK = f"""
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, parked = p.why,
-    due_at = least(
-        clock_timestamp() + make_interval(secs => p.wait), greatest(q.deliver_by, clock_timestamp()))
+    due_at = {_WITHIN.format(due="(clock_timestamp() + make_interval(secs => p.wait))")}
 FROM json_to_recordset(%(parked)s::json) AS p(id uuid, lease uuid, wait float8, why text)
 WHERE q.id = p.id AND q.lease = p.lease AND q.dot_at IS NULL
-"""
+"""  # noqa: S608 — our own constants
 # Rows beyond the horizon come back somewhere in its second half, to see how things are then
-_SPREAD = """
+_SPREAD = f"""
 WITH head AS MATERIALIZED (
     SELECT id, domain, due_at FROM transactional_queuerow
     WHERE lease IS NULL AND lane = %(lane)s AND stream_id = %(stream)s AND due_at <= now()
@@ -34,16 +37,17 @@ WITH head AS MATERIALIZED (
 ), held AS MATERIALIZED (
     SELECT q.id, q.due_at FROM transactional_queuerow q JOIN head ON head.id = q.id
     WHERE head.domain = ANY(%(domains)s) AND q.lease IS NULL FOR UPDATE OF q SKIP LOCKED
-), placed AS (
+), ranked AS (
     SELECT id, row_number() OVER (ORDER BY due_at) * %(spacing)s AS later FROM held
+), placed AS MATERIALIZED (
+    SELECT id, clock_timestamp() + make_interval(secs => %(wait)s + CASE
+        WHEN later <= %(horizon)s THEN later ELSE %(horizon)s * (0.5 + 0.5 * random()) END) AS due
+    FROM ranked
 )
 UPDATE transactional_queuerow q
-SET parked = %(why)s, due_at = least(
-    clock_timestamp() + make_interval(secs => %(wait)s + CASE
-        WHEN later <= %(horizon)s THEN later ELSE %(horizon)s * (0.5 + 0.5 * random()) END),
-    greatest(q.deliver_by, clock_timestamp()))
+SET parked = %(why)s, due_at = {_WITHIN.format(due="placed.due")}
 FROM placed WHERE placed.id = q.id
-"""
+"""  # noqa: S608 — our own constants
 
 
 @dataclass(frozen=True, slots=True)

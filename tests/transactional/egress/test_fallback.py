@@ -1,6 +1,7 @@
 """The stream's smarthost: taken when the direct way is shut or the deadline is near, and then alone."""
 
 import asyncio
+import re
 import ssl
 import threading
 import time
@@ -14,11 +15,15 @@ from unittest.mock import Mock
 import pytest
 import uvloop
 
+from domains import pools
+from domains.models import EgressSource, SourceState
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
 from tests.transactional.wire.smtp_parts import server_context
 from tokens.models import Account
 from transactional.egress import fallback
+from transactional.egress.cell import Cell, Closed
+from transactional.egress.profiles import Limits, Rule
 from transactional.models import (
     DeliveryAttempt,
     Lane,
@@ -210,19 +215,81 @@ def test_a_wrong_password_leaves_the_mail_to_the_usual_schedule(
 
 
 @pytest.mark.parametrize(
-    ("lane", "code", "wait", "taken"),
+    ("lane", "wait", "stands", "taken"),
     [
-        (Lane.NORMAL, "site_down", 60, True),
-        (Lane.BULK, "incident", 3600, True),
-        (Lane.NORMAL, "site_down", 59, False),
-        (Lane.URGENT, "site_down", 15, True),
-        (Lane.URGENT, "rate", 900, False),
+        (Lane.NORMAL, 60, True, True),
+        (Lane.BULK, 3600, True, True),
+        (Lane.NORMAL, 59, True, False),
+        (Lane.URGENT, 15, True, True),
+        (Lane.URGENT, 900, False, False),  # mail goes on there, this waits its turn
     ],
 )
 def test_only_a_way_that_stays_shut_is_gone_round(
-    lane: int, code: str, wait: float, taken: bool
+    lane: int, wait: float, stands: bool, taken: bool
 ) -> None:
-    assert (fallback.when_shut(Mock(lane=lane), code, wait) is not None) is taken
+    now = datetime.now(UTC)
+    job = Mock(lane=lane, attempt=0, deliver_by=now + timedelta(days=3))
+    found = fallback.when_shut(job, Closed("any", wait, stands=stands), now)
+    assert (found is not None) is taken
+    assert found is None or found.code == "direct_way_shut"
+
+
+@pytest.mark.parametrize(
+    ("code", "wait", "left", "taken"),
+    [
+        ("rate", 3600, 1800, True),
+        ("connections", 60, 30, True),
+        ("site_down", 50, 40, True),
+        ("rate", 1, 15, True),
+        ("rate", 1, 16, False),
+        ("connections", 60, 300, False),
+    ],
+)
+def test_mail_that_no_turn_would_come_for_in_time_goes_round(
+    code: str, wait: float, left: float, taken: bool
+) -> None:
+    now = datetime.now(UTC)
+    for tries in (0, 3):
+        job = Mock(lane=Lane.NORMAL, attempt=tries, deliver_by=now + timedelta(seconds=left))
+        found = fallback.when_shut(job, Closed(code, wait), now)
+        assert (found is not None) is taken
+        assert found is None or found.code == "no_turn_in_time"
+
+
+def test_a_rule_that_suspends_is_gone_round() -> None:
+    """What counts is that nothing goes there, not what the rule is called."""
+    limits = Limits("yahoo", 10, 60)
+    rule = Rule("yahoo-for-good", "", re.compile("x"), 1, 3600, "suspend", 0, 10_800.0)
+    taught, told = Cell(limits, now=0.0), Cell(limits, now=0.0)
+    taught.obey(rule, 1.0)
+    told.adopt(taught.state(0.0), 0.0)
+    now = datetime.now(UTC)
+    job = Mock(lane=Lane.NORMAL, attempt=0, deliver_by=now + timedelta(days=3))
+    for cell in (taught, told):
+        shut = cell.closed(1.0)
+        assert shut is not None and shut.code == "yahoo-for-good"
+        found = fallback.when_shut(job, shut, now)
+        assert found is not None and found.data["because"] == "yahoo-for-good"
+
+
+def test_where_no_ip_is_ready_mail_goes_round_but_never_from_one_that_is_paused(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    [sent] = send_raw(account)
+    source = EgressSource.objects.of(account).get()
+    EgressSource.objects.filter(pk=source.pk).update(state=SourceState.PAUSED)
+    pools.forget()
+    with engine():
+        eventually(lambda: Recipient.objects.get().status == Status.DEFERRED)
+        assert not smarthost.kept
+        EgressSource.objects.filter(pk=source.pk).update(state=SourceState.LISTED)
+        eventually(drained, 20)
+    assert Recipient.objects.get(message_id=sent.message_id).status == Status.DELIVERED
+    [_one] = smarthost.kept
+    last = DeliveryAttempt.objects.get()
+    assert [step for step, _ in codes(last)][:2] == ["source", "fallback"]
+    assert ("fallback", "direct_way_shut") in codes(last)
 
 
 @pytest.mark.parametrize(

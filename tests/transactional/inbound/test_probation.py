@@ -81,6 +81,12 @@ def test_a_bounce_puts_the_next_trial_off_for_twice_as_long(account: Account) ->
     assert probation.settle(NOW) == (0, 0)
 
 
+def test_a_mailbox_that_stayed_full_until_the_end_fails_its_trial(account: Account) -> None:
+    worn_out(account, trial=-3)
+    mailed(account, 1, status=Status.EXPIRED)
+    assert probation.settle(NOW) == (0, 1)
+
+
 def test_a_refusal_of_the_sender_is_no_failure_of_the_address(account: Account) -> None:
     worn_out(account, trial=-3)
     mailed(account, 1, reason="blocked")
@@ -94,7 +100,7 @@ def test_trials_without_an_outcome_do_not_keep_others_from_theirs(
     other_account = Account.objects.create(name="Other")
     monkeypatch.setattr(probation, "STEP", 1)
     worn_out(account, trial=-3)
-    mailed(account, 1, status=Status.EXPIRED)
+    mailed(account, 1, status=Status.EXPIRED, reason="expired")
     worn_out(other_account, trial=-3)
     mailed(other_account, 2, status=Status.DELIVERED)
     assert probation.settle(NOW) == (1, 0)

@@ -7,7 +7,7 @@ from tests.transactional.mail import delivered_mail
 from tokens.models import Account, Scope
 from transactional import suppression_list
 from transactional.inbound import worn
-from transactional.models import Event, EventType, Recipient, Status, Suppression
+from transactional.models import Event, Recipient, Status, Suppression
 
 NOW = datetime.now(UTC)
 ADDRESS = "Reader@far.example"
@@ -22,12 +22,12 @@ def mailed(
     made = type(uuid7())(int=uuid7_floor(at).int >> 80 << 80 | low)
     one = delivered_mail(account, ADDRESS, status=status, recipient_id=made)
     Recipient.objects.filter(pk=one.pk).update(status_at=at)
-    if status == Status.BOUNCED:
+    if status in (Status.BOUNCED, Status.EXPIRED):
         Event.objects.create(
             account=account,
             message=one.message,
             recipient=one,
-            type=EventType.BOUNCED,
+            type=str(status),
             at=at,
             data={"category": "soft", "reason": reason, "response": f"full since {days_ago}"},
         )
@@ -44,6 +44,16 @@ def test_three_full_mailboxes_over_a_week_suppress(account: Account) -> None:
     assert (row.scope, row.recipient_id) == (Scope.ALL, last.pk)
     assert row.evidence == "3 bounces, the last: full since 0"
     assert worn.suppress(NOW) == 0
+
+
+def test_mail_put_off_until_its_time_was_up_wears_an_address_out_too(account: Account) -> None:
+    """`452 4.2.2` for three days is a full mailbox as much as `552` at once is."""
+    for day in (9, 5):
+        mailed(account, day, status=Status.EXPIRED)
+    mailed(account, 0, status=Status.EXPIRED, reason="expired")
+    assert worn.suppress(NOW) == 0
+    mailed(account, 0, status=Status.EXPIRED)
+    assert worn.suppress(NOW) == 1
 
 
 @pytest.mark.parametrize("days", [(8, 0), (6, 3, 0), (70, 65, 0)])

@@ -35,9 +35,10 @@ def test_a_parked_row_is_free_again_when_its_time_has_come(account: Account) -> 
             return len(again)
 
     assert asyncio.run(work()) == 1
-    # a wait ends at the deadline, where the mail is told to expire
+    # a wait that would pass the deadline ends halfway there: another way may still be taken
     row = QueueRow.objects.get(lease=None)
-    assert row.due_at == row.deliver_by
+    left = row.deliver_by - timezone.now()
+    assert left / 3 < row.deliver_by - row.due_at < left * 2 / 3
     assert QueueRow.objects.filter(lease__isnull=False).count() == 2  # claimed again; not ours
 
 
