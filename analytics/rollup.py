@@ -27,10 +27,12 @@ _COLUMNS = ", ".join(COUNTERS)
 # delivered, bounced and pending never count one recipient twice; so does an undone incident. Opens and clicks of recipients are counted by their firsts
 _TALLY = """
 count(*) FILTER (WHERE type = 'accepted') AS sent,
-count(*) FILTER (WHERE type = 'delivered') - count(*) FILTER (WHERE was = 'delivered') AS delivered,
+count(*) FILTER (WHERE type = 'delivered') - count(*) FILTER (WHERE type = 'bounced' AND was = 'delivered') AS delivered,
 count(*) FILTER (WHERE type = 'deferred') AS deferred,
-count(*) FILTER (WHERE type = 'bounced') - count(*) FILTER (WHERE type = 'requeued') AS bounced,
-count(*) FILTER (WHERE type = 'expired') AS expired,
+count(*) FILTER (WHERE type = 'bounced')
+    - count(*) FILTER (WHERE type = 'requeued' AND coalesce(was, 'bounced') = 'bounced') AS bounced,
+count(*) FILTER (WHERE type = 'expired')
+    - count(*) FILTER (WHERE type = 'requeued' AND was = 'expired') AS expired,
 count(*) FILTER (WHERE type = 'dropped') AS dropped,
 count(*) FILTER (WHERE type = 'first_open') AS opens,
 count(*) FILTER (WHERE type = 'first_click') AS clicks,
@@ -45,7 +47,7 @@ count(*) FILTER (WHERE type = 'unsubscribed') AS unsubscribes
 FOLD = f"""
 WITH batch AS MATERIALIZED (
     SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.type, e.at,
-           CASE WHEN e.type = 'bounced' THEN e.data ->> 'was' END AS was
+           CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was
     FROM transactional_event e
     WHERE (e.xid, e.id) > (%(xid)s, %(event_id)s)
       AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint

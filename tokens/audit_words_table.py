@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str | Promise] = {
     "sender.": _("From addresses"),
     "domain.": _("Domains"),
     "incident.": _("Incidents"),
+    "held.": _("Held mail"),
     "stream.": _("Streams"),
     "smarthost.": _("Smarthosts"),
     "webhook.": _("Webhooks"),
@@ -71,6 +72,8 @@ SENTENCES: Mapping[str, str | Promise] = {
         "Undid the incident with %(name)s: %(requeued)s messages sent again, %(lifted)s "
         "suppressions lifted"
     ),
+    "held.released": _("Sent %(number)s held messages again. %(name)s"),
+    "held.given_up": _("Gave up %(number)s held messages. %(name)s"),
     "webhook.created": _("Made the webhook “%(name)s”"),
     "webhook.changed": _("Changed the webhook “%(name)s”: %(changed)s"),
     "webhook.rotated": _("Rotated the secret of the webhook “%(name)s”"),

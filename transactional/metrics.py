@@ -11,7 +11,15 @@ from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
 from transactional import queue, retention, tls_share
-from transactional.models import Incident, IncidentState, Lane, LogState, partitions
+from transactional.models import (
+    Incident,
+    IncidentState,
+    Lane,
+    LogState,
+    Recipient,
+    Status,
+    partitions,
+)
 
 HOSTS = 50  # worker hosts that are told about, the freshest first
 RECENT = timedelta(minutes=1)
@@ -99,6 +107,7 @@ def incidents_and_sources() -> list[Metric]:
     open_now = Incident.objects.exclude(state=IncidentState.CLOSED)
     states = open_now.order_by().values_list("state").annotate(n=Count("pk"))
     counted = {"open": 0, "draining": 0, **dict(states)}
+    held = Recipient.objects.filter(status=Status.HELD)
     ips = EgressSource.objects.order_by().values_list("state").annotate(n=Count("pk"))
     now = timezone.now()
     seen = WorkerHost.objects.order_by("-seen_at").values_list("name", "seen_at")[:HOSTS]
@@ -107,6 +116,11 @@ def incidents_and_sources() -> list[Metric]:
             name="incidents",
             text="Incidents under way: open (mail of an IP to a site is parked) or draining.",
             samples=[({"state": name}, number) for name, number in counted.items()],
+        ),
+        one(
+            "held_recipients",
+            "Mail that waits for a person's decision, counted to 10,000.",
+            len(held.values_list("pk")[:10_000]),
         ),
         Metric(
             name="ips",

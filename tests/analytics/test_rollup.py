@@ -1,5 +1,6 @@
 """Each event is counted exactly once, and a rebuild gives the same numbers."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -290,3 +291,15 @@ def test_a_mail_that_is_queued_again_takes_its_bounce_back(counted: Sent) -> Non
     counted.write("requeued", "delivered")
     fold_all()
     assert (numbers(counted).bounced, numbers(counted).delivered) == (0, 1)
+
+
+@pytest.mark.parametrize(("ended", "was"), [("expired", "expired"), ("held", "held")])
+def test_what_did_not_bounce_takes_no_bounce_back_when_it_is_queued_again(
+    counted: Sent, ended: str, was: str
+) -> None:
+    counted.write("accepted", ended)
+    events.append([replace(counted.happened("requeued"), data={"was": was})])
+    counted.write("delivered")
+    fold_all()
+    found = numbers(counted)
+    assert (found.bounced, found.expired, found.delivered, found.pending) == (0, 0, 1, 0)

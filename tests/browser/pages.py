@@ -23,6 +23,7 @@ from tests.cast import Cast, make_email
 from tests.domains.warming import make_warming
 from tests.transactional.library.pictures_made import photo, png
 from tests.transactional.mail import delivered_mail
+from tests.transactional.test_held import make_undecided
 from tokens import audit, credentials
 from tokens.auth import Principal
 from tokens.models import Scope, SmtpCredential
@@ -109,6 +110,11 @@ class World:
         return int(IncidentAccount.objects.of(self.cast.account).get().pk)
 
     @property
+    def held(self) -> str:
+        held = Recipient.objects.of(self.cast.account).filter(status="held")
+        return str(held.latest("pk").message_id)
+
+    @property
     def sample_set(self) -> int:
         return int(SampleSet.objects.of(self.cast.account).get().pk)
 
@@ -168,6 +174,7 @@ def make_world(cast: Cast) -> World:
     _suppressed(cast, delivered)
     make_senders(account)
     _incident(cast)
+    make_undecided(account)
     make_warming(account)
     queued = _queued(cast, live)
     make_webhooks(account)
@@ -319,6 +326,8 @@ PAGES: dict[str, Address] = {
     "message, refused": lambda w: f"{w.a}/messages/{w.log.refused.pk}/",
     "message, no longer kept": lambda w: f"{w.a}/messages/01000000-0000-7000-8000-000000000001/",
     "messages": lambda w: f"{w.a}/messages/",
+    "held mail": lambda w: f"{w.a}/messages/held/",
+    "message, held": lambda w: f"{w.a}/messages/{w.held}/",
     "message": lambda w: f"{w.a}/messages/{w.message}/",
     "message, delivered": lambda w: f"{w.a}/messages/{w.delivered.message_id}/",
     "contacts": lambda w: f"{w.a}/contacts/",

@@ -5,10 +5,21 @@ from transactional.admin import (
     delivery,
     mail,
     publishing,
+    recipients,
     retention,
     senders,
     smarthost,
     tls,
 )
 
-__all__ = ["audience", "delivery", "mail", "publishing", "retention", "senders", "smarthost", "tls"]
+__all__ = [
+    "audience",
+    "delivery",
+    "mail",
+    "publishing",
+    "recipients",
+    "retention",
+    "senders",
+    "smarthost",
+    "tls",
+]

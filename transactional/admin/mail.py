@@ -33,7 +33,6 @@ from transactional.models import (
     LinkProbe,
     Message,
     QueueRow,
-    Recipient,
     SampleSet,
     SavedBlock,
     SecretBody,
@@ -88,14 +87,6 @@ class MessageAdmin(Log):
 
     list_display = ("id", "account_id", "created_at", "kind", "from_address", "subject", "refusal")
     search_fields = ("=id", "=account__id")
-
-
-@admin.register(Recipient)
-class RecipientAdmin(Log):
-    """Recipients with their status."""
-
-    list_display = ("id", "account_id", "address", "status", "status_at", "attempts", "reply")
-    search_fields = ("=id", "=message__id")
 
 
 @admin.register(DeliveryAttempt)

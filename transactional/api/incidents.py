@@ -81,6 +81,8 @@ def _whole(row: IncidentAccount) -> dict[str, Any]:
             "until": caused.until.isoformat(),
             "failed": caused.failed,
             "suppressed": caused.suppressed,
+            "tooLate": caused.late,
+            "noLongerKept": caused.gone,
             "more": caused.cut,
         },
     }

@@ -6,6 +6,7 @@ from config.calls import call
 from transactional.api import audience_urls, email_urls
 from transactional.api.email_checks import EmailChecks
 from transactional.api.explain import Explain
+from transactional.api.held import MessageGiveUp, MessageRelease
 from transactional.api.incidents import IncidentById, Incidents, IncidentUndo
 from transactional.api.send_status import SendStatusById
 from transactional.api.senders import SenderById, SenderResend, Senders
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 urlpatterns += [
     *call("api/v1/messages/<str:message_id>/explain", Explain.as_view()),
+    *call("api/v1/messages/<str:message_id>/release", MessageRelease.as_view()),
+    *call("api/v1/messages/<str:message_id>/give_up", MessageGiveUp.as_view()),
     *call("api/v1/senders", Senders.as_view()),
     *call("api/v1/senders/<str:sender_id>", SenderById.as_view()),
     *call("api/v1/senders/<str:sender_id>/resend", SenderResend.as_view()),

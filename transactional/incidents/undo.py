@@ -1,6 +1,7 @@
 """Undoes what an incident did to an account: its suppressions are lifted, its failed mail sent again.
 
-Only mail that the incident's own refusal ended, within its window; doing it again changes nothing.
+Only mail that the incident's own refusal ended, or that expired while it was parked for it, within its
+window; doing it again changes nothing.
 """
 
 import uuid
@@ -15,32 +16,43 @@ from django.utils import timezone
 from config.ids import uuid7_floor
 from tokens import audit
 from transactional import suppression_list
-from transactional.incidents.requeue import requeue
 from transactional.incidents.skeleton import skeleton
 from transactional.models import (
     DeliveryAttempt,
+    Event,
+    EventType,
     Incident,
     IncidentAccount,
-    Recipient,
     Status,
     Suppression,
     SuppressionReason,
 )
+from transactional.requeue import judge, requeue
 
 STEP = 500  # recipients per transaction
 MOST = 100_000  # looked through; beyond it the page says "at least"
 AFTER = timedelta(minutes=10)  # behind its end: answers that were under way
+ENDED = (
+    Status.BOUNCED,
+    Status.EXPIRED,
+)  # refused for good, or put off or parked until its time was up
 
 
 @dataclass(frozen=True, slots=True)
 class Caused:
-    """What an undo would do now. `cut`: there is more than MOST."""
+    """What an undo would do now. `cut`: there is more than MOST.
+
+    `late`: codes and the like that nobody has a use for any more; `gone`: mail whose body or secret
+    values are no longer kept. Neither is sent again.
+    """
 
     since: datetime
     until: datetime
     failed: int
     suppressed: int
     cut: bool
+    late: int = 0
+    gone: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -57,25 +69,29 @@ def window(incident: Incident) -> tuple[datetime, datetime]:
 def preview(one: IncidentAccount) -> Caused:
     """What the incident has done to the account and is not undone yet."""
     since, until = window(one.incident)
-    failed = suppressed = seen = 0
-    for batch in _refused(one):
-        seen += len(batch)
-        failed += len(_bounced(one.account_id, batch))
+    failed = suppressed = late = gone = 0
+    seen: set[uuid.UUID] = set()
+    for ids in _met(one):
+        batch = [pk for pk in ids if pk not in seen]
+        seen.update(batch)
+        judged = judge(one.account_id, batch, ENDED)
+        failed += len(judged.ready)
+        late += len(judged.late)
+        gone += len(judged.gone)
         suppressed += _suppressions(one.account_id, batch).count()
-    return Caused(since, until, failed, suppressed, seen >= MOST)
+    return Caused(since, until, failed, suppressed, len(seen) >= MOST, late, gone)
 
 
 def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
     """Lift and send again; how many suppressions and mails. In batches, each its own transaction."""
     lifted = again = 0
     why = f"Undo of incident {one.pk} with {one.incident.receiver}"
-    for batch in _refused(one):
+    for batch in _met(one):
         with transaction.atomic():
             rows = list(_suppressions(one.account_id, batch).select_for_update())
             suppression_list.lift(one.account_id, rows, why=why, by=by, how="incident")
             lifted += len(rows)
-            ids = _bounced(one.account_id, batch)
-            again += requeue(one.account_id, ids, why=why)
+            again += len(requeue(one.account_id, batch, ENDED, why=why, by=by).ready)
     with transaction.atomic():
         row = IncidentAccount.objects.of(one.account_id).select_for_update().get(pk=one.pk)
         row.undone_at, row.undone_by = timezone.now(), by[:254]
@@ -89,8 +105,14 @@ def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
     return lifted, again
 
 
+def _met(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
+    """Recipients of the account that the incident refused or kept waiting, in batches."""
+    yield from _refused(one)
+    yield from _waited(one)
+
+
 def _refused(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
-    """Recipients of the account whose try ended with the incident's refusal, in batches.
+    """Those of which a try ended with the incident's refusal, for good or for now.
 
     An attempt's id carries its time, so only the window of the log is read.
     """
@@ -99,7 +121,7 @@ def _refused(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
         pk__gte=uuid7_floor(since),
         pk__lt=uuid7_floor(until),
         source_address=one.incident.source.address,
-        code__gte=500,
+        code__gte=400,
     )
     batch: dict[uuid.UUID, None] = {}
     rows = attempts.order_by("pk").values_list("recipient_id", "reply")
@@ -113,9 +135,29 @@ def _refused(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
         yield list(batch)
 
 
-def _bounced(account_id: int, ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
-    found = Recipient.objects.of(account_id).filter(pk__in=ids, status=Status.BOUNCED)
-    return list(found.values_list("pk", flat=True))
+def _waited(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
+    """Those whose time was up while the incident had them parked: what they waited for is told."""
+    since, until = window(one.incident)
+    waited = {
+        "step": "shaping",
+        "code": "waited",
+        "data": {"why": f"incident {one.incident.site}"},
+    }
+    rows = Event.objects.of(one.account_id).filter(
+        at__gte=since,
+        at__lt=until,
+        pk__gte=uuid7_floor(since),
+        type=EventType.EXPIRED,
+        data__decisions__contains=[waited],
+    )
+    batch: list[uuid.UUID] = []
+    for pk in rows.order_by("at", "pk").values_list("recipient_id", flat=True)[:MOST].iterator():
+        batch.append(pk)
+        if len(batch) >= STEP:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _suppressions(account_id: int, ids: Sequence[uuid.UUID]) -> QuerySet[Suppression]:

@@ -49,6 +49,10 @@ class Message(models.Model):
     refusal = models.CharField(max_length=64, blank=True, help_text="Code; empty: accepted.")
     refusal_text = models.CharField(max_length=1000, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    lane = models.SmallIntegerField(choices=Lane.choices, null=True)
+    lifetime = models.PositiveIntegerField(
+        null=True, help_text="Seconds for which it is of use; empty: before this was noted."
+    )
 
     objects = OfAccount.as_manager()
 
@@ -94,7 +98,13 @@ class Recipient(models.Model):
     class Meta:
         indexes = [
             # Search by address; the bounce handler's look-up of recent mail to one
-            models.Index(fields=["account", "address", "-id"], name="recipient_address")
+            models.Index(fields=["account", "address", "-id"], name="recipient_address"),
+            # What waits for somebody's decision, newest first; next to none of all rows
+            models.Index(
+                fields=["account", "-id"],
+                name="recipient_held",
+                condition=models.Q(status="held"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -148,6 +148,7 @@ def row(
     domain: str,
     due_at: datetime,
     deliver_by: datetime,
+    resent: bool = False,
 ) -> tuple[Any, ...]:
     """A new queue row in the order of TABLE's columns; it is due when it is stored.
 
@@ -165,7 +166,7 @@ def row(
         0,
         due_at,
         deliver_by,
-        False,
+        resent,
         boot(),
         steady_seconds() + (deliver_by - due_at).total_seconds(),
     )

@@ -33,6 +33,8 @@ MESSAGE = Table(
         ("refusal", "varchar"),
         ("refusal_text", "varchar"),
         ("created_at", "timestamptz"),
+        ("lane", "int2"),
+        ("lifetime", "int4"),
     ),
 )
 BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea")))
@@ -87,15 +89,16 @@ class Rows:
         """Add an accepted message; returns how many recipients are queued."""
         context = asked.context_bytes()
         size = len(asked.raw) if asked.raw is not None else len(context or b"")
-        self.messages.append(_message(asked, stream_id=stream.id, size=size, refusal=None))
+        own = asked.version.lifetime if asked.version else 0
+        lifetime = asked.deliver_within or own or stream.lifetime
+        sent = (int(asked.lane), lifetime)
+        self.messages.append(_message(asked, stream.id, size, None, sent))
         if context is None:
             self.bodies.append((asked.id, asked.raw))
         else:
             self.contexts.append((asked.id, context.decode()))
         if asked.holds_secrets:
             self.secrets.append((asked.id,))
-        own = asked.version.lifetime if asked.version else 0
-        lifetime = asked.deliver_within or own or stream.lifetime
         deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
         told: dict[str, Any] = {"dmarc": asked.alignment.stored()} if asked.alignment else {}
@@ -139,7 +142,7 @@ class Rows:
 
     def refuse(self, asked: Prepared, refusal: Refusal) -> None:
         """Add the record of a refusal: a message without recipients, and its event."""
-        self.messages.append(_message(asked, stream_id=None, size=0, refusal=refusal))
+        self.messages.append(_message(asked, None, 0, refusal, (None, None)))
         to = [address.spec for address, _ in asked.recipients]
         data = {"reason": refusal.code, "message": refusal.message, "to": to}
         self._event(asked, None, EventType.DROPPED, data)
@@ -168,6 +171,8 @@ class Rows:
                 0,
                 *words,
                 now,
+                None,
+                None,
             )
         )
         self.events.append(
@@ -203,8 +208,13 @@ class Rows:
 
 
 def _message(
-    asked: Prepared, *, stream_id: int | None, size: int, refusal: Refusal | None
+    asked: Prepared,
+    stream_id: int | None,
+    size: int,
+    refusal: Refusal | None,
+    sent: tuple[int | None, int | None],
 ) -> tuple[Any, ...]:
+    """`sent`: the lane it goes in, and for how many seconds it is of use."""
     return (
         asked.id,
         asked.account_id,
@@ -222,4 +232,5 @@ def _message(
         refusal.code if refusal else "",
         refusal.message[:1000] if refusal else "",
         asked.created_at,
+        *sent,
     )

@@ -17,7 +17,7 @@ from transactional.egress.waits import tell_wait
 from transactional.explain import Step
 from transactional.mail_log import Filters
 from transactional.models import EventType, Status
-from transactional.views import refusal_words
+from transactional.views import held, refusal_words
 
 PAGE = 50
 # The colour of each status and event: colour only repeats what the word says
@@ -126,6 +126,10 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
             for one in story.recipients
             if (plan := ahead.get(one.pk)) is not None
         ],
+        "held": held.undecided(
+            request.account.pk, [one for one in story.recipients if one.status == Status.HELD]
+        ),
+        "may_decide": request.may(Role.MARKETER),
         "several": len(story.recipients) > 1,
         "log_begins": _log_begins(story),
     }
@@ -157,6 +161,6 @@ def _moment(
         "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
         "says": "" if says in told else says,
-        "who": data.get("user_agent", ""),
+        "who": data.get("user_agent") or data.get("by", ""),
         "ip": data.get("ip", ""),
     }

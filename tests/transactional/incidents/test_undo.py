@@ -9,8 +9,9 @@ from django.utils import timezone
 from config.ids import uuid7
 from domains.models import EgressSource
 from tests.cast import Cast
-from tests.transactional.views.test_messages import make_message
+from tests.transactional.views.test_messages import happened, make_message
 from tokens.models import AuditEntry
+from transactional import events
 from transactional.classify import Category, Reason, Verdict
 from transactional.incidents import breaker, undo
 from transactional.incidents.skeleton import skeleton
@@ -110,6 +111,45 @@ def test_mail_without_its_body_cannot_come_back(cast: Cast, met: IncidentAccount
     assert undo.undo(met, by="alice@shop.example") == (1, 0)
     assert not QueueRow.objects.exists()
     assert Recipient.objects.get().status == "bounced"
+
+
+def test_what_expired_while_it_was_parked_or_after_a_not_yet_comes_back_in_its_lane(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    parked = failed(cast, "parked@x.example", "451 something else", status="expired")
+    not_yet = failed(cast, "later@x.example", status="expired")
+    DeliveryAttempt.objects.filter(recipient_id=not_yet.pk).update(code=450)
+    elsewhere = failed(cast, "else@x.example", "451 something else", status="expired")
+    for one, site in ((parked, "google"), (elsewhere, "yahoo")):
+        waited = {"step": "shaping", "code": "waited", "data": {"why": f"incident {site}"}}
+        over = {"step": "retry", "code": "expired", "data": {"tries": 0}}
+        told = happened(one.message, "expired", one, decisions=[waited, over])
+        events.append([told])
+    Message.objects.filter(pk=parked.message_id).update(lane=0, lifetime=7200)
+    assert undo.preview(met).failed == 2
+    assert undo.undo(met, by="alice@shop.example")[1] == 2
+    row = QueueRow.objects.get(pk=parked.pk)
+    assert row.lane == 0
+    assert timedelta(hours=1.9) < row.deliver_by - timezone.now() <= timedelta(hours=2)
+    assert QueueRow.objects.filter(pk=not_yet.pk).exists()
+    assert QueueRow.objects.count() == 2
+    assert undo.preview(met).failed == 0
+
+
+def test_a_code_that_nobody_can_use_any_more_is_not_sent_and_said_to_be_late(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    code = failed(cast, "code@x.example")
+    fresh = failed(cast, "fresh@x.example")
+    ago = timezone.now() - timedelta(minutes=11)
+    Message.objects.filter(pk=code.message_id).update(lifetime=600, created_at=ago)
+    Message.objects.filter(pk=fresh.message_id).update(lifetime=600)
+    shown = undo.preview(met)
+    assert (shown.failed, shown.late, shown.gone) == (1, 1, 0)
+    assert undo.undo(met, by="alice@shop.example")[1] == 1
+    row = QueueRow.objects.get()
+    assert row.id == fresh.pk and row.deliver_by < timezone.now() + timedelta(seconds=601)
+    assert undo.preview(met).nothing and undo.preview(met).late == 1
 
 
 def test_a_probe_is_given_to_one_and_the_next_waits_longer(met: IncidentAccount) -> None:

@@ -1,0 +1,179 @@
+"""Mail that is held because nobody knows whether it arrived: what there is, and what a person decides.
+
+The only way out of `held`: sent again, or given up. In batches, each its own transaction with its entry
+in the audit log; each recipient's event names who decided.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tokens import audit
+from transactional import events
+from transactional.events import NewEvent
+from transactional.lifecycle import TRANSITIONS
+from transactional.models import EventType, Recipient, Status
+from transactional.requeue import Judged, judge, requeue
+
+STEP = 200  # recipients per transaction
+MOST = 5000  # looked at for one decision about all that match; the next one goes on
+HELD = (Status.HELD,)
+assert Status.CANCELLED in TRANSITIONS[Status.HELD]  # noqa: S101 — what a decision may lead to
+assert Status.QUEUED in TRANSITIONS[Status.HELD]  # noqa: S101
+
+# In the order of ids, so that two decisions about the same mail do not wait for each other
+_GIVE_UP = """
+WITH chosen AS (
+    SELECT id FROM transactional_recipient
+    WHERE id = ANY(%(ids)s) AND account_id = %(account)s AND status = 'held'
+    ORDER BY id FOR UPDATE
+)
+UPDATE transactional_recipient r SET status = 'cancelled', status_at = %(at)s
+FROM chosen, transactional_message m WHERE r.id = chosen.id AND m.id = r.message_id
+RETURNING r.id, r.message_id, m.campaign_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What came of a decision. `late` and `gone` are held still (see `requeue.Judged`).
+
+    `more`: there was too much for one time.
+    """
+
+    done: int = 0
+    late: int = 0
+    gone: int = 0
+    more: bool = False
+
+
+def find(account_id: int, address: str = "") -> QuerySet[Recipient]:
+    """Held recipients of the account. `address`: a whole one, the beginning of one with *, or @domain."""
+    rows: QuerySet[Recipient] = Recipient.objects.of(account_id).filter(status=Status.HELD)
+    start = address.removesuffix("*")
+    if address.startswith("@"):
+        return rows.filter(address__iendswith=address)
+    if start != address:
+        return rows.filter(address__istartswith=start)
+    return rows.filter(address__iexact=address) if address else rows
+
+
+def page(
+    account_id: int, address: str, *, before: uuid.UUID | None, limit: int
+) -> Sequence[Recipient]:
+    """Held recipients with their messages, newest first, those with an id below `before`."""
+    rows = find(account_id, address).select_related("message")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-pk")[:limit])
+
+
+def judged(account_id: int, ids: Sequence[uuid.UUID]) -> Judged:
+    """Which of these could be sent again."""
+    return judge(account_id, ids, HELD)
+
+
+def release(account_id: int, ids: Sequence[uuid.UUID], *, by: str) -> Decided:
+    """Send these again: same Message-ID, marked as resent where a copy may have arrived."""
+    return _decide(account_id, _steps(ids), by, _release)
+
+
+def give_up(account_id: int, ids: Sequence[uuid.UUID], *, by: str) -> Decided:
+    """Leave these at what has been sent: their story ends as `cancelled`."""
+    return _decide(account_id, _steps(ids), by, _give_up)
+
+
+def release_all(account_id: int, address: str, *, by: str) -> Decided:
+    """The same for all that `find` finds, MOST of them at a time."""
+    return _decide(account_id, _all(account_id, address), by, _release)
+
+
+def give_up_all(account_id: int, address: str, *, by: str) -> Decided:
+    """The same for all that `find` finds, MOST of them at a time."""
+    return _decide(account_id, _all(account_id, address), by, _give_up)
+
+
+def _steps(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
+    for start in range(0, min(len(ids), MOST), STEP):
+        yield ids[start : start + STEP]
+
+
+def _all(account_id: int, address: str) -> Iterator[Sequence[uuid.UUID]]:
+    """Newest first; what stays held is passed over, not met again."""
+    before: uuid.UUID | None = None
+    for _ in range(MOST // STEP):
+        rows = find(account_id, address)
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        ids = list(rows.order_by("-pk").values_list("pk", flat=True)[:STEP])
+        if ids:
+            yield ids
+        if len(ids) < STEP:
+            return
+        before = ids[-1]
+
+
+def _decide(
+    account_id: int,
+    batches: Iterator[Sequence[uuid.UUID]],
+    by: str,
+    act: Callable[[int, Sequence[uuid.UUID], str], Judged],
+) -> Decided:
+    done = late = gone = seen = 0
+    for ids in batches:
+        seen += len(ids)
+        with transaction.atomic():
+            found = act(account_id, ids, by)
+        done += len(found.ready)
+        late += len(found.late)
+        gone += len(found.gone)
+    return Decided(done, late, gone, more=seen >= MOST)
+
+
+def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
+    found = requeue(account_id, ids, HELD, why="Sent again by hand: it was held", by=by)
+    if found.ready:
+        audit.record(
+            account_id, "held.released", by=by, name=_named(found.ready),
+            data={"number": len(found.ready)},
+        )  # fmt: skip
+    return found
+
+
+def _give_up(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
+    now = timezone.now()
+    connection.ensure_connection()
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_GIVE_UP, {"ids": list(ids), "account": account_id, "at": now})
+        rows = cursor.fetchall()
+    events.append(
+        [
+            NewEvent(
+                account_id=account_id,
+                message_id=message_id,
+                recipient_id=pk,
+                campaign_id=campaign_id,
+                type=EventType.CANCELLED,
+                at=now,
+                data={"how": "given_up", "was": "held", "by": by,
+                      "reason": "Given up by hand: it was held"},
+            )
+            for pk, message_id, campaign_id in rows
+        ]
+    )  # fmt: skip
+    ids = tuple(row[0] for row in rows)
+    if ids:
+        audit.record(
+            account_id, "held.given_up", by=by, name=_named(ids), data={"number": len(ids)}
+        )
+    return Judged(ready=ids)
+
+
+def _named(ids: Sequence[uuid.UUID]) -> str:
+    """What the audit log calls them: the recipient's id where there is one, for its story is there."""
+    return str(ids[0]) if len(ids) == 1 else ""
