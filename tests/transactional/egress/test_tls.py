@@ -1,6 +1,7 @@
 """How much TLS each receiver gets: one engine, real servers of every kind (S10, A4, A5)."""
 
 import hashlib
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -170,6 +171,8 @@ def test_each_receiver_gets_the_tls_that_its_policy_asks_for(
         if told[name][:2] != (status, tls) or word not in told[name][2]
     }
     assert wrong == {}
+    ciphers = {name: row.tls for name, row in attempts.items() if EXPECTED[name][1]}
+    assert {n: t for n, t in ciphers.items() if not re.match(r"TLSv1\.3 TLS_\w+_SHA\d+", t)} == {}
     assert len(world.kept.mail) == len(arrived)  # each once
     for name, (status, _, _) in EXPECTED.items():
         if status == "deferred":
@@ -199,14 +202,15 @@ def test_a_broken_server_is_asked_once_and_spoken_to_in_clear_after_that(
     eventually(lambda: BrokenTls.objects.exists())
     row = BrokenTls.objects.get()
     assert (row.host, row.address) == ("mx.closes.test", world.addresses["closes"])
-    first, second = world.kept.mail, []
-    assert first == [("a@closes.test", False)]
+    assert (world.kept.mail, world.kept.starttls) == ([("a@closes.test", False)], 1)
     # Another process: it knows from the table, and does not try STARTTLS again
     deliver(account, "closes")
     attempt = DeliveryAttempt.objects.latest("id")
-    assert "STARTTLS" not in attempt.transcript and "broken" in attempt.tls and not second
+    assert (len(world.kept.mail), world.kept.starttls) == (2, 1)
+    assert "STARTTLS" not in attempt.transcript and "broken" in attempt.tls
     BrokenTls.objects.update(until=row.seen_at)
     deliver(account, "closes")
+    assert world.kept.starttls == 2
     assert BrokenTls.objects.get().until > row.seen_at
 
 

@@ -85,6 +85,7 @@ class Kept(Handler):
 
     def __init__(self) -> None:
         self.mail: list[tuple[str, bool]] = []
+        self.starttls = 0  # asked of spoilt servers
 
     async def message(self, envelope: Envelope) -> Reply:
         self.mail += [(rcpt, envelope.tls) for rcpt in envelope.rcpts]
@@ -121,6 +122,7 @@ class Spoilt(asyncio.Protocol):
         elif verb == b"EHLO":
             self._say(b"250-mx\r\n250 STARTTLS")
         elif verb == b"STAR":
+            self._kept.starttls += 1
             self._transport.write(b"220 go\r\n" + self._injected)
             if not self._injected:
                 self._transport.close()
