@@ -13,6 +13,7 @@ from domains.models import EgressSource, WorkerHost
 from transactional import queue, retention, tls_share
 from transactional.models import (
     Incident,
+    IncidentAccount,
     IncidentState,
     Lane,
     LogState,
@@ -110,6 +111,7 @@ def incidents_and_sources() -> list[Metric]:
     held = Recipient.objects.filter(status=Status.HELD)
     ips = EgressSource.objects.order_by().values_list("state").annotate(n=Count("pk"))
     now = timezone.now()
+    untold = IncidentAccount.objects.untold(now).exclude(tell_at=None)
     seen = WorkerHost.objects.order_by("-seen_at").values_list("name", "seen_at")[:HOSTS]
     return [
         Metric(
@@ -121,6 +123,11 @@ def incidents_and_sources() -> list[Metric]:
             "held_recipients",
             "Mail that waits for a person's decision, counted to 10,000.",
             len(held.values_list("pk")[:10_000]),
+        ),
+        one(
+            "incident_alerts_unsent",
+            "Accounts whose owners could not be told of an incident yet; tried every 5 minutes.",
+            untold.count(),
         ),
         Metric(
             name="ips",

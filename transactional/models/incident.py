@@ -1,5 +1,6 @@
 """Incidents: a receiver that refuses mail of one IP alike, again and again; its circuit breaker."""
 
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -10,6 +11,7 @@ from domains import sites
 from domains.models import EgressSource
 from tokens.models import Account
 
+NEWS = timedelta(days=7)  # after its end an incident is no news any more
 REPLY_SHOWN = 500  # characters of the reply that is shown as the example
 
 
@@ -64,6 +66,11 @@ class IncidentAccountQuerySet(models.QuerySet[Any]):
     def of(self, account: Account | int) -> Self:
         """Only those of this account."""
         return self.filter(account_id=account if isinstance(account, int) else account.pk)
+
+    def untold(self, now: datetime) -> Self:
+        """Those whose owners are to hear of it still; what has long been over is no news."""
+        over = models.Q(incident__closed_at__lte=now - NEWS)
+        return self.filter(told_at=None).exclude(over)
 
 
 class IncidentAccount(models.Model):

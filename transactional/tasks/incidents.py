@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 50  # accounts told by one run
 AGAIN = timedelta(minutes=5)  # after which those who could not be told are written to again
-GIVEN_UP = timedelta(days=7)  # after its end an incident is no news any more
 
 
 @shared_task(name="transactional.tend_incidents")
@@ -31,9 +30,8 @@ def tend_incidents() -> None:
     if breaker.close_drained():
         queue.wake(Lane.values)
     now = timezone.now()
-    news = Q(incident__closed_at=None) | Q(incident__closed_at__gt=now - GIVEN_UP)
     due = Q(tell_at=None) | Q(tell_at__lte=now)
-    untold = IncidentAccount.objects.filter(news, due, told_at=None)
+    untold = IncidentAccount.objects.untold(now).filter(due)
     for pk in untold.order_by("pk").values_list("pk", flat=True)[:AT_ONCE]:
         if IncidentAccount.objects.filter(due, pk=pk, told_at=None).update(tell_at=now + AGAIN):
             try:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from domains.models import EgressSource
 from tests.cast import Cast
+from transactional import metrics
 from transactional.classify import Category, Reason, Verdict
 from transactional.incidents import breaker
 from transactional.incidents.watch import Suspicion
@@ -47,6 +48,12 @@ def told() -> list[tuple[str, str, str]]:
     return found
 
 
+def unsent() -> float:
+    """What the metric says of alerts that wait."""
+    found = {one.name: one.samples for one in metrics.incidents_and_sources()}
+    return float(found["incident_alerts_unsent"][0][1])
+
+
 def later() -> None:
     IncidentAccount.objects.exclude(tell_at=None).update(tell_at=timezone.now())
 
@@ -69,9 +76,10 @@ def test_who_cannot_be_told_now_is_told_later_and_others_meanwhile(
 ) -> None:
     monkeypatch.setattr(incidents, "AT_ONCE", 1)
     settings.PLATFORM_FROM = "ops@nowhere.example"  # on no verified domain: nobody to write as
+    assert unsent() == 0
     assert told() == []
     met.refresh_from_db()
-    assert met.told_at is None and met.tell_at is not None
+    assert met.told_at is None and met.tell_at is not None and unsent() == 1
     settings.PLATFORM_FROM = ""
     breaker.affect(met.incident_id, cast.other_account.pk)
     assert [to for to, _, _ in told()] == [cast.charlie.email]  # the first one's turn comes again
@@ -79,7 +87,7 @@ def test_who_cannot_be_told_now_is_told_later_and_others_meanwhile(
     later()
     assert [to for to, _, _ in told()] == [cast.charlie.email, cast.alice.email]
     later()
-    assert len(told()) == 2
+    assert len(told()) == 2 and unsent() == 0
 
 
 @pytest.mark.parametrize("where", ["message", "incidentaccount"])
