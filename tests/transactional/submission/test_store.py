@@ -89,7 +89,7 @@ def test_a_batch_that_cannot_be_stored_leaves_nothing_and_its_send_ids_free(
     with monkeypatch.context() as broken:
         # a row that the last of the tables refuses
         broken.setattr("transactional.submission.accept.queue.wake", lambda lanes: None)
-        broken.setattr("transactional.queue.row", lambda **_: (None,) * 10)
+        broken.setattr("transactional.queue.row", lambda **_: (None,) * 12)
         with pytest.raises(psycopg.errors.NotNullViolation):
             accept_many([one])
     assert not Message.objects.exists() and not Contact.objects.exists()

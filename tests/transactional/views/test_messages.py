@@ -218,7 +218,7 @@ def test_a_message_that_waits_says_when_it_is_tried_and_when_it_expires(
     assert list(plan.tries) == sorted(plan.tries)
     page = answer.content.decode()
     assert "What comes next" in page
-    assert "It waits for the pace that google takes." in page
+    assert "It waits for the pace that Google takes." in page
     # while a worker has it, and once it is over, nothing is promised
     row.lease, row.lease_until = uuid.uuid4(), timezone.now() + timedelta(minutes=1)
     row.save()
