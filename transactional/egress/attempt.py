@@ -133,8 +133,12 @@ class Attempts:
         fleet: pools.Fleet,
         why: Decision,
     ) -> Plan | None:
-        """The way over the stream's smarthost; None where it has none that can be reached."""
-        if stream.fallback_id is None:
+        """The way over the stream's smarthost; None where it has none that can be reached.
+
+        A copy in doubt goes on as it went: by another way it would be a second message to whoever
+        already has the first.
+        """
+        if stream.fallback_id is None or tried.job.resent:
             return None
         relay = await self._lookups.smarthost(stream.fallback_id)
         if relay is None:

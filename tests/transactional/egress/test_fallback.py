@@ -14,6 +14,7 @@ from unittest.mock import Mock
 
 import pytest
 import uvloop
+from django.utils import timezone
 
 from domains import pools
 from domains.models import EgressSource, SourceState
@@ -179,6 +180,28 @@ def test_where_nobody_answers_all_of_it_goes_round_and_new_mail_looks(
                 break
             time.sleep(1)
     assert (first.host, first.stage) == ("127.0.0.1", "connect") and str(closed) in first.address
+
+
+def test_a_copy_in_doubt_never_takes_the_smarthost(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    """Parked, late or before a dead site: whoever may have the direct copy gets no other's."""
+    settings.RETRY_SCALE = 0.02
+    with running(Sink()) as gone:
+        closed = gone.port
+    settings.EGRESS = f"relay://127.0.0.1:{closed}"
+    send_raw(account, 12)
+    QueueRow.objects.update(resent=True, attempt=1, lane=Lane.URGENT)
+    Recipient.objects.update(status=Status.UNCERTAIN, attempts=1)
+    with engine(sessions=2):
+        eventually(lambda: not QueueRow.objects.filter(attempt=1, parked=None).exists())
+        assert QueueRow.objects.exclude(parked=None).exists()
+        QueueRow.objects.filter(lease=None).update(
+            due_at=timezone.now(), deliver_by=timezone.now() + timedelta(seconds=2)
+        )
+        eventually(drained, 30)
+    assert not smarthost.kept
+    assert DeliveryAttempt.objects.filter(stage="connect").exists()
 
 
 def test_without_a_smarthost_it_waits(account: Account, settings: Any) -> None:
