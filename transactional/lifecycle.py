@@ -45,23 +45,16 @@ _FROM: dict[str, str] = {
     status: "|" + "|".join(old for old, new in TRANSITIONS.items() if status in new) + "|"
     for status in Status.values
 }
-EVENT_OF: Mapping[str, str] = {
-    Status.DEFERRED: EventType.DEFERRED,
-    Status.DELIVERED: EventType.DELIVERED,
-    Status.BOUNCED: EventType.BOUNCED,
-    Status.EXPIRED: EventType.EXPIRED,
-    Status.UNCERTAIN: EventType.UNCERTAIN,
-    Status.HELD: EventType.HELD,
-}
+EVENT_OF: Mapping[str, str] = {status: EventType(status) for status in _TRIED}
 
 # A transition that the table forbids leaves the row alone; `u` are the outcomes of a flush
 _MOVE = """
 UPDATE transactional_recipient r
 SET status = u.status, status_at = u.at, attempts = u.attempts, reply = u.reply,
     source_id = coalesce(u.source, r.source_id)
-FROM u JOIN kept USING (id)
+FROM u JOIN kept USING (id, lease)
 WHERE r.id = u.id AND strpos(u.olds, '|' || r.status || '|') > 0
-RETURNING r.id
+RETURNING r.id, kept.lease
 """
 
 ATTEMPTS = Table(
@@ -143,17 +136,27 @@ class Outcome:
 _OUTCOMES = """json_to_recordset(%(outcomes)s::json) AS o(
     id uuid, lease uuid, wait float8, attempts int, resent bool, status text, at timestamptz,
     reply text, source bigint, olds text)"""
+
+
+def _under(kept: str, label: str) -> str:
+    """What goes with those outcomes alone that counted, each told by its row and its lease."""
+    return f" JOIN {kept} ON {kept}.id = {label}.recipient_id AND {kept}.lease = {label}.lease"
+
+
 _FLUSH = f"""
 WITH u AS MATERIALIZED (SELECT * FROM {_OUTCOMES}),
 marked AS ({queue.MARK}),
 finished AS ({queue.FINISH}),
 later AS ({queue.RESCHEDULE}),
-kept AS MATERIALIZED (SELECT id FROM finished UNION ALL SELECT id FROM later),
+kept AS MATERIALIZED (SELECT id, lease FROM finished UNION ALL SELECT id, lease FROM later),
 moved AS ({_MOVE}),
-tries AS ({ATTEMPTS.insert("tried", " JOIN kept ON kept.id = tried.recipient_id")}),
-told AS ({events.TABLE.insert("told", " JOIN moved ON moved.id = told.recipient_id")})
-SELECT 1, id FROM marked UNION ALL SELECT 2, id FROM kept UNION ALL SELECT 3, id FROM moved
+tries AS ({ATTEMPTS.insert("tried", _under("kept", "tried"), extra=", lease uuid")}),
+told AS ({events.TABLE.insert("told", _under("moved", "told"), extra=", lease uuid")})
+SELECT 1, id, lease FROM marked UNION ALL SELECT 2, id, lease FROM kept
+UNION ALL SELECT 3, id, lease FROM moved
 """  # noqa: S608 — our own constants
+
+Held = tuple[uuid.UUID, uuid.UUID]  # a row, and the lease under which it was held
 
 
 async def flush(
@@ -161,37 +164,48 @@ async def flush(
     *,
     marks: Sequence[queue.Job],
     outcomes: Sequence[Outcome],
-) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    unmarks: Sequence[queue.Job] = (),
+) -> tuple[set[Held], set[Held]]:
     """Write final-dot markers and outcomes of many sessions in one transaction.
 
-    Returns the ids marked and the ids whose outcome was taken; the rest had lost their lease.
+    Returns what was marked and whose outcome was taken; the rest had lost their lease, even where
+    a newer job of the same row is among them. `unmarks`: no dot has left of them after all.
     `connection` must be in autocommit.
     """
     ended = {outcome.job for outcome in outcomes}
+    dots = [(job, True) for job in marks] + [(job, False) for job in unmarks]
+    tries = [_under_lease(ATTEMPTS, o, _attempt(o, one)) for o in outcomes for one in o.tries]
+    told = [_under_lease(events.TABLE, o, events.row(_event(o))) for o in outcomes]
     values = {
         # one statement changes a row once: a job that has ended needs no marker
-        "marks": as_json([{"id": j.id, "lease": j.lease} for j in marks if j not in ended]),
+        "marks": as_json(
+            [{"id": j.id, "lease": j.lease, "dot": dot} for j, dot in dots if j not in ended]
+        ),
         "outcomes": as_json([_move(outcome) for outcome in outcomes]),
-        **ATTEMPTS.values("tried", [_attempt(o, one) for o in outcomes for one in o.tries]),
-        **events.TABLE.values("told", [events.row(_event(outcome)) for outcome in outcomes]),
+        "tried": as_json(tries),
+        "told": as_json(told),
     }
     hard = [outcome for outcome in outcomes if outcome.data.get("category") == "hard"]
     warming = [outcome for outcome in outcomes if outcome.warms_up_at]
-    found: tuple[set[uuid.UUID], set[uuid.UUID], set[uuid.UUID]] = (set(), set(), set())
+    found: tuple[set[Held], set[Held], set[Held]] = (set(), set(), set())
     async with (
         connection.transaction() if hard or warming else nullcontext(),
         connection.cursor(binary=True) as cursor,
     ):
         await cursor.execute(_FLUSH, values, prepare=True)
-        for what, recipient_id in await cursor.fetchall():
-            found[what - 1].add(recipient_id)
+        for what, recipient_id, lease in await cursor.fetchall():
+            found[what - 1].add((recipient_id, lease))
         for outcome in hard:
-            if outcome.job.id in found[2]:
+            if outcome.job.held in found[2]:
                 await cursor.execute(suppressions.ADD, _hard_bounce(outcome))
-        results = [_warm_up(outcome) for outcome in warming if outcome.job.id in found[1]]
+        results = [_warm_up(outcome) for outcome in warming if outcome.job.held in found[1]]
         if rows := warmup.report_rows(results):
             await cursor.execute(warmup.REPORT, {"report": as_json(rows)})
     return found[0], found[1]
+
+
+def _under_lease(table: Table, outcome: Outcome, row: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(table.names, row, strict=True), lease=outcome.job.lease)
 
 
 def _move(outcome: Outcome) -> dict[str, Any]:

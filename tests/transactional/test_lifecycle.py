@@ -148,7 +148,7 @@ def test_a_delivery_is_written_whole(account: Account) -> None:
     done = outcome(job, Status.DELIVERED, tries=(attempt(),))
     marked, _ = run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[]))
     _, kept = run(lambda c: lifecycle.flush(c, marks=[], outcomes=[done]))
-    assert (marked, kept) == ({job.id}, {job.id})
+    assert (marked, kept) == ({job.held}, {job.held})
     recipient = Recipient.objects.get(pk=job.id)
     assert (recipient.status, recipient.attempts) == ("delivered", 1)
     assert not QueueRow.objects.exists()
@@ -180,7 +180,52 @@ def test_a_late_outcome_is_refused_once_another_worker_has_the_row(account: Acco
     _, kept = run(
         lambda c: lifecycle.flush(c, marks=[], outcomes=[outcome(again, Status.DELIVERED)])
     )
-    assert kept == {job.id}
+    assert kept == {again.held}
+
+
+def taken_over(account: Account) -> tuple[queue.Job, queue.Job]:
+    """A row's stale job, and the one that has its lease now."""
+    enqueue(account)
+    (stale,) = claim()
+    QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert lifecycle.sweep() == 1
+    (fresh,) = claim()
+    return stale, fresh
+
+
+def test_of_a_rows_two_jobs_in_one_batch_only_the_live_one_may_send_its_dot(
+    account: Account,
+) -> None:
+    stale, fresh = taken_over(account)
+    for marks in ([stale, fresh], [fresh, stale]):
+        marked, _ = run(lambda c, m=marks: lifecycle.flush(c, marks=m, outcomes=[]))
+        assert marked == {fresh.held}
+
+
+def test_of_a_rows_two_outcomes_in_one_batch_only_the_live_one_counts(account: Account) -> None:
+    stale, fresh = taken_over(account)
+    refused = outcome(
+        stale, Status.BOUNCED, tries=(attempt(),), reply="550 no", data={"category": "hard"}
+    )
+    done = outcome(fresh, Status.DELIVERED, tries=(attempt(),))
+    _, kept = run(lambda c: lifecycle.flush(c, marks=[stale], outcomes=[refused, done]))
+    assert kept == {fresh.held}
+    assert Recipient.objects.get().status == "delivered"
+    assert [event.type for event in Event.objects.all()] == ["delivered"]
+    assert DeliveryAttempt.objects.count() == 1
+    assert not Suppression.objects.exists()
+
+
+def test_a_marker_that_is_taken_back_leaves_no_doubt(account: Account) -> None:
+    stale, fresh = taken_over(account)
+    run(lambda c: lifecycle.flush(c, marks=[fresh], outcomes=[]))
+    taken, _ = run(lambda c: lifecycle.flush(c, marks=[], outcomes=[], unmarks=[stale]))
+    assert taken == set() and QueueRow.objects.exclude(dot_at=None).exists()
+    QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    taken, _ = run(lambda c: lifecycle.flush(c, marks=[], outcomes=[], unmarks=[fresh]))
+    assert taken == {fresh.held}
+    assert lifecycle.sweep() == 1
+    assert Recipient.objects.get().status == "queued"
 
 
 def test_a_deferral_goes_back_to_the_queue_with_its_tries_counted(account: Account) -> None:

@@ -176,7 +176,8 @@ class Attempts:
     async def too_late(self, tried: Tried) -> Outcome:
         """The deadline passed before this try; the event names what was last said."""
         last = await self._lookups.last_reply(tried.job.id) if tried.job.attempt else ""
-        return verdict.expire(tried, last)
+        doubts = await self._lookups.doubts(tried.job) if tried.job.resent else 0
+        return verdict.expire(tried, last, doubts)
 
     async def failed(self, job: Job) -> None:
         """Nobody foresaw what happened: its lease runs out, and too often is too often."""
@@ -197,7 +198,7 @@ class Attempts:
         if last.lease_lost:
             return None
         self._poison.survived(tried.job)
-        doubts = await self._lookups.doubts(tried.job) if last.uncertain else 0
+        doubts = await self._lookups.doubts(tried.job)
         return verdict.judge(tried, last, plan.stream.uncertain, doubts)
 
     async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:

@@ -8,6 +8,7 @@ from domains import pools
 from transactional.compose.build import Built, Material, build
 from transactional.egress.cell import Cell
 from transactional.egress.flusher import Flusher
+from transactional.egress.leases import Leases
 from transactional.egress.lookups import StreamPolicy
 from transactional.egress.route import Target
 from transactional.egress.sessions import Peer, SessionPool
@@ -18,6 +19,9 @@ from transactional.wire import outcome as wire
 from transactional.wire.outcome import Login, SessionRefused
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
+
+# Where a conversation may have ended behind its marker and before its dot
+MARKED = frozenset({Stage.DATA, Stage.BODY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ _peer = lru_cache(maxsize=4096)(Peer)  # the same object each time: its sessions
 class Conversations:
     """Holds them; one per engine."""
 
-    def __init__(self, pool: SessionPool, flusher: Flusher) -> None:
+    def __init__(self, pool: SessionPool, flusher: Flusher, leases: Leases) -> None:
         self._pool = pool
         self._flusher = flusher
+        self._leases = leases
 
     @property
     def memory(self) -> TlsMemory:
@@ -82,18 +87,24 @@ class Conversations:
     async def _hand_over(self, talk: Talk, session: Session) -> wire.Outcome:
         eight_bit = session.capabilities.eight_bit_mime
         built: Built = build(talk.job, talk.material, eight_bit=eight_bit)
+        job = talk.job
         try:
-            return await session.deliver(
+            seen = await session.deliver(
                 mail_from=built.mail_from,
                 rcpt=built.rcpt,
                 data=built.data,
-                before_dot=lambda: self._flusher.mark(talk.job),
+                before_dot=lambda: self._flusher.mark(job),
+                still_ours=lambda: self._leases.hold(job),
                 smtputf8=built.smtputf8,
                 eight_bit=built.eight_bit,
             )
         except asyncio.CancelledError:
             session.close()
             raise
+        if seen.lease_lost or (seen.reply is None and seen.stage in MARKED and not seen.uncertain):
+            # Marked, and its dot stayed here: until its next try it is in no doubt
+            await self._flusher.unmark(job)
+        return seen
 
 
 def _is_goodbye(seen: wire.Outcome) -> bool:

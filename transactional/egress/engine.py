@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,12 +18,14 @@ from django.conf import settings
 from django.db import Error
 
 from config.database import parameters
+from config.steady import steady_seconds
 from transactional import clock, queue
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
+from transactional.egress.leases import Leases
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
 from transactional.egress.poison import Poison
@@ -74,8 +76,18 @@ def safe_share() -> float:
 class Engine:
     """Delivers the rows of some lanes. `start` returns at once; `wake` may be called by any thread."""
 
-    def __init__(self, lanes: Sequence[int], *, sessions: int, helps: bool = False) -> None:
-        """`helps`: urgent mail has a worker of its own, beside this one."""
+    def __init__(
+        self,
+        lanes: Sequence[int],
+        *,
+        sessions: int,
+        helps: bool = False,
+        broken: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`helps`: urgent mail has a worker of its own, beside this one. `broken` is called, from the
+        engine's thread, when it has ended without having been told to: the process is of no more use.
+        """
+        self._broken = broken
         self._lanes = tuple(lanes)
         self._claimer = queue.Claimer(self._lanes, helps=helps)
         self._slots = sessions * BUFFER
@@ -83,8 +95,9 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
-        self._stopping = False
+        self._stopping = self._told_to_stop = False
         self._jobs: dict[Job, asyncio.Task[None]] = {}
+        self._leases = Leases()
         self._places = Slots(sessions)
         self._busy_at = 0.0
         self._more = False  # the last claim left rows behind for want of room
@@ -102,14 +115,19 @@ class Engine:
 
     def stop(self) -> None:
         """Lease no more, finish what is under way, write it down; blocks for GRACE at most."""
-        self._stopping = True
+        self._stopping = self._told_to_stop = True
         self.wake()
         if self._thread is not None:
             self._thread.join(GRACE + 4)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._main())
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._main())
+        except Exception:
+            logger.critical("the egress engine failed", exc_info=True)
+        if not self._told_to_stop:
+            self._broken()
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -122,15 +140,17 @@ class Engine:
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect)
         circuits = Circuits(lookups, shaper, scale=scale)
-        attempts = Attempts(lookups, Conversations(pool, flusher), shaper, circuits, poison)
+        attempts = Attempts(
+            lookups, Conversations(pool, flusher, self._leases), shaper, circuits, poison
+        )
         courier = Courier(attempts, shaper, parking, flusher, self._places)
         await self._take_over(lookups, shaper, circuits)  # before the first message
-        writing = [asyncio.create_task(flusher.run()), asyncio.create_task(parking.run())]
+        writing = [self._beside(flusher.run()), self._beside(parking.run())]
         beside = [
-            asyncio.create_task(self._heartbeat(pool)),
-            asyncio.create_task(self._report(lookups)),
-            asyncio.create_task(self._tick(lookups, shaper, circuits)),
-            asyncio.create_task(Shares(shaper, safe=safe_share()).run()),
+            self._beside(self._heartbeat(pool)),
+            self._beside(self._report(lookups)),
+            self._beside(self._tick(lookups, shaper, circuits)),
+            self._beside(Shares(shaper, safe=safe_share()).run()),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:
@@ -151,6 +171,21 @@ class Engine:
             await self._give_back(lookups)
             lookups.close()
 
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside the claims, to the engine's end. Without any of it the engine only seems to
+        live (nothing written, or leases that run out), so what ends early ends the engine.
+        """
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._stopping or task.cancelled():
+            return
+        logger.critical("%s has ended: so does the engine", task, exc_info=task.exception())
+        self._stopping = True
+        self.wake()
+
     async def _tick(self, lookups: Lookups, shaper: Shaper, circuits: Circuits) -> None:
         """Set slow jobs aside; take over what operators have changed."""
         while True:
@@ -165,6 +200,9 @@ class Engine:
             await circuits.refresh()
         except Error as err:
             logger.warning("limits and incidents not readable: %s", err)
+        except Exception:
+            logger.exception("limits and incidents not readable")
+            await asyncio.sleep(RECONNECT)
 
     async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""
@@ -178,6 +216,7 @@ class Engine:
                 if room > 0:
                     self._claimer.pools = await lookups.pools_here()
                     self._claimer.offsets = clock.offsets()
+                    since = steady_seconds()
                     found = await self._claimer.claim(connection, limit=room)
                     if found.jumped:
                         await self._after_jump(connection, lookups, found.jobs)
@@ -186,7 +225,7 @@ class Engine:
                         await queue.put_right(connection, found.strays)
                         logger.warning("%d deadlines of before a jump put right", len(found.strays))
                     for job in found.jobs:
-                        self._start(courier, job)
+                        self._start(courier, job, since)
                     self._more = found.more
                 await self._wait()
 
@@ -204,13 +243,18 @@ class Engine:
         """Jobs that may be claimed; slow ones that were set aside take no room."""
         return self._slots - (len(self._jobs) - self._places.aside)
 
-    def _start(self, courier: Courier, job: Job) -> None:
-        task = asyncio.create_task(courier.carry(job))
+    def _start(self, courier: Courier, job: Job, since: float) -> None:
+        stale = self._leases.take(job, since)
+        carried = courier.carry(job)
+        if stale is not None and (before := self._jobs.get(stale)) is not None:
+            carried = _after(before, carried)
+        task = asyncio.create_task(carried)
         self._jobs[job] = task
         task.add_done_callback(lambda _: self._done(job))
 
     def _done(self, job: Job) -> None:
         self._jobs.pop(job, None)
+        self._leases.drop(job)
         if self._more and self._event is not None and self._room >= self._slots // 2:
             self._event.set()
 
@@ -248,6 +292,8 @@ class Engine:
                 await lookups.departures.settle()
             except Error as err:
                 logger.warning("this host's IPs not reported: %s", err)
+            except Exception:
+                logger.exception("this host's IPs not reported")
             await asyncio.sleep(REPORT)
 
     async def _heartbeat(self, pool: SessionPool) -> None:
@@ -266,7 +312,9 @@ class Engine:
             }
             try:
                 connection = connection or await connect()
-                await connection.execute(queue.RENEW, values)
+                since = steady_seconds()
+                renewed = await connection.execute(queue.RENEW, values)
+                self._leases.renewed(jobs, await renewed.fetchall(), since)
             except (psycopg.Error, OSError) as err:
                 logger.warning("leases not renewed: %s", err)
                 if connection is not None:
@@ -291,3 +339,16 @@ class Engine:
                     await connection.execute(queue.RELEASE, values)
             except (psycopg.Error, OSError) as err:
                 logger.warning("leases not given back, they will run out: %s", err)
+
+
+async def _after(stale: asyncio.Task[None], carried: Coroutine[Any, Any, None]) -> None:
+    """Carry a job once the one that had its row before is over: that one's lease is lost, so it is
+    hung up on wherever it is.
+    """
+    stale.cancel()
+    try:
+        await asyncio.wait([stale])
+    except asyncio.CancelledError:
+        carried.close()
+        raise
+    await carried

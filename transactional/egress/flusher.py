@@ -6,7 +6,8 @@ Alone, a message is written at once; under load, what comes within PAUSE shares 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -21,7 +22,22 @@ GROUP = 100  # markers and outcomes that are written without waiting for more
 QUIET = 2  # sessions under way up to which nothing is gained by waiting
 RETRY = 0.5  # seconds between attempts while the database is away
 
+UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError)
+
 Connect = Callable[[], Any]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one statement writes; each beside the future of whoever waits for it."""
+
+    marks: "list[tuple[Job, asyncio.Future[bool]]]" = field(default_factory=list)
+    unmarks: "list[tuple[Job, asyncio.Future[bool]]]" = field(default_factory=list)
+    outcomes: "list[tuple[Outcome, asyncio.Future[bool]]]" = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.marks) + len(self.unmarks) + len(self.outcomes)
 
 
 class Flusher:
@@ -30,105 +46,111 @@ class Flusher:
     def __init__(self, connect: Connect, busy: Callable[[], int]) -> None:
         self._connect = connect
         self._busy = busy
-        self._marks: list[tuple[Job, asyncio.Future[bool]]] = []
-        self._outcomes: list[tuple[Outcome, asyncio.Future[bool]]] = []
+        self._next = _Batch()
         self._wake = asyncio.Event()
         self._stopping = False
         self.refused = 0  # outcomes that came after their lease was lost
 
     def mark(self, job: Job) -> asyncio.Future[bool]:
         """Make the marker durable; False when the lease is lost or the database is away."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._marks.append((job, future))
-        self._wake.set()
-        return future
+        return self._take(self._next.marks, job)
+
+    def unmark(self, job: Job) -> asyncio.Future[bool]:
+        """No dot left after all: take the marker back. False: the row is not ours any more, or the
+        database is away.
+        """
+        return self._take(self._next.unmarks, job)
 
     async def finish(self, outcome: Outcome) -> bool:
         """Write an outcome; waits until it is durable. False: refused, the lease was lost."""
+        return await self._take(self._next.outcomes, outcome)
+
+    def _take(self, into: "list[tuple[T, asyncio.Future[bool]]]", what: T) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._outcomes.append((outcome, future))
+        into.append((what, future))
         self._wake.set()
-        return await future
+        return future
 
     async def run(self) -> None:
-        """Write until `stop`, and then what is left."""
+        """Write until `stop`, and then what is left. Whatever fails is tried again."""
         connection: psycopg.AsyncConnection[Any] | None = None
-        while not (self._stopping and not self._marks and not self._outcomes):
+        while not (self._stopping and not self._next):
             await self._wake.wait()
-            if self._busy() > QUIET and len(self._marks) + len(self._outcomes) < GROUP:
+            if self._busy() > QUIET and len(self._next) < GROUP:
                 await asyncio.sleep(PAUSE)
             self._wake.clear()
-            marks, self._marks = self._marks, []
-            outcomes, self._outcomes = self._outcomes, []
-            if not marks and not outcomes:
+            batch, self._next = self._next, _Batch()
+            if not batch:
                 continue
             try:
                 connection = connection or await self._connect()
-                await self._write(connection, marks, outcomes)
-            except (psycopg.DataError, psycopg.IntegrityError) as err:
-                await self._one_by_one(connection, outcomes, err)
-                self._put_back(marks, [])
+                await self._write_all(connection, batch)
             except (psycopg.Error, OSError) as err:
                 logger.warning("outcomes not written yet: %s", err)
                 if connection is not None:
                     await connection.close()
                 connection = None
-                self._put_back(marks, outcomes)
+                self._put_back(batch)
                 await asyncio.sleep(RETRY)
         if connection is not None:
             await connection.close()
 
-    async def _one_by_one(
-        self,
-        connection: psycopg.AsyncConnection[Any] | None,
-        outcomes: list[tuple[Outcome, asyncio.Future[bool]]],
-        why: psycopg.Error,
-    ) -> None:
+    async def _write_all(self, connection: psycopg.AsyncConnection[Any], batch: _Batch) -> None:
         """One outcome that the database cannot store must not keep the others from it."""
-        logger.error("a batch of outcomes was refused: %s", why)
-        for pair in outcomes:
+        try:
+            await self._write(connection, batch)
+            return
+        except Exception as err:
+            if _is_of_the_database(err):
+                raise
+            logger.error("a batch of outcomes was refused: %s", err)
+        for pair in batch.outcomes:
             try:
-                if connection is not None:
-                    await self._write(connection, [], [pair])
-            except (psycopg.DataError, psycopg.IntegrityError):
+                await self._write(connection, _Batch(outcomes=[pair]))
+            except Exception as err:
+                if _is_of_the_database(err):
+                    raise
                 logger.exception("recipient %s: its outcome cannot be stored", pair[0].job.id)
-                pair[1].set_result(False)
+                _answer(pair[1], said=False)
+        for _, future in batch.marks + batch.unmarks:
+            _answer(future, said=False)
 
-    async def _write(
-        self,
-        connection: psycopg.AsyncConnection[Any],
-        marks: list[tuple[Job, asyncio.Future[bool]]],
-        outcomes: list[tuple[Outcome, asyncio.Future[bool]]],
-    ) -> None:
+    async def _write(self, connection: psycopg.AsyncConnection[Any], batch: _Batch) -> None:
         marked, kept = await lifecycle.flush(
             connection,
-            marks=[job for job, _ in marks],
-            outcomes=[outcome for outcome, _ in outcomes],
+            marks=[job for job, _ in batch.marks],
+            unmarks=[job for job, _ in batch.unmarks],
+            outcomes=[outcome for outcome, _ in batch.outcomes],
         )
-        for job, future in marks:
-            if not future.done():
-                future.set_result(job.id in marked)
-        for outcome, future in outcomes:
-            taken = outcome.job.id in kept
+        for job, future in batch.marks + batch.unmarks:
+            _answer(future, said=job.held in marked)
+        for outcome, future in batch.outcomes:
+            taken = outcome.job.held in kept
             if not taken:
                 self.refused += 1
                 logger.warning("recipient %s: late outcome refused", outcome.job.id)
-            if not future.done():
-                future.set_result(taken)
+            _answer(future, said=taken)
 
-    def _put_back(
-        self,
-        marks: list[tuple[Job, asyncio.Future[bool]]],
-        outcomes: list[tuple[Outcome, asyncio.Future[bool]]],
-    ) -> None:
+    def _put_back(self, batch: _Batch) -> None:
         """No marker, no dot; outcomes are kept until they can be written."""
-        for _, future in marks:
-            if not future.done():
-                future.set_result(False)
-        self._outcomes = outcomes + self._outcomes
+        for _, future in batch.marks + batch.unmarks:
+            _answer(future, said=False)
+        # What was written one by one before the failure has its answer
+        left = [p for p in batch.outcomes if p[1].cancelled() or not p[1].done()]
+        self._next.outcomes[:0] = left
         self._wake.set()
 
     def stop(self) -> None:
         """Write what is left and end."""
         self._stopping = True
         self._wake.set()
+
+
+def _is_of_the_database(err: Exception) -> bool:
+    """Whether it is away or unwell, so that the same will do later; else the batch is at fault."""
+    return isinstance(err, (psycopg.Error, OSError)) and not isinstance(err, UNSTORABLE)
+
+
+def _answer(future: asyncio.Future[bool], *, said: bool) -> None:
+    if not future.done():
+        future.set_result(said)

@@ -83,9 +83,13 @@ class ParkingLot:
             try:
                 connection = connection or await self._connect()
                 await self._write(connection, [refused for refused, _ in batch])
-            except (psycopg.Error, OSError) as err:
+            except Exception as err:
                 # Their leases run out, and the sweeper gives them back
-                logger.warning("%d messages not parked, their leases run out: %s", len(batch), err)
+                foreseen = isinstance(err, (psycopg.Error, OSError))
+                logger.warning(
+                    *("%d messages not parked, their leases run out: %s", len(batch), err),
+                    exc_info=not foreseen,
+                )
                 if connection is not None:
                     await connection.close()
                 connection = None

@@ -27,6 +27,11 @@ HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS
 DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
 # What a "not yet" says of the mailbox itself, and wears its address out if it never changes
 OF_THE_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.SUSPEND})
+# What is said of mail whose worker died behind the final dot, where no reply is known
+IN_DOUBT = (
+    "450 4.4.7 A copy was sent and its answer never seen. The deadline passed before it could be sent "
+    "again."
+)
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 
@@ -62,10 +67,10 @@ def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Out
     if last.uncertain:
         return _uncertain(tried, policy, reply, doubts + 1)
     if last.reply is None:
-        return defer(tried, "connection", reply)
+        return defer(tried, "connection", reply, doubts)
     kind = classify(last.reply, stage=last.stage)
     if last.stage in HOST_STAGES or last.reply.is_temporary:
-        return defer(tried, kind, reply)
+        return defer(tried, kind, reply, doubts)
     verdict = verdict_on(last.reply, stage=last.stage)
     return bounce(tried, reply, kind, verdict, status=last.reply.enhanced or "")
 
@@ -98,24 +103,35 @@ def hold(tried: Tried, reply: str) -> Outcome:
     return _ended(tried, Status.HELD, reply)
 
 
-def defer(tried: Tried, kind: str, reply: str) -> Outcome:
-    """Try again later, or give up once the message's lifetime is over."""
+def defer(tried: Tried, kind: str, reply: str, doubts: int = 0) -> Outcome:
+    """Try again later, or give up once the message's lifetime is over.
+
+    Of a mail of which a copy is in doubt nobody can say that it did not arrive: it is held instead.
+    """
     now = tried.job.now()
     attempts = tried.job.attempt + 1
     left = (tried.job.deliver_by - now).total_seconds()
     wait = retry.wait(kind, attempts, left, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
+    if due is None and tried.job.resent:
+        return _held_in_doubt(tried, reply, max(1, doubts))
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
     data = {"class": str(kind)} if due else {"class": str(kind), **_gave_up(reply)}
     return _ended(tried, status, reply, due_at=due, data=data)
 
 
-def expire(tried: Tried, last: str) -> Outcome:
-    """The deadline passed while the mail waited; `last` is what was said to the last try, if any."""
-    tried.trail.note("retry", "expired", tries=tried.job.attempt)
+def expire(tried: Tried, last: str, doubts: int = 0) -> Outcome:
+    """The deadline passed while the mail waited; `last` is what was said to the last try, if any.
+
+    `doubts`: copies that may have arrived. With one it is held: it did leave, and has not failed.
+    """
     with translation.override("en"):
         waited = f" It waited for {tell_wait(tried.job.parked)}." if tried.job.parked else ""
+    if tried.job.resent:
+        reply = last or f"{IN_DOUBT}{waited}"
+        return replace(_held_in_doubt(tried, reply, max(1, doubts)), attempts=tried.job.attempt)
+    tried.trail.note("retry", "expired", tries=tried.job.attempt)
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
     expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **_gave_up(last)})
     return replace(expired, attempts=tried.job.attempt)
@@ -128,17 +144,18 @@ def _gave_up(last: str) -> dict[str, str]:
     return {"category": str(Category.SOFT), "reason": str(kept)}
 
 
+def _held_in_doubt(tried: Tried, reply: str, copies: int) -> Outcome:
+    tried.trail.note("retry", "in_doubt_held", copies=copies)
+    return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": copies})
+
+
 def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
     """The final dot was sent and no reply came: hold, or send again, marked, a few times at most."""
-    if policy == "hold" or doubts >= DOUBTS:
-        tried.trail.note("retry", "in_doubt_held", copies=doubts)
-        return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": doubts})
     now = tried.job.now()
     wait = retry.delay("connection", doubts, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
-    if due is None:
-        tried.trail.note("retry", "in_doubt_held", copies=doubts)
-        return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": doubts})
+    if policy == "hold" or doubts >= DOUBTS or due is None:
+        return _held_in_doubt(tried, reply, doubts)
     tried.trail.note("retry", "in_doubt", due=due, copies=doubts)
     return _ended(tried, Status.UNCERTAIN, reply, due_at=due, resent=True)
 

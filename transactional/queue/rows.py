@@ -38,18 +38,19 @@ TABLE = Table(
 # when it is written (clock_timestamp), not from that when its transaction began (now)
 
 # The three writes of a flush (see `lifecycle`), over rows named `marks` and `u`.
-# The fence before a final dot: only a live lease may mark, only its holder may finish
+# The fence before a final dot: only a live lease may mark, only its holder may finish or take a marker
+# back. Each names the lease it was done under: a batch may hold a row's stale job beside its live one
 MARK = """
-UPDATE transactional_queuerow q SET dot_at = now()
-FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid)
-WHERE q.id = marks.id AND q.lease = marks.lease AND q.lease_until > now()
-RETURNING q.id
+UPDATE transactional_queuerow q SET dot_at = CASE WHEN marks.dot THEN now() END
+FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid, dot bool)
+WHERE q.id = marks.id AND q.lease = marks.lease AND (q.lease_until > now() OR NOT marks.dot)
+RETURNING q.id, q.lease
 """
 
 FINISH = """
 DELETE FROM transactional_queuerow q USING u
 WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NULL
-RETURNING q.id
+RETURNING q.id, q.lease
 """
 
 RESCHEDULE = """
@@ -58,12 +59,13 @@ SET lease = NULL, lease_until = NULL, dot_at = NULL, attempt = u.attempts,
     due_at = clock_timestamp() + make_interval(secs => u.wait), parked = NULL,
     resent = q.resent OR u.resent, crashes = 0
 FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NOT NULL
-RETURNING q.id
+RETURNING q.id, u.lease
 """
 
 RENEW = """
 UPDATE transactional_queuerow SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
 WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
+RETURNING id, lease
 """
 
 # A worker that stops gives back what it has not begun
@@ -127,6 +129,11 @@ class Job:
     context: bytes | None
     claimed_at: datetime | None = None  # by the database's clock
     claimed: float = 0.0  # the same moment on this machine's monotonic clock
+
+    @property
+    def held(self) -> tuple[uuid.UUID, uuid.UUID]:
+        """The row, and the lease under which this job has it."""
+        return self.id, self.lease
 
     def now(self) -> datetime:
         """The database's clock as it went on from the claim: no jump of any clock moves it.

@@ -4,6 +4,8 @@ The tasks only wake the engine; a lost one costs a second, a doubled one nothing
 """
 
 import logging
+import os
+import signal
 import threading
 from typing import Any
 
@@ -23,6 +25,8 @@ LANES_OF = {
     "egress.urgent": (Lane.URGENT,),
     "egress": (Lane.URGENT, Lane.NORMAL, Lane.BULK),
 }
+
+LAST_WORDS = 15.0  # seconds in which Celery may end in order
 
 _engine: Engine | None = None
 _lock = threading.Lock()
@@ -44,9 +48,22 @@ def start_engine(sender: Any = None, **_: Any) -> None:
     with _lock:
         if _engine is None:
             helps = "egress.urgent" not in queues
-            _engine = Engine(lanes, sessions=settings.EGRESS_SESSIONS, helps=helps)
+            _engine = Engine(
+                lanes, sessions=settings.EGRESS_SESSIONS, helps=helps, broken=_end_process
+            )
             collector.settle()
             _engine.start()
+
+
+def _end_process() -> None:
+    """Its engine is dead: a worker that goes on would look well and deliver nothing. Whoever started
+    the process starts it again; what was leased is found by the sweeper.
+    """
+    logger.critical("the egress engine has ended, so does this process")
+    os.kill(os.getpid(), signal.SIGTERM)
+    last = threading.Timer(LAST_WORDS, os._exit, (os.EX_SOFTWARE,))
+    last.daemon = True
+    last.start()
 
 
 @worker_shutting_down.connect

@@ -13,6 +13,9 @@ from transactional.wire.reply import Reply, ReplyError, ReplyParser
 # Content goes out in pieces of this size, so that a slow peer holds little of it in our buffers
 # and so that we know, while a piece is unsent, that the final dot is unsent too.
 BLOCK_BYTES = 131_072
+# Up to this size all of it goes to the kernel in one write: it has room for so much on a connection
+# that waits for the content
+WHOLE_BYTES = 16_384
 
 
 class StreamError(Exception):
@@ -106,19 +109,30 @@ class ReplyStream(asyncio.Protocol):
             await self._until(lambda: bool(self._replies), timeout)
         return self._replies.popleft()
 
-    async def write_blocks(self, data: bytes, timeout: float) -> None:
-        """Send `data`; all but its last block is out of our hands when the last is written.
+    async def write_blocks(
+        self, data: bytes, tail: int, timeout: float, go_on: Callable[[], bool]
+    ) -> bool:
+        """Send `data`; False where `go_on` said no on the way, which is asked right before each write.
 
-        Raises StreamError as `reply` does, with `timeout` seconds for each block; the last block
-        has then not been written.
+        Of what does not go in one write the last `tail` octets go alone, once all before them is out
+        of our hands. Raises StreamError as `reply` does, with `timeout` seconds for each piece; the
+        tail has then not been written.
         """
-        view = memoryview(data)
-        for start in range(0, len(view), BLOCK_BYTES):
-            if start and self._paused:
+        view, body = memoryview(data), len(data) - tail
+        if len(data) <= WHOLE_BYTES:
+            pieces = [view]
+        else:
+            pieces = [view[at : min(at + BLOCK_BYTES, body)] for at in range(0, body, BLOCK_BYTES)]
+            pieces.append(view[body:])
+        for piece in pieces:
+            if self._paused:
                 await self._until(lambda: not self._paused or bool(self._replies), timeout)
             if self._replies:
                 raise StreamError("the peer spoke during the content")
-            self.write(view[start : start + BLOCK_BYTES])
+            if not go_on():
+                return False
+            self.write(piece)
+        return True
 
     async def _until(self, ready: Callable[[], bool], timeout: float) -> None:
         self._due, self._limit = self._loop.time() + timeout, timeout

@@ -24,7 +24,7 @@ from transactional.wire.outcome import (
 )
 from transactional.wire.reply import Reply, Stage
 from transactional.wire.reply_stream import ReplyStream, StreamError
-from transactional.wire.transaction import BeforeDot, Parcel, Transaction, refuse_locally
+from transactional.wire.transaction import BeforeDot, Parcel, StillOurs, Transaction, refuse_locally
 
 _DEFAULT_TIMEOUTS = Timeouts()
 
@@ -252,15 +252,17 @@ class Session:
         rcpt: str,
         data: bytes,
         before_dot: BeforeDot,
+        still_ours: StillOurs = lambda: True,
         smtputf8: bool = False,
         eight_bit: bool = False,
     ) -> Outcome:
         """Send one message to one recipient. Never raises for what the peer does.
 
         `data` is the message as signed: CR LF line ends, dots not doubled (ValueError on a bare CR,
-        bare LF or NUL). `before_dot` runs beside MAIL, RCPT and DATA; content is sent only after it
-        returned True. On False, or after `timeouts.marker` seconds without an answer, no content is
-        sent and the connection is closed; what it raises is raised here, the connection closed.
+        bare LF or NUL). `before_dot` runs once the peer waits for the content, which is sent only
+        after it returned True. On False, or after `timeouts.marker` seconds without an answer, no
+        content is sent and the connection is closed; what it raises is raised here, the connection
+        closed. `still_ours` is asked right before each write: on False nothing more leaves.
         `mail_from` None is the null reverse-path.
         """
         loop = asyncio.get_running_loop()
@@ -280,7 +282,7 @@ class Session:
             timeouts=self._timeouts,
             reset_first=self._needs_reset,
         )
-        outcome = await transaction.run(before_dot)
+        outcome = await transaction.run(before_dot, still_ours)
         self._needs_reset = transaction.needs_reset
         if self.transactions and outcome.stage is Stage.MAIL and self._stream.failure is not None:
             outcome = replace(outcome, reusable_failure=True)

@@ -14,6 +14,8 @@ from transactional.wire.reply import Reply, Stage
 from transactional.wire.reply_stream import ReplyStream, StreamError
 
 BeforeDot = Callable[[], Awaitable[bool]]
+StillOurs = Callable[[], bool]
+TAIL = 5  # octets, CR LF . CR LF: without them nothing was handed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +78,25 @@ class Transaction:
         self._exchange: list[str | Reply] = []
         self.needs_reset = False
 
-    async def run(self, before_dot: BeforeDot) -> Outcome:
-        """The outcome, without session facts. ValueError on bare CR, LF or NUL in the content."""
+    async def run(self, before_dot: BeforeDot, still_ours: StillOurs) -> Outcome:
+        """The outcome, without session facts. ValueError on bare CR, LF or NUL in the content.
+
+        Nothing is marked before the peer asks for the content: what dies earlier is in no doubt.
+        """
         payload = stuff(self._parcel.content)
-        marker = asyncio.ensure_future(before_dot())
+        marker: asyncio.Future[bool] | None = None
         try:
             refused = await self._envelope()
-            go_on = await self._durable(marker)
-            if not go_on:
-                if refused is None:
-                    self._stream.fail("lease lost")
-                    refused = self._failed(Stage.DATA, "lease lost before the content was sent")
-                return self._with_lease_lost(refused)
-            return refused or await self._content(payload)
+            if refused is not None:
+                return refused
+            marker = asyncio.ensure_future(before_dot())
+            if not await self._durable(marker) or not still_ours():
+                return self._not_ours(Stage.DATA)
+            return await self._content(payload, still_ours)
         except BaseException:
             # Cancelled, or the marker raised: half a transaction must never be continued.
-            marker.cancel()
+            if marker is not None:
+                marker.cancel()
             self._stream.fail("abandoned")
             raise
 
@@ -190,12 +195,13 @@ class Transaction:
             self._exchange.append(".")
             await self._reply(Stage.DATA)
 
-    async def _content(self, payload: bytes) -> Outcome:
+    async def _content(self, payload: bytes, still_ours: StillOurs) -> Outcome:
         stream = self._stream
         if not stream.is_quiet:
             return self._interrupted(Stage.DATA, "the peer spoke before the content")
         try:
-            await stream.write_blocks(payload, self._timeouts.data)
+            if not await stream.write_blocks(payload, TAIL, self._timeouts.data, still_ours):
+                return self._not_ours(Stage.BODY)
         except StreamError as error:
             return self._interrupted(Stage.BODY, str(error))
         self._exchange.append(f"<{len(payload)} octets of content>")
@@ -231,6 +237,7 @@ class Transaction:
     def _failed(stage: Stage, error: str, *, uncertain: bool = False) -> Outcome:
         return Outcome(stage, error=error, uncertain=uncertain)
 
-    @staticmethod
-    def _with_lease_lost(outcome: Outcome) -> Outcome:
-        return Outcome(outcome.stage, outcome.reply, outcome.error, lease_lost=True)
+    def _not_ours(self, stage: Stage) -> Outcome:
+        """Hung up on before the dot: another worker may have the row."""
+        self._stream.fail("lease lost")
+        return Outcome(stage, error="lease lost before the final dot was sent", lease_lost=True)

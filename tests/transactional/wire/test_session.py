@@ -206,22 +206,26 @@ def test_lost_lease_sends_no_content(run: Run) -> None:
             assert not session.is_usable
             session = await connect(port)
             outcome = await deliver(session, before_dot=no, rcpt="nobody@d.example")
-            assert outcome.lease_lost and outcome.stage is Stage.RCPT
+            assert not outcome.lease_lost and outcome.stage is Stage.RCPT
             session.close()
         assert not keeper.messages
 
     run(go())
 
 
-def test_marker_runs_beside_the_envelope_and_before_the_content(run: Run) -> None:
+def test_marker_runs_once_the_peer_waits_for_the_content_and_before_it(run: Run) -> None:
     async def go() -> None:
         durable: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        content = asyncio.Event()
+        asked, content = asyncio.Event(), asyncio.Event()
 
         async def play(script: Script) -> None:
             await script.greet(*PIPED)
             await script.hear(3)
-            await script.say("250 ok", "250 ok", "354 go")
+            await script.say("250 ok", "250 ok")
+            await asyncio.sleep(0.05)
+            assert not asked.is_set()  # killed here, it would be in no doubt
+            await script.say("354 go")
+            await asyncio.wait_for(asked.wait(), 5)
             asyncio.get_running_loop().call_later(0.05, check_and_release)
             await script.hear_content()
             content.set()
@@ -232,12 +236,47 @@ def test_marker_runs_beside_the_envelope_and_before_the_content(run: Run) -> Non
             durable.set_result(True)
 
         async def marker() -> bool:
+            asked.set()
             return await durable
 
         async with scripted(play) as (port, _):
             session = await connect(port)
             assert (await deliver(session, before_dot=marker)).accepted
             session.close()
+
+    run(go())
+
+
+def test_a_recipient_that_is_refused_costs_no_marker(run: Run) -> None:
+    async def go() -> None:
+        async def never() -> bool:
+            raise AssertionError("marked")
+
+        async with listening(CONFIG, Keeper()) as port:
+            session = await connect(port)
+            outcome = await deliver(session, before_dot=never, rcpt="nobody@d.example")
+            assert outcome.stage is Stage.RCPT and outcome.reply is not None
+            assert session.is_usable
+            session.close()
+
+    run(go())
+
+
+@pytest.mark.parametrize("size", [100, 40_000, 80_000])
+def test_no_dot_leaves_once_the_row_is_no_longer_ours(run: Run, size: int) -> None:
+    """Paused behind its marker, or in the midst of the content, until its lease had run out."""
+
+    async def go() -> None:
+        data = b"Subject: x\r\n\r\n" + b"x" * 68 + b"\r\n" + (b"y" * 68 + b"\r\n") * (size // 70)
+        for asked in range(1, 3 if size < 16_384 else 4):
+            answers = iter([True] * (asked - 1) + [False] * 20)
+            keeper = Keeper()
+            async with listening(CONFIG, keeper) as port:
+                session = await connect(port)
+                outcome = await deliver(session, data=data, still_ours=lambda a=answers: next(a))
+                assert outcome.lease_lost and not outcome.uncertain
+                assert not session.is_usable
+            assert not keeper.messages
 
     run(go())
 
