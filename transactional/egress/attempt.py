@@ -199,7 +199,9 @@ class Attempts:
             return None
         self._poison.survived(tried.job)
         doubts = await self._lookups.doubts(tried.job)
-        return verdict.judge(tried, last, plan.stream.uncertain, doubts)
+        # What is in doubt beyond a smarthost is held: no other way could be called the same
+        policy = "hold" if plan.relay is not None else plan.stream.uncertain
+        return verdict.judge(tried, last, policy, doubts)
 
     async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""

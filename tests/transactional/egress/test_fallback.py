@@ -47,13 +47,14 @@ class Relaying(Handler):
 
     def __init__(self) -> None:
         self.kept: list[Envelope] = []
+        self.answer = Reply(250, "2.0.0", ("relayed",))
 
     async def authenticate(self, username: str, password: str, peer: str) -> Auth | Refusal:
         return Auth(username) if (username, password) == ("us", PASSWORD) else Refusal()
 
     async def message(self, envelope: Envelope) -> Reply:
         self.kept.append(envelope)
-        return Reply(250, "2.0.0", ("relayed",))
+        return self.answer
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def test_a_deadline_that_is_near_takes_the_smarthost_once(
     with running(Sink(lambda envelope, number: later)) as direct:
         settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
         [sent] = send_raw(account)
-        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=6))
+        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=6))
         with engine():
             eventually(drained)
     [one] = smarthost.kept
@@ -182,6 +183,22 @@ def test_where_nobody_answers_all_of_it_goes_round_and_new_mail_looks(
     assert (first.host, first.stage) == ("127.0.0.1", "connect") and str(closed) in first.address
 
 
+def test_what_is_in_doubt_beyond_the_smarthost_is_held(
+    account: Account, smarthost: Relaying, settings: Any
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    smarthost.answer = Reply(354, None, ("which is no answer to a dot",))
+    later = Reply(451, "4.3.2", ("Not now",))
+    with running(Sink(lambda envelope, number: later)) as direct:
+        settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
+        [sent] = send_raw(account)
+        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=6))
+        with engine():
+            eventually(drained)
+    assert len(smarthost.kept) == 1
+    assert Recipient.objects.get(message_id=sent.message_id).status == Status.HELD
+
+
 def test_a_copy_in_doubt_never_takes_the_smarthost(
     account: Account, smarthost: Relaying, settings: Any
 ) -> None:
@@ -197,7 +214,7 @@ def test_a_copy_in_doubt_never_takes_the_smarthost(
         eventually(lambda: not QueueRow.objects.filter(attempt=1, parked=None).exists())
         assert QueueRow.objects.exclude(parked=None).exists()
         QueueRow.objects.filter(lease=None).update(
-            due_at=timezone.now(), deliver_by=timezone.now() + timedelta(seconds=2)
+            due_at=timezone.now(), ends=None, deliver_by=timezone.now() + timedelta(seconds=2)
         )
         eventually(drained, 30)
     assert not smarthost.kept
@@ -210,7 +227,7 @@ def test_without_a_smarthost_it_waits(account: Account, settings: Any) -> None:
     with running(Sink(lambda envelope, number: later)) as direct:
         settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
         [sent] = send_raw(account)
-        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=4))
+        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=4))
         with engine():
             eventually(drained)
     assert Recipient.objects.get(message_id=sent.message_id).status == Status.EXPIRED
@@ -227,7 +244,7 @@ def test_a_wrong_password_leaves_the_mail_to_the_usual_schedule(
     with running(Sink(lambda envelope, number: later)) as direct:
         settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
         [sent] = send_raw(account)
-        QueueRow.objects.update(deliver_by=datetime.now(UTC) + timedelta(seconds=5))
+        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=5))
         with engine():
             eventually(drained)
     assert not smarthost.kept
