@@ -23,6 +23,7 @@ SHARED = "shared"
 DEDICATED = "dedicated"
 TRANSACTIONAL = "transactional"  # the one kind of mail that leaves from dedicated IPs
 MOST_TOLD = 32  # IPs of a pool that a message's story names: it is stored with every attempt
+KEPT_ABOVE = 0.25  # health: an IP that a receiver puts off more than not is kept for no retry
 FRESH = 1.0  # seconds a pool's sources are kept: a paused IP is left within a second
 
 
@@ -53,7 +54,7 @@ class UsableSource:
 class Choice:
     """The IP that a try leaves from, or none; a stable code says why so.
 
-    `only`, `weighted`: chosen. `spilled`: another IP's budget of the day is used up. Without a
+    `only`, `weighted`: chosen. `kept`: an earlier try left from it. `spilled`: another IP's budget of the day is used up. Without a
     source: `no_source`, `no_family` (none speaks the receiver's protocol), `no_budget`,
     `marketing_on_dedicated` (which no configuration may lead to).
     """
@@ -173,8 +174,12 @@ def choose(
     kind: str,
     health: Factor = lambda source: 1.0,
     within_budget: Callable[[UsableSource], bool] = lambda source: True,
+    keep: int | None = None,
 ) -> Choice:
     """The IP a try leaves from: of the address family, by weight times health, within budget.
+
+    `keep`: the id of the IP that the try before left from. It stays while it is fit, since a
+    greylist knows the sender by it (RFC 6647 §2.2); whatever the pool would draw.
 
     `kind` is the mail's: marketing never leaves from a dedicated IP, whatever pools say.
     """
@@ -194,6 +199,10 @@ def choose(
         return Choice(None, "no_budget", asked, tuple(passed))
     if len(fit) == 1:
         return Choice(able[0], "only", {"address": able[0].address}, tuple(passed))
+    last = next((source for source in able if source.id == keep), None)
+    if last is not None and health(last) >= KEPT_ABOVE:
+        passed += [Passed(source.address, "not_kept") for source in able if source is not last]
+        return Choice(last, "kept", {"address": last.address}, tuple(passed))
     weights = [source.weight * health(source) for source in able]
     chosen = random.choices(able, weights)[0]  # noqa: S311 — a share, not a secret
     code = "spilled" if len(able) < len(fit) else "weighted"

@@ -57,8 +57,13 @@ class Plan:
         self.departures.came_of(choice, self.terms, self.tried.last, alone=alone)
 
     def families(self) -> list[tuple[pools.UsableSource, ...]]:
-        """The IPs by address family, in the order in which the hosts are to be tried."""
-        wanted = dict.fromkeys(":" in target.address for target in self.targets)
+        """The IPs by address family, in the order in which the hosts are to be tried; but first
+        that of the IP which the try before left from.
+        """
+        last = (s for s in self.sources if s.id == self.tried.job.source_id)
+        order = [*(":" in one.address for one in last)]
+        reached = [":" in target.address for target in self.targets]
+        wanted = dict.fromkeys(ipv6 for ipv6 in (*order, *reached) if ipv6 in reached)
         found = [tuple(s for s in self.sources if (":" in s.address) == ipv6) for ipv6 in wanted]
         return [sources for sources in found if sources]
 

@@ -91,7 +91,9 @@ class Courier:
         found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
         for sources in plan.families():
             domain = plan.tried.job.domain
-            found = await self._shaper.enter(plan.route, domain, sources, plan.choose)
+            found = await self._shaper.enter(
+                plan.route, domain, sources, plan.choose, keep=plan.tried.job.source_id
+            )
             if isinstance(found, Permit):
                 break
         return found

@@ -72,6 +72,7 @@ class Terms:
     day: date
     pressing: bool
     until: datetime  # when the next day's budgets begin
+    keep: int | None = None  # the IP of the try before
 
 
 class Departures:
@@ -93,7 +94,7 @@ class Departures:
             day, until = self._day = warmup.today(now), warmup.tomorrow(now)
         pressing = job.lane == Lane.URGENT or job.deliver_by <= until + LAST
         provider = site.provider or OTHER
-        return Terms(provider, site.key, job.kind, day, pressing, until)
+        return Terms(provider, site.key, job.kind, day, pressing, until, job.source_id)
 
     async def prepare(self, sources: Sequence[UsableSource], terms: Terms) -> None:
         """Take portions for the IPs that warm up: no trip where none does, or some is left."""
@@ -150,6 +151,7 @@ class Departures:
             kind=terms.kind,
             health=lambda source: self._health.factor(source.id, terms.site),
             within_budget=within_budget,
+            keep=terms.keep,
         )
 
     def _wait(self, sources: Sequence[UsableSource], terms: Terms) -> float:

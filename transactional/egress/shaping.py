@@ -6,7 +6,7 @@ worker's sessions, and what cannot have one soon goes back to the queue instead 
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -134,10 +134,12 @@ class Shaper:
         domain: str,
         sources: Iterable[pools.UsableSource],
         choose: Choose,
+        *,
+        keep: int | None = None,
     ) -> Permit | Closed | pools.Choice:
         """Leave for one message, or why not; a choice without a source where `choose` finds none.
 
-        Waits PATIENCE seconds at most.
+        Waits PATIENCE seconds at most; also for the IP to `keep`, which the try before left from.
         """
         loop = asyncio.get_running_loop()
         gate = self.gate(route, domain)
@@ -147,6 +149,9 @@ class Shaper:
             now = loop.time()
             shut = [cell.closed(now) for _, cell in cells]
             fit = tuple(one for (one, _), why in zip(cells, shut, strict=True) if why is None)
+            if fit and (soon := _opens_soon(cells, shut, keep, deadline - now)) is not None:
+                await self._wait(gate, (soon[0],), deadline - now, soon[1])
+                continue
             if fit and gate.inflight + gate.promised < gate.most:
                 choice = choose(fit)
                 if len(fit) < len(cells):
@@ -276,6 +281,19 @@ class Shaper:
 def is_direct(route: Route) -> bool:
     """Whether mail goes to the receivers themselves, and not by a relay or into the sandbox."""
     return not route.site.key.startswith("relay ")
+
+
+def _opens_soon(
+    cells: Sequence[tuple[pools.UsableSource, Cell]],
+    shut: Sequence[Closed | None],
+    keep: int | None,
+    left: float,
+) -> tuple[Cell, Closed] | None:
+    """The cell of the IP that is to be kept, where it is shut for less than is left to wait."""
+    for (source, cell), why in zip(cells, shut, strict=True):
+        if source.id == keep and why is not None and why.wait < left:
+            return cell, why
+    return None
 
 
 def _let_go(future: asyncio.Future[None]) -> None:

@@ -38,6 +38,9 @@ SENTENCES = {
     ("source", "weighted"): _(
         "It leaves from %(address)s, drawn by weight and health (%(shares)s)."
     ),
+    ("source", "kept"): _(
+        "It leaves from %(address)s, as the try before: a receiver that greylists knows it by that."
+    ),
     ("source", "spilled"): _(
         "It leaves from %(address)s: of the pool’s IPs, %(used_up)s used up the budget of the day."
     ),
@@ -55,6 +58,7 @@ SENTENCES = {
     ("passed", "not_drawn"): _(
         "Could have taken it; the draw fell on another (its share: %(percent)s %%)."
     ),
+    ("passed", "not_kept"): _("Could have taken it, but a retry keeps the IP of the try before."),
     ("passed", "used_up"): _("Has used up its budget of the day for this provider."),
     ("passed", "other_family"): _("Does not speak the IP version of the receiver’s address."),
     ("passed", "marketing_on_dedicated"): _("Is dedicated: marketing mail never leaves from it."),

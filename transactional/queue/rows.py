@@ -127,6 +127,7 @@ class Job:
     kind: str
     raw: bytes | None
     context: bytes | None
+    source_id: int | None = None  # the IP that an earlier try left from
     claimed_at: datetime | None = None  # by the database's clock
     claimed: float = 0.0  # the same moment on this machine's monotonic clock
 
