@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from config.addresses import Network, is_public
+
 SECONDS = 5.0  # for the whole fetch: a reply that drips never holds a worker longer
 MOST = 64 * 1024  # octets read of a body
 PORTS = frozenset({80, 443})  # databases and mail servers listen elsewhere
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str], Sequence[str]]
-# NAT64 and 6to4 carry an IPv4 address inside (RFC 6052, RFC 3056): judged by what is inside
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*")
 
 
@@ -145,22 +144,6 @@ def parts(url: str, ports: frozenset[int] = PORTS) -> tuple[str, str, int, str]:
         port,
         (split.path or "/") + (f"?{split.query}" if split.query else ""),
     )
-
-
-def is_public(address: str, allowed: Sequence[Network] = ()) -> bool:
-    """Whether an address is one of the public internet, or in a network that is allowed."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner), allowed)
-        if ip.scope_id is not None:
-            return False
-    if any(ip.version == net.version and ip in net for net in allowed):
-        return True
-    return ip.is_global and not ip.is_multicast
 
 
 def _address(host: str, resolve: Resolve, allowed: Sequence[Network]) -> str:

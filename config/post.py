@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import httpcore
 
 from config import fetch
-from config.fetch import FetchFailed, FetchRefused, Network
+from config.addresses import Network
+from config.fetch import FetchFailed, FetchRefused
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 MOST = (

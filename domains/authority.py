@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from config.fetch import is_public
+from config.addresses import is_public
 from domains import dns
 
 PORT = 53

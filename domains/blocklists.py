@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from config.fetch import is_public
+from config.addresses import is_public
 from domains import dns
 from domains.blocklists_table import BLOCKLISTS, Blocklist
 from domains.models import BlocklistChoice, Listing, ListingState

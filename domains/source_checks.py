@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
-from config.fetch import is_public
+from config.addresses import is_public
 from domains import blocklists, dns, hosts, pools
 from domains.checks import AT_ONCE
 from domains.findings import MISSING, OK, UNKNOWN, WRONG, Finding, about

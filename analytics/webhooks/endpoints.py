@@ -17,6 +17,7 @@ from analytics.models import DeliveryState, EndpointState, WebhookDelivery, Webh
 from analytics.webhooks import schedule, signature
 from analytics.webhooks.payload import TYPES
 from config import fetch
+from config.addresses import Network
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7, uuid7_floor
 from domains import dns
@@ -236,7 +237,7 @@ def check_url(text: Any) -> str:
     return url.partition("#")[0]
 
 
-def _nets() -> list[fetch.Network]:
+def _nets() -> list[Network]:
     return [ipaddress.ip_network(net) for net in settings.WEBHOOK_PRIVATE_NETS]
 
 

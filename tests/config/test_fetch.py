@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from config import fetch
-from config.fetch import FetchFailed, FetchRefused, get, is_public, parts
+from config.addresses import is_public
+from config.fetch import FetchFailed, FetchRefused, get, parts
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 HITS: list[str] = []

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from config.addresses import Network, in_nets, is_public
 from domains import dns
 from domains.sites import NOWHERE, Site
 from domains.sites import site as site_of
 from transactional.egress.decisions import Decision
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 MOST = 5  # addresses tried in one attempt: a domain with a hundred of them stops there
 PER_HOST = 2  # of them on one host, while other hosts are left: a dead host does not use up the try
@@ -102,8 +102,7 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
     fit = tuple(
         address
         for address in addresses
-        if may_deliver_to(address, nets)
-        and (address not in own.addresses or _in_nets(address, nets))
+        if is_public(address, nets) and (address not in own.addresses or in_nets(address, nets))
     )
     return _to_relay(host, port, () if host.lower().rstrip(".") in own.names else fit)
 
@@ -163,7 +162,7 @@ def _route(
         Target(host.name, address, port, host.secure)
         for host in hosts
         for address in host.addresses
-        if may_deliver_to(address, allowed)
+        if is_public(address, allowed)
     )
     if targets:
         code = "mx" if names != [domain] else "address"
@@ -182,7 +181,7 @@ def _is_own(host: dns.MailHost, own: Own, allowed: Sequence[Network]) -> bool:
     if host.name in own.names:
         return True
     mine = own.addresses.intersection(host.addresses)
-    return any(not _in_nets(address, allowed) for address in mine)
+    return any(not in_nets(address, allowed) for address in mine)
 
 
 def _spread(targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -196,32 +195,6 @@ def _spread(targets: Sequence[Target]) -> tuple[Target, ...]:
     rest = [target for target in targets if target not in first]
     chosen = {*first[:MOST], *rest[: max(0, MOST - len(first))]}
     return tuple(target for target in targets if target in chosen)[:MOST]
-
-
-def may_deliver_to(address: str, allowed: Sequence[Network]) -> bool:
-    """Whether mail may go to this address: a public one, or one that the operator has named."""
-    found = _unwrapped(ipaddress.ip_address(address))
-    return (found.is_global and not found.is_multicast) or _in_nets(address, allowed)
-
-
-def _in_nets(address: str, nets: Sequence[Network]) -> bool:
-    found = _unwrapped(ipaddress.ip_address(address))
-    return any(found in net for net in nets if net.version == found.version)
-
-
-def _unwrapped(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The IPv4 address inside an IPv6 one that is only its wrapping, NAT64's too (RFC 6052)."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        return inner or address
-    return address
-
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @lru_cache(maxsize=256)

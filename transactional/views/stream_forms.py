@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from config.addresses import is_public
 from config.errors import PostinoError
-from config.fetch import is_public
 from domains import names
 from tokens.models import Account
 from transactional import smarthosts
