@@ -22,7 +22,7 @@ FULL = "452 4.2.2 The recipient's inbox is out of storage space"
 )
 def test_a_mailbox_that_stayed_full_is_why_it_expired(kind: str, said: str, reason: str) -> None:
     now = datetime.now(UTC)
-    job = Mock(attempt=30, parked=None, deliver_by=now + timedelta(seconds=1))
+    job = Mock(attempt=30, parked=None, resent=False, deliver_by=now + timedelta(seconds=1))
     job.now.return_value = now
     at_the_last_try = verdict.defer(verdict.Tried(job), kind, said)
     while_it_waited = verdict.expire(verdict.Tried(job), said)
