@@ -34,6 +34,7 @@ MAX_TTL = 300  # seconds; longer answers are asked again, so that a moved MX is 
 NEGATIVE_TTL = 30.0  # seconds for "no such name" and "no such record"
 FAILED_TTL = 5.0  # seconds for SERVFAIL and silence: not every message waits for them anew
 MAX_HOSTS = 10  # exchangers looked at: a domain with a hundred of them stops there
+MAX_EQUALS = 50  # with those that are no worse than the last: any of them may be ourselves
 MAX_ADDRESSES = 10  # addresses of one host
 SOA = dns.rdatatype.SOA
 DIRECT = 0
@@ -75,12 +76,14 @@ class MailHost:
 class MailHosts:
     """Where a domain takes mail, in the order to try; `status` may also be null_mx.
 
-    `secure`: DNSSEC vouches for the exchangers' names.
+    `named`: every exchanger that the domain names, with its preference, also those whose addresses
+    were not looked at or could not be. `secure`: DNSSEC vouches for the exchangers' names.
     """
 
     status: str
     hosts: tuple[MailHost, ...] = ()
     secure: bool = False
+    named: tuple[tuple[int, str], ...] = field(default=(), compare=False)
 
 
 _kept: dict[tuple[str, str, tuple[str, ...], int], tuple[float, Answer]] = {}
@@ -215,7 +218,9 @@ async def mail_hosts(
     found = await _kept_query(domain, "MX", servers, port)
     if found.status == NODATA:
         own = await _host(domain, servers, port)
-        return MailHosts(own.status, _hosts([(0, domain)], [own]), found.secure or own.secure)
+        alone = (0, domain)
+        hosts = _hosts([alone], [own])
+        return MailHosts(own.status, hosts, found.secure or own.secure, (alone,))
     if found.status != OK:
         return MailHosts(found.status)
     ranked = []
@@ -224,12 +229,14 @@ async def mail_hosts(
         ranked.append((int(preference), random.random(), host))  # noqa: S311 — spreads load only
     if all(host in ("", ".") for _, _, host in ranked):
         return MailHosts(NULL_MX)
-    order = [(rank, host) for rank, _, host in sorted(ranked) if host not in ("", ".")][:MAX_HOSTS]
+    named = tuple((rank, host) for rank, _, host in sorted(ranked) if host not in ("", "."))
+    worst = named[:MAX_HOSTS][-1][0]
+    order = [one for one in named if one[0] <= worst][:MAX_EQUALS]
     answers = await asyncio.gather(*(_host(name, servers, port) for _, name in order))
     failed = [found.status for found in answers if found.status in (SERVFAIL, TIMEOUT)]
     if failed and not any(found.records for found in answers):
-        return MailHosts(failed[0])
-    return MailHosts(OK, _hosts(order, answers), found.secure)
+        return MailHosts(failed[0], named=named)
+    return MailHosts(OK, _hosts(order, answers), found.secure, named)
 
 
 async def tlsa(host: str, port: int) -> Answer:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from config.addresses import Network, in_nets, is_public
+from config.addresses import Network, in_nets, is_public, unwrapped
 from domains import dns
 from domains.sites import NOWHERE, Site
 from domains.sites import site as site_of
@@ -102,7 +102,7 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
     fit = tuple(
         address
         for address in addresses
-        if is_public(address, nets) and (address not in own.addresses or in_nets(address, nets))
+        if is_public(address, nets) and (not _is_own(address, own) or in_nets(address, nets))
     )
     return _to_relay(host, port, () if host.lower().rstrip(".") in own.names else fit)
 
@@ -139,8 +139,9 @@ def _route(
     domain: str, asked: dns.MailHosts, port: int, allowed: Sequence[Network], own: Own
 ) -> Route:
     """Judge every exchanger and address; what is left over is the route."""
-    names = [host.name for host in asked.hosts]
-    site = site_of(names or [domain])
+    # Of all that are named: what DNS says of one of them at a moment must not make another site
+    site = site_of([name for _, name in asked.named] or [domain])
+    names = [host.name for host in asked.hosts[: dns.MAX_HOSTS]]
     if asked.status != dns.OK:
         code, permanent, reply = _UNROUTABLE[asked.status]
         return Route((), reply, permanent, site, code, {"status": asked.status})
@@ -149,12 +150,11 @@ def _route(
     if not hosts:
         reply = "550 5.4.4 The domain's MX records name IP addresses instead of hosts."
         return Route((), reply, True, site, "mx_literal", told)
-    ours = next((at for at, host in enumerate(hosts) if _is_own(host, own, allowed)), None)
+    ours = _ourselves(asked, own, allowed)
     if ours is not None:
         # RFC 5321 §5.1: only exchangers better than ourselves, or mail would go round in circles
-        told["own"] = hosts[ours].name
-        limit = hosts[ours].preference
-        hosts = [host for host in hosts[:ours] if host.preference < limit]
+        limit, told["own"] = ours
+        hosts = [host for host in hosts if host.preference < limit]
         if not hosts:
             reply = f"550 5.4.6 The domain's mail server {told['own']} is ourselves: mail loops."
             return Route((), reply, True, site, "own_host", told)
@@ -174,14 +174,32 @@ def _route(
     return Route((), reply, False, site, "no_address", told)
 
 
-def _is_own(host: dns.MailHost, own: Own, allowed: Sequence[Network]) -> bool:
-    """Whether an exchanger is ourselves: by name, or by an IP of ours that the operator has not
-    opened to deliveries (another mail server may share the machine).
+def _ourselves(
+    asked: dns.MailHosts, own: Own, allowed: Sequence[Network]
+) -> tuple[int, str] | None:
+    """Preference and name of the best exchanger that is ourselves: by name, whether or not it has an
+    address now, or by an IP of ours that the operator has not opened to deliveries (another mail
+    server may share the machine).
     """
-    if host.name in own.names:
-        return True
-    mine = own.addresses.intersection(host.addresses)
-    return any(not in_nets(address, allowed) for address in mine)
+    by_name = (one for one in asked.named if one[1] in own.names)
+    by_address = (
+        (host.preference, host.name)
+        for host in asked.hosts
+        if any(
+            _is_own(address, own) and not in_nets(address, allowed) for address in host.addresses
+        )
+    )
+    return min((*by_name, *by_address), default=None)
+
+
+def _is_own(address: str, own: Own) -> bool:
+    """Whether an address is one of our IPs, or leads to one."""
+    return address in own.addresses or (":" in address and _inside(address) in own.addresses)
+
+
+@lru_cache(maxsize=20_000)
+def _inside(address: str) -> str:
+    return str(unwrapped(ipaddress.ip_address(address)))
 
 
 def _spread(targets: Sequence[Target]) -> tuple[Target, ...]:

@@ -179,6 +179,50 @@ def test_domains_on_the_same_servers_are_one_site(dns_server: DnsServer) -> None
     assert route("c.test").site.key == "c.test"
 
 
+def test_a_look_up_that_fails_for_one_exchanger_makes_no_other_site(dns_server: DnsServer) -> None:
+    dns_server.publish("a.test", "MX", "10 mx1.host.test.", "20 mx2.host.test.")
+    dns_server.publish("mx1.host.test", "A", PUBLIC)
+    dns_server.publish("mx2.host.test", "A", PUBLIC)
+    for failing in ((), ("mx2",), ("mx1", "mx2")):
+        for name in failing:
+            dns_server.fail(f"{name}.host.test", "A")
+            dns_server.fail(f"{name}.host.test", "AAAA")
+        dns.forget()
+        assert route("a.test").site.key == "(mx1|mx2).host.test"
+    assert route("a.test").code == "dns"
+
+
+def test_of_more_equal_exchangers_than_are_tried_all_are_the_site(dns_server: DnsServer) -> None:
+    dns_server.publish("a.test", "MX", *(f"10 m{i}.test." for i in range(14)))
+    for i in range(14):
+        dns_server.publish(f"m{i}.test", "A", f"198.41.0.{i + 1}")
+    found = [route("a.test") for _ in range(20)]
+    assert len({one.site.key for one in found}) == 1
+    assert all(len(one.data["hosts"]) == dns.MAX_HOSTS for one in found)  # type: ignore[arg-type]
+
+
+def test_we_see_ourselves_among_many_and_without_an_address(dns_server: DnsServer) -> None:
+    own = Own(frozenset({"mx.postino.test"}), frozenset({"198.41.0.14"}))
+    dns_server.publish("many.test", "MX", *(f"10 m{i}.test." for i in range(14)))
+    for i in range(14):
+        dns_server.publish(f"m{i}.test", "A", f"198.41.0.{i + 1}")
+    for _ in range(10):
+        found = route("many.test", own)
+        assert (found.code, found.data["own"]) == ("own_host", "m13.test")
+    dns_server.publish("a.test", "MX", "10 m0.test.", "10 mx.postino.test.", "5 m1.test.")
+    for kind in ("A", "AAAA"):
+        dns_server.fail("mx.postino.test", kind)
+    assert hosts(route("a.test", own)) == ["m1.test"]
+    # Nor does an IPv6 address hide that it leads to us
+    for address in ("::ffff:198.41.0.14", "64:ff9b::c629:e", "2002:c629:e::1"):
+        dns_server.publish("six.test", "MX", "10 six.test.")
+        dns_server.publish("six.test", "AAAA", address)
+        dns.forget()
+        assert route("six.test", own).code == "own_host"
+        theirs = over_smarthost(address, 587, operators=False, own=own)
+        assert asyncio.run(theirs).targets == ()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])
 def test_only_the_operators_smarthost_may_be_at_a_private_address(
     host: str, settings: object
