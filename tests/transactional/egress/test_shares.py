@@ -103,6 +103,9 @@ def test_nonsense_in_redis_changes_nothing(server: redis.Redis) -> None:
             server.set("shaping:state:127.0.0.10:a.example", text)
             await asyncio.sleep(1.1)
             assert (a.rate, a.until, a.changed) == (None, 0.0, 0.0)
+        sense = a.state(0.0) | {"at": 9e9, "rate": 5.0, "from": 5.0, "hold": 9e9}
+        server.set("shaping:state:127.0.0.10:a.example", json.dumps(sense))
+        await until(lambda: a.rate == 5.0)  # who was told nonsense still listens
 
     during(first, work=work)
 
