@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,15 +112,19 @@ class Site:
         return found
 
     def kill(self, pids: Iterable[int]) -> int:
-        """SIGKILL to all of these in any order; how many sessions were open to the sink."""
+        """SIGKILL to all of these in any order; how many sessions were open to the sink.
+
+        They are stopped first: what opens a session after the count could answer for a copy.
+        """
         doomed = list(pids)
         random.shuffle(doomed)
+        for pid in doomed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         open_then = self.sink.sessions()
         for pid in doomed:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         return open_then
 
     def whole(self) -> bool:
