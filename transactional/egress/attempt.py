@@ -1,5 +1,6 @@
 """One try of one job over one or more hosts: route, source, sessions, outcome."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from config.errors import PostinoError
 from config.ids import uuid7
 from domains import pools
+from transactional.compose.build import Material
 from transactional.egress import fallback, verdict
 from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations, Talk
@@ -26,7 +28,10 @@ from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
+from transactional.wire.outcome import Login
 from transactional.wire.reply import Reply
+
+Other = Callable[[], Awaitable[Permit | None]]  # leave to go on from an IP of the other family
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +61,19 @@ class Plan:
         alone = len(self.sources) < 2
         self.departures.came_of(choice, self.terms, self.tried.last, alone=alone)
 
-    def families(self) -> list[tuple[pools.UsableSource, ...]]:
+    def families(self, *, ipv6: bool | None = None) -> list[tuple[pools.UsableSource, ...]]:
         """The IPs by address family, in the order in which the hosts are to be tried; but first
-        that of the IP which the try before left from.
+        that of the IP which the try before left from. `ipv6`: of this family alone.
         """
         last = (s for s in self.sources if s.id == self.tried.job.source_id)
         order = [*(":" in one.address for one in last)]
         reached = [":" in target.address for target in self.targets]
         wanted = dict.fromkeys(ipv6 for ipv6 in (*order, *reached) if ipv6 in reached)
-        found = [tuple(s for s in self.sources if (":" in s.address) == ipv6) for ipv6 in wanted]
+        found = [
+            tuple(s for s in self.sources if (":" in s.address) == six)
+            for six in wanted
+            if ipv6 in (None, six)
+        ]
         return [sources for sources in found if sources]
 
 
@@ -188,14 +197,15 @@ class Attempts:
         """Nobody foresaw what happened: its lease runs out, and too often is too often."""
         await self._poison.failed(job)
 
-    async def make(self, plan: Plan, permit: Permit) -> Outcome | None:
-        """One try; None where the lease was lost on the way."""
+    async def make(self, plan: Plan, permit: Permit, other: Other) -> Outcome | None:
+        """One try; None where the lease was lost on the way. `other` gives leave to go on from an IP
+        of the other address family, where none of the first one's hosts would speak.
+        """
         tried = plan.tried
-        tried.trail.note("source", permit.choice.code, **permit.choice.told(plan.fleet))
         try:
             if not await self._poison.tell(tried.job):
                 return None
-            last = await self._over(plan, permit)
+            last = await self._over(plan, permit, other)
         except (PostinoError, MimeError, HeaderError) as err:
             return verdict.bounce(tried, f"554 5.6.0 {err}")
         if last is None:
@@ -208,12 +218,9 @@ class Attempts:
         policy = "hold" if plan.relay is not None else plan.stream.uncertain
         return verdict.judge(tried, last, policy, doubts)
 
-    async def _over(self, plan: Plan, permit: Permit) -> wire.Outcome | None:
+    async def _over(self, plan: Plan, permit: Permit, other: Other) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""
-        began = timezone.now()
-        tried, source = plan.tried, permit.source
-        tried.source_id = source.id
-        tried.warms_up_at = plan.terms.provider if source.warming else ""
+        tried = plan.tried
         material = await self._lookups.material(tried.job)
         stance = await self._secured.rules.stance(
             tried.job.domain,
@@ -225,6 +232,24 @@ class Attempts:
         if plan.relay is not None:
             stance = Stance(tried.job.domain, plan.route, required=True, smarthost=plan.relay.tls)
             login = plan.relay.login
+        last = await self._from(plan, permit, material, stance, login)
+        if last is None or last.lease_lost or not verdict.next_host_may_know(last):
+            return last
+        if len({":" in target.address for target in plan.targets}) > 1:
+            second = await other()
+            if second is not None:
+                return await self._from(plan, second, material, stance, login) or last
+        return last
+
+    async def _from(
+        self, plan: Plan, permit: Permit, material: Material, stance: Stance, login: Login | None
+    ) -> wire.Outcome | None:
+        """Speak from one IP with the hosts that it can reach; None: there is none."""
+        tried, source = plan.tried, permit.source
+        began = timezone.now()
+        tried.source_id = source.id
+        tried.warms_up_at = plan.terms.provider if source.warming else ""
+        tried.trail.note("source", permit.choice.code, **permit.choice.told(plan.fleet))
         last: wire.Outcome | None = None
         for target in plan.targets:
             if (":" in target.address) != (":" in source.address):

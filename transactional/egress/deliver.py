@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import psycopg
 from django.conf import settings
@@ -66,19 +67,35 @@ class Courier:
     async def _turn(self, plan: Plan) -> None:
         """Wait for leave to speak; without it the job goes back to the queue."""
         plan = await self._past_the_dead(plan)
-        entered = await self._enter(plan)
+        entered = await self._enter(plan, plan.families())
         if not isinstance(entered, Permit):
             await self._without_leave(plan, entered)
             return
+        held = [entered]
+
+        async def other() -> Permit | None:
+            """Leave from an IP of the other family; what came of the first is told before."""
+            self._leave(plan, held.pop())
+            families = plan.families(ipv6=":" not in entered.source.address)
+            found = await self._enter(plan, families)
+            if not isinstance(found, Permit):
+                return None
+            held.append(found)
+            return found
+
         try:
             await self._slots.enter(plan.tried.job)
-            outcome = await self._attempts.make(plan, entered)
+            outcome = await self._attempts.make(plan, entered, other)
             if outcome is not None:
                 # Inside the slot: what a kill could send twice is no more than the sessions
                 await self._flusher.finish(outcome)
         finally:
-            self._shaper.leave(entered)
-            plan.close(entered.choice)
+            for permit in held:
+                self._leave(plan, permit)
+
+    def _leave(self, plan: Plan, permit: Permit) -> None:
+        self._shaper.leave(permit)
+        plan.close(permit.choice)
 
     async def _past_the_dead(self, plan: Plan) -> Plan:
         """The way round a site where nobody answers, for mail that has found that out itself."""
@@ -87,9 +104,11 @@ class Courier:
             return plan
         return await self._attempts.around(plan.tried, plan.stream, plan.fleet, dead) or plan
 
-    async def _enter(self, plan: Plan) -> Permit | Closed | pools.Choice:
+    async def _enter(
+        self, plan: Plan, families: Sequence[tuple[pools.UsableSource, ...]]
+    ) -> Permit | Closed | pools.Choice:
         found: Permit | Closed | pools.Choice = pools.Choice(None, "no_family")
-        for sources in plan.families():
+        for sources in families:
             domain = plan.tried.job.domain
             found = await self._shaper.enter(
                 plan.route, domain, sources, plan.choose, keep=plan.tried.job.source_id
