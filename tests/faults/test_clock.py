@@ -6,7 +6,7 @@ monotonic one alone, as a real step does.
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +23,16 @@ LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 HOUR = 3600
 WAITING = 5  # messages that were tried once when the clock jumps
 SOON = 60.0  # seconds in which all is well again
+OPEN = 4  # messages whose transaction is open while the clock is set
+OUTWAITED = 1.5  # seconds: a statement that waits is woken after deadlock_timeout, 1 s, and may be ended then
+WITHIN_TEN_MINUTES = "X-Postino-Deliver-Within: 600\r\n"
+# What stores a message whose address begins with `open` waits for us, its now() behind it
+HOLD = """
+CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END';
+CREATE TRIGGER hold BEFORE INSERT ON transactional_recipient FOR EACH ROW
+    WHEN (NEW.address LIKE 'open%') EXECUTE FUNCTION hold()
+"""
 
 
 # libfaketime 0.9.10 turns some sleeps on the monotonic clock into EINVAL: Python's are made another way
@@ -101,33 +111,59 @@ def waiting(site: Site) -> list[tuple[int, bool]]:
     )
 
 
+@contextmanager
+def held_open(site: Site, prefix: str) -> Iterator[Load]:
+    """Messages whose transactions began before what happens within, and commit after it."""
+    start = site.installation.quickstart
+    with site.database() as session:
+        session.execute("SELECT pg_advisory_lock(7)")
+        with Load(start, prefix, OPEN, threads=OPEN, headers=WITHIN_TEN_MINUTES) as load:
+
+            def waiting() -> int:
+                asked = "SELECT count(*) FROM pg_locks WHERE objid = 7 AND NOT granted"
+                return int(site.ask(asked)[0][0])
+
+            assert within(SOON, lambda: waiting() >= 2)  # both doors
+            time.sleep(OUTWAITED)
+            yield load
+            assert waiting() and not load.acknowledged
+            session.execute("SELECT pg_advisory_unlock(7)")
+            load.reached(1)
+
+
 def test_a_clock_that_jumps_ends_no_mail_and_starts_no_storm(
     clock_and_site: tuple[Clock, Site], scale: Scale
 ) -> None:
     clock, site = clock_and_site
     start = site.installation.quickstart
-    within_ten_minutes = "X-Postino-Deliver-Within: 600\r\n"
-    with Load(start, "later", WAITING, threads=2, headers=within_ten_minutes) as load:
+    with site.database() as session:
+        session.execute(HOLD)
+    with Load(start, "later", WAITING, threads=2, headers=WITHIN_TEN_MINUTES) as load:
         load.reached(1)
     deferred = len(load.acknowledged)
     assert within(SOON, lambda: waiting(site) == [(1, True)] * deferred)
     with (
         site.sink.slow(0.3),
-        Load(start, "clock", scale.messages // 2, pause=0.05, headers=within_ten_minutes) as load,
+        Load(start, "clock", scale.messages // 2, pause=0.05, headers=WITHIN_TEN_MINUTES) as load,
     ):
         load.reached(0.2)
-        clock.set(HOUR)
-        assert within(SOON, lambda: jumps(site) == [60])
+        with held_open(site, "openforward") as forward:
+            clock.set(HOUR)
+            assert within(SOON, lambda: jumps(site) == [60])
         load.reached(0.6)
         assert waiting(site) == [(1, True)] * deferred
-        clock.set(-HOUR)
-        assert within(SOON, lambda: jumps(site) == [-120, 60])
+        with held_open(site, "openback") as back:
+            clock.set(-HOUR)
+            assert within(SOON, lambda: jumps(site) == [-120, 60])
         load.reached(1)
     began = time.monotonic()
     assert within(SOON, lambda: site.queued() == deferred), site.queued()
     found = balance(site, "clock", load.acknowledged)
     print(f"clock: {found}; drained in {time.monotonic() - began:.0f} s; {dict(load.answers)}")
     assert (found.lost, found.wrong, found.copies) == ([], [], 0)
+    for late in (forward, back):
+        found = balance(site, late.prefix, late.acknowledged)
+        assert (found.lost, found.wrong, found.copies) == ([], [], 0), late.prefix
     assert waiting(site) == [(1, True)] * deferred
     assert not site.ask("SELECT 1 FROM transactional_event WHERE type = 'expired'")
     assert site.installation.said("THE CLOCK JUMPED by -7200 s")
