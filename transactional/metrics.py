@@ -11,6 +11,7 @@ from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
 from transactional import queue, retention, tls_share
+from transactional.inbound import server
 from transactional.models import (
     Incident,
     IncidentAccount,
@@ -98,6 +99,19 @@ def tls_of_providers() -> list[Metric]:
             samples=[
                 ({"provider": one.provider}, round(one.ratio, 5)) for one in tls_share.lately()
             ],
+        )
+    ]
+
+
+@metrics.source
+def what_came_back() -> list[Metric]:
+    """Bounces, complaints and reports by what they were; also what nobody of ours was named by."""
+    return [
+        Metric(
+            name="inbound_total",
+            kind="counter",
+            text="Mail and addresses that inbound saw, by what they were; `false return-path`: forged.",
+            samples=[({"what": word}, number) for word, number in server.counted().items()],
         )
     ]
 

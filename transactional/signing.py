@@ -165,6 +165,11 @@ def verp(recipient_id: uuid.UUID, host: str) -> str:
     return f"b{digits}@{host}"
 
 
+def looks_like_verp(local: str) -> bool:
+    """Whether a local part has the form of our return-paths, whoever made it."""
+    return local.isascii() and bool(_VERP.fullmatch(local.lower()))
+
+
 def read_verp(local: str) -> uuid.UUID | None:
     """The recipient behind a return-path's local part, whose case may have been changed."""
     folded = local.lower() if local.isascii() else ""

@@ -5,14 +5,14 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
 
-from config import certificate
+from config import certificate, shared
 from config.database import DatabaseThreads
 from transactional import signing
 from transactional.inbound import intake, reports
@@ -26,6 +26,10 @@ THREADS = 2
 SIZE_LIMIT = 10 * 1024 * 1024  # a report quotes the mail it is about
 RCPT_LIMIT = 20  # a report has one; stops one message from costing many look-ups
 TELL_EVERY = 300.0  # seconds between two lines of what was counted
+SHARE_EVERY = 10.0  # seconds between two times that the metrics are told
+WORDS = 60  # that are counted apart: whatever anybody writes, the count stays small
+OTHER = "other"
+COUNTED = "inbound:counted"  # Redis hash: word → how often, of all servers together
 FEEDBACK = "fbl"
 _RETURN_PATH_HOST = re.compile(r"b\d{1,19}\.[a-z0-9.\-]{3,240}")
 _UNKNOWN = Reply(550, "5.1.1", ("Nobody here by that name",))
@@ -42,6 +46,7 @@ class Intake(Handler):
         self._threads = DatabaseThreads(THREADS, name="intake")
         #: What became of the mail, by word; told in the log every TELL_EVERY seconds.
         self.counted: Counter[str] = Counter()
+        self._shared: Counter[str] = Counter()
 
     async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:
         """Only return-paths that we signed, the feedback address, and the boxes of our domains."""
@@ -55,7 +60,9 @@ class Intake(Handler):
             except (DjangoDatabaseError, psycopg.Error):
                 logger.exception("whose box %s is cannot be told", address)
                 return _LATER
-        self.counted["unknown address"] += 1
+        # One that was forged or altered, of another installation, or of a key that is gone
+        forged = signing.looks_like_verp(address.rpartition("@")[0])
+        self._count("false return-path" if forged else "unknown address")
         return _UNKNOWN
 
     async def message(self, envelope: Envelope) -> Reply:
@@ -65,8 +72,31 @@ class Intake(Handler):
         except (DjangoDatabaseError, psycopg.Error):
             logger.exception("a report could not be stored")
             return _LATER
-        self.counted.update(words)
+        for word in words:
+            self._count(word)
         return _TAKEN
+
+    def _count(self, word: str) -> None:
+        known = word in self.counted or len(self.counted) < WORDS
+        self.counted[word if known else OTHER] += 1
+
+    def share(self) -> None:
+        """Tell the metrics what has come since; what Redis does not hear now it hears the next time."""
+        now = Counter(self.counted)
+        new = now - self._shared
+
+        def tell(redis: Any) -> bool:
+            pipe = redis.pipeline()
+            for word, n in new.items():
+                pipe.hincrby(COUNTED, word, n)
+            pipe.execute()
+            return True
+
+        if not new:
+            return
+        heard: bool = shared.ask(tell, otherwise=False)
+        if heard:
+            self._shared = now
 
     def tell(self) -> None:
         """One line in the log, where there is something to tell."""
@@ -118,6 +148,12 @@ def _has_owner(box: reports.Box) -> bool:
         return reports.owner(box) is not None
 
 
+def counted() -> dict[str, int]:
+    """How often each word was counted, by all servers since Redis was emptied last."""
+    found: dict[str, str] = shared.ask(lambda redis: redis.hgetall(COUNTED), otherwise={})
+    return {word: int(n) for word, n in sorted(found.items())[: WORDS + 1]}
+
+
 async def serve(told: asyncio.Event) -> None:
     """Listen on INBOUND_PORT until told to stop."""
     files = certificate.given_or_own(
@@ -139,13 +175,19 @@ async def serve(told: asyncio.Event) -> None:
     port = await listeners.open(Door(settings.BIND, settings.INBOUND_PORT, config, handler))
     logger.info("inbound listens on %s:%d", settings.BIND, port)
     try:
+        loop = asyncio.get_running_loop()
+        tell_at = loop.time() + TELL_EVERY
         while not told.is_set():
             try:
-                async with asyncio.timeout(TELL_EVERY):
+                async with asyncio.timeout(SHARE_EVERY):
                     await told.wait()
             except TimeoutError:
+                await asyncio.to_thread(handler.share)
+            if loop.time() >= tell_at:
+                tell_at += TELL_EVERY
                 handler.tell()
     finally:
         await listeners.close()
+        await asyncio.to_thread(handler.share)
         handler.tell()
         await handler.close()

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config import shared
 from config.ids import uuid7
 from tests.transactional.inbound.test_intake import ORIGINAL, arf, dsn, reported, types
 from tests.transactional.inbound.test_worn import NOW, mailed
 from tests.transactional.mail import delivered_mail
 from tokens.models import Account
-from transactional import classify, signing
+from transactional import classify, metrics, signing
 from transactional.classify import CATEGORY, WEARING, Category, Reason
-from transactional.inbound import effects, intake, worn
+from transactional.inbound import effects, intake, server, worn
 from transactional.inbound.server import Intake
 from transactional.models import Event, Message, QueueRow, Recipient, Status, Suppression
 from transactional.wire.handler import Envelope
@@ -62,15 +63,53 @@ def test_a_tag_that_was_altered_is_nobody_and_counted(account: Account) -> None:
     altered = [good[:n] + ("a" if good[n] != "a" else "b") + good[n + 1 :] for n in range(1, 49)]
     codes, counted = asked(good, good.upper(), *altered)
     assert codes[:2] == [250, 250]
-    assert codes[2:] == [550] * 48 and counted == {"unknown address": 48}
+    assert codes[2:] == [550] * 48 and counted == {"false return-path": 48}
 
 
 def test_a_tag_of_another_installation_is_nobody(account: Account) -> None:
     foreign = "b" + "a" * 48
     assert asked(f"{foreign}@{HOST}", f"postmaster@{HOST}", f"{foreign[:-1]}@{HOST}", "x") == (
         [550] * 4,
-        {"unknown address": 4},
+        {"false return-path": 1, "unknown address": 3},
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_forged_tags_are_on_the_metrics() -> None:
+    shared.ask(lambda redis: redis.delete(server.COUNTED), otherwise=None)
+    handler = Intake()
+    handler.counted.update({"false return-path": 3, "bounce": 2})
+    handler.share()
+    handler.share()  # tells only what is new
+    handler.counted["false return-path"] += 1
+    handler.share()
+    [found] = metrics.what_came_back()
+    told = {labels["what"]: number for labels, number in found.samples}
+    assert (found.kind, told) == ("counter", {"false return-path": 4, "bounce": 2})
+    shared.ask(lambda redis: redis.delete(server.COUNTED), otherwise=None)
+
+
+def test_whatever_is_written_the_words_stay_few(account: Account) -> None:
+    words = {intake.take(arf(b"Subject: x\r\n\r\nx", kind=f"t{n}"), None) for n in range(50)}
+    assert words == {"feedback of another type"}
+    assert intake.take(arf(b"Subject: x\r\n\r\nx", kind="fraud"), None) == "feedback 'fraud'"
+    handler = Intake()
+    for n in range(1000):
+        handler._count(f"word {n}")
+    assert len(handler.counted) == server.WORDS + 1 and handler.counted.total() == 1000
+
+
+@pytest.mark.parametrize("token", [b"b" + b"a" * 48 + b"@x.example ", b"/c/" + b"A" * 60 + b" "])
+def test_a_report_full_of_false_tokens_costs_a_bounded_number_of_tries(
+    token: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    for name in ("read_verp", "read_click"):
+        monkeypatch.setattr(signing, name, tried.append)  # None: none of ours
+    body = b"\r\n".join([token * 12] * 1000)
+    report = arf(b"Subject: x\r\nContent-Type: text/plain\r\n\r\n" + body)
+    assert intake.take(report, None) == "complaint without our token"
+    assert len(tried) == intake.TOKENS_TRIED
 
 
 @pytest.mark.django_db(transaction=True)
