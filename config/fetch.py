@@ -10,9 +10,10 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
+import idna
 
 from config.addresses import Network, is_public
 
@@ -144,6 +145,33 @@ def parts(url: str, ports: frozenset[int] = PORTS) -> tuple[str, str, int, str]:
         port,
         (split.path or "/") + (f"?{split.query}" if split.query else ""),
     )
+
+
+def as_uri(url: str) -> str:
+    """An IRI as the URI that is asked for (RFC 3987 §3.1): the host by IDNA, the rest percent-encoded.
+
+    What is ASCII already stays as it is. Raises FetchRefused.
+    """
+    if url.isascii():
+        return url
+    try:
+        split = urlsplit(url)
+        host, port = split.hostname or "", split.port
+        if not host.isascii():
+            host = idna.encode(host, uts46=True).decode("ascii")
+        user, at, _ = split.netloc.rpartition("@")
+        shown = f"[{host}]" if ":" in host else host
+        place = quote(user, safe=_KEPT) + at + shown + (f":{port}" if port else "")
+        rest = (quote(part, safe=_KEPT) for part in (split.path, split.query, split.fragment))
+        return urlunsplit((split.scheme, place, *rest))
+    except (idna.IDNAError, UnicodeError) as err:
+        raise FetchRefused("This host is no name that DNS can have.") from err
+    except ValueError as err:
+        raise FetchRefused("This is not a valid URL.") from err
+
+
+# Everything that a URI may hold as it is, and escapes that are there already (RFC 3986 §2)
+_KEPT = "%:/?#[]@!$&'()*+,;=-._~"
 
 
 def _address(host: str, resolve: Resolve, allowed: Sequence[Network]) -> str:

@@ -77,6 +77,7 @@ class Poster:
     ) -> Posted:
         """POST and read the status, within `seconds` in all. Never raises for what a server does."""
         try:
+            url = fetch.as_uri(url)
             scheme, host, port, path = fetch.parts(url, self._ports)
         except FetchRefused:
             return Posted(FORBIDDEN)

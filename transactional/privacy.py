@@ -192,7 +192,9 @@ def erase(account_id: int, contact_id: int) -> int:
             message_id__in=found.messages, recipient_id__in=found.recipients
         ).update(reply="", transcript="")
         events.anonymise(account_id, message_ids=messages, recipient_ids=found.recipients)
-        Message.objects.of(account_id).filter(pk__in=messages).update(subject="", refusal_text="")
+        Message.objects.of(account_id).filter(pk__in=messages).update(
+            subject="", refusal_text="", labels=None
+        )
         Body.objects.filter(pk__in=messages).delete()
         suppressions.forget_evidence(account_id, contact.email)
         SuppressionChange.objects.of(account_id).filter(

@@ -33,6 +33,7 @@ OVERLAP_MOST = 168
 # much earlier, and sends nothing twice
 UNREAD = timedelta(hours=1)
 LONG = timedelta(minutes=10)  # of failures: a restart of a receiver is over by then
+LONGEST_URL = 2000  # the width of its column
 TESTS_WAITING = 20  # tests of an endpoint that may wait at once: nobody makes us send a flood
 
 
@@ -224,17 +225,23 @@ def _checked(account_id: int, given: Mapping[str, Any]) -> dict[str, Any]:
 def check_url(text: Any) -> str:
     """The URL, if events may be posted there now. Raises PostinoError, INVALID_URL.
 
+    Letters beyond ASCII are encoded as they are sent: the host by IDNA, path and query by percent.
     The name is resolved and judged here so that a mistake is told at once; what counts is that it
     is again at every connect.
     """
-    url = _line(text, "url", 2000)
+    url = _line(text, "url", LONGEST_URL)
     try:
+        url = fetch.as_uri(url)
         _, host, _, _ = fetch.parts(url, frozenset(settings.WEBHOOK_PORTS))
         known = [host] if fetch.is_address(host) else dns.run(dns.addresses(host)).records
         fetch.judged(host, known, _nets())
     except (fetch.FetchRefused, fetch.FetchFailed) as err:
         raise _refusal("INVALID_URL", f"This URL cannot be used: {err}", pointer="url") from err
-    return url.partition("#")[0]
+    url = url.partition("#")[0]
+    if len(url) > LONGEST_URL:
+        words = f"This URL is longer than {LONGEST_URL} characters once it is encoded."
+        raise _refusal("INVALID_URL", words, pointer="url")
+    return url
 
 
 def _nets() -> list[Network]:

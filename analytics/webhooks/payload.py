@@ -27,6 +27,7 @@ _READ = """
 SELECT e.id, e.account_id, e.message_id, e.recipient_id, e.campaign_id, e.type, e.at, e.data,
        r.address, r.kind AS recipient_kind, m.kind, m.source, m.credential, m.from_address,
        m.from_domain, m.subject, m.message_id AS header_id, m.stream_id, s.name AS stream,
+       m.labels,
        c.name AS campaign, v.email_id, n.sequence
 FROM transactional_event e
 LEFT JOIN transactional_message m ON m.id = e.message_id
@@ -88,6 +89,7 @@ class _Told:
     campaign: str | None
     email_id: int | None
     sequence: int
+    labels: Any = None
 
 
 async def bodies(
@@ -146,6 +148,7 @@ def _body(row: _Told) -> dict[str, Any]:
     # Over Django's connection JSON comes as text
     data = orjson.loads(row.data) if isinstance(row.data, str) else row.data
     data = data if isinstance(data, dict) else {}
+    labels = orjson.loads(row.labels) if isinstance(row.labels, str) else row.labels or {}
     told = {_TOLD[name]: value for name, value in data.items() if name in _TOLD}
     return {
         "type": PREFIX + row.type,
@@ -162,6 +165,8 @@ def _body(row: _Told) -> dict[str, Any]:
             "recipientKind": row.recipient_kind,
             "from": row.from_address,
             "subject": row.subject,
+            "sendId": labels.get("sendId") or None,
+            "metadata": labels.get("metadata", {}),
             "headerMessageId": row.header_id,
             "kind": row.kind,
             "source": row.source,

@@ -36,6 +36,8 @@ class Explain(Call):
                 "id": str(message.pk),
                 "kind": message.kind,
                 "stream": message.stream.name if message.stream else None,
+                "sendId": (message.labels or {}).get("sendId") or None,
+                "metadata": (message.labels or {}).get("metadata", {}),
                 "requestedAt": message.created_at,
                 "door": [_step(one) for one in found.door],
                 "recipients": [_recipient(one) for one in found.recipients],

@@ -21,6 +21,7 @@ ADDRESS_LIMIT = 1000  # characters: a display name and an address of RFC 5321's 
 REPLY_TO_LIMIT = 20  # addresses; stops a header from growing without end
 PROPERTY_LIMIT = 200  # contact properties of one call; they stay on the contact
 NAME_LIMIT = 200  # characters of a property's name
+METADATA_LIMIT, METADATA_NAME, METADATA_VALUE = 20, 40, 500  # pairs; characters: kept per message
 VALUE_LIMIT = 65_536  # characters of a contact property
 
 
@@ -72,6 +73,7 @@ class Reader:
             to=self._text(message, "to"),
             from_=self._text(message, "from"),
             send_id=self._text(message, "sendId", SEND_ID_LIMIT),
+            metadata=self._metadata(message.get("metadata")),
             reply_to=self._texts(message, "replyTo", REPLY_TO_LIMIT),
             cc=self._texts(message, "cc"),
             bcc=self._texts(message, "bcc"),
@@ -161,6 +163,27 @@ class Reader:
                 self._fault(pointer, f"has a name outside 1 to {NAME_LIMIT} characters", "TOO_LONG")
             elif not self._is_text(text, f"{pointer}.{name}", VALUE_LIMIT):
                 break
+        return value
+
+    def _metadata(self, value: Any) -> Mapping[str, str]:
+        """Our own addition: the caller's words for the message, told back with its events."""
+        if value is None:
+            return {}
+        pointer = "message.metadata"
+        if not isinstance(value, dict):
+            self._fault(pointer, "must be an object of strings", "INVALID_TYPE")
+            return {}
+        if len(value) > METADATA_LIMIT:
+            self._fault(pointer, f"holds more than {METADATA_LIMIT} pairs", "TOO_MANY")
+            return {}
+        for name, text in value.items():
+            if not name or len(name) > METADATA_NAME:
+                words = f"has a name outside 1 to {METADATA_NAME} characters"
+                self._fault(pointer, words, "TOO_LONG")
+            elif "\0" in name or (isinstance(text, str) and "\0" in text):
+                self._fault(pointer, "must not hold NUL characters", "INVALID_VALUE")
+            else:
+                self._is_text(text, f"{pointer}.{name}", METADATA_VALUE)
         return value
 
     def _custom(self, value: Any) -> Mapping[str, Any]:

@@ -53,6 +53,9 @@ class Message(models.Model):
     lifetime = models.PositiveIntegerField(
         null=True, help_text="Seconds for which it is of use; empty: before this was noted."
     )
+    labels = models.JSONField(
+        null=True, editable=False, help_text="What the caller knows it by: sendId and metadata."
+    )
 
     objects = OfAccount.as_manager()
 

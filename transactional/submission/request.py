@@ -16,6 +16,7 @@ class TemplateSubmission:
     """A send of a composed email. `to` is one mailbox; `from_` may override the email's own.
 
     `custom` is JSON data for this mail alone; `contact_properties` are also kept on the contact.
+    `send_id` and `metadata` are the caller's own words for it, told back with its events.
     `draft` sends the draft as it stands, frozen as a version. `test` marks the mail as a test, which
     no statistics count. `lane` stands for the email's own place in the queue.
     """
@@ -29,12 +30,19 @@ class TemplateSubmission:
     from_: str = ""
     reply_to: tuple[str, ...] = ()
     send_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
     contact_properties: Mapping[str, str] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     draft: bool = False
     deliver_within: int | None = None
     test: bool = False
     lane: int | None = None
+
+    def labels(self) -> dict[str, Any] | None:
+        """What the caller knows it by, as it is kept with the message; None where there is nothing."""
+        if not (self.send_id or self.metadata):
+            return None
+        return {"sendId": self.send_id, "metadata": dict(self.metadata)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ MESSAGE = Table(
         ("created_at", "timestamptz"),
         ("lane", "int2"),
         ("lifetime", "int4"),
+        ("labels", "jsonb"),
     ),
 )
 BODY = Table("transactional_body", (("id", "uuid"), ("raw", "bytea")))
@@ -173,6 +174,7 @@ class Rows:
                 now,
                 None,
                 None,
+                asked.labels(),
             )
         )
         self.events.append(
@@ -233,4 +235,5 @@ def _message(
         refusal.message[:1000] if refusal else "",
         asked.created_at,
         *sent,
+        asked.submission.labels() if isinstance(asked.submission, TemplateSubmission) else None,
     )

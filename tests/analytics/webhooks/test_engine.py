@@ -1,21 +1,26 @@
 """The whole way: an event in the log, a POST at a real server, the outcome in the table."""
 
+import json
 import threading
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+import idna
 import pytest
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from analytics.models import DeliveryState, EndpointState, WebhookDelivery, WebhookEndpoint
-from analytics.webhooks import endpoints, replays, signature
+from analytics.webhooks import endpoints, payload, replays, signature
 from tests.analytics.conftest import Sent
 from tests.analytics.webhooks.conftest import BY, eventually, states, working
 from tests.analytics.webhooks.receiver import Hit, Receiver
 from tests.cast import Cast
+from tests.dns_server import DnsServer
 from tokens.models import Account
+from transactional.models import Message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +59,36 @@ def test_every_event_comes_once_signed_and_numbered(
     assert all(hit.headers["host"] == f"hook.example:{receiver.port}" for hit in receiver.hits)
     row.refresh_from_db()
     assert (row.delivered, row.failures, row.failing_since) == (4, 0, None)
+
+
+def test_letters_beyond_ascii_are_encoded_and_posted_to(
+    account: Account, receiver: Receiver, sent: Sent, dns_server: DnsServer
+) -> None:
+    dns_server.publish(idna.encode("höok.example").decode(), "A", "127.0.0.1")
+    given = receiver.url(host="HÖok.example", path="/événement/50%25?q=ñ&a=b#x")
+    row, _ = endpoints.create(account, {"url": given}, by=BY)
+    assert row.url.isascii() and "/%C3%A9v%C3%A9nement/50%25?q=%C3%B1&a=b" in row.url
+    assert row.url.startswith("http://xn--") and "#" not in row.url
+    # One that was saved before they were encoded
+    WebhookEndpoint.objects.filter(pk=row.pk).update(url=receiver.url(path="/événement"))
+    with working():
+        sent.write("delivered")
+        eventually(lambda: states(row) == ["delivered"])
+
+
+def test_what_the_caller_knows_it_by_is_told(
+    endpoint: WebhookEndpoint, receiver: Receiver, sent: Sent
+) -> None:
+    labels = {"sendId": "order-7", "metadata": {"order": "7", "shop": "Größe"}}
+    Message.objects.filter(pk=sent.message.pk).update(labels=labels)
+    with working():
+        sent.write("delivered")
+        eventually(lambda: len(receiver.hits) == 1)
+    data = receiver.hits[0].event["data"]
+    assert (data["sendId"], data["metadata"]) == ("order-7", labels["metadata"])
+    shown = payload.shown(endpoint.account_id, UUID(data["eventId"]))
+    assert json.loads(shown)["data"]["metadata"] == labels["metadata"]
+    assert payload.shown(endpoint.account_id + 1, UUID(data["eventId"])) == ""
 
 
 def test_connections_are_kept(endpoint: WebhookEndpoint, receiver: Receiver, sent: Sent) -> None:

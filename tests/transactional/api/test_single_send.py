@@ -243,3 +243,28 @@ def test_a_deadline_that_makes_no_sense_is_refused(api: Api, email: Email, value
     assert answer.status_code == 400
     assert "message.deliverWithin" in answer.json()["message"]
     assert not QueueRow.objects.exists()
+
+
+def test_the_callers_own_words_are_kept_and_told(api: Api, email: Email) -> None:
+    given = {"order": "7", "shop": "Größe"}
+    answer = api.send(email, message={"sendId": "order-7", "metadata": given}).json()
+    found = api("GET", f"/api/v1/messages/{answer['statusId']}/explain").json()
+    assert (found["sendId"], found["metadata"]) == ("order-7", given)
+    plain = Message.objects.get(pk=api.send(email).json()["statusId"])
+    assert plain.labels is None
+    refused = api.send(email, message={"from": "x@stranger.example", "metadata": given}).json()
+    assert Message.objects.get(pk=refused["statusId"]).labels == {"sendId": "", "metadata": given}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [], "x", 7, {"a": 1}, {"a": None}, {"": "x"}, {"n" * 41: "x"}, {"a": "x" * 501},
+        {"a": "\0"}, {"a\0": "x"}, {str(n): "x" for n in range(21)},
+    ],
+)  # fmt: skip
+def test_metadata_that_is_none_is_refused_with_its_place(
+    api: Api, email: Email, value: Any
+) -> None:
+    answer = api.send(email, message={"metadata": value})
+    assert answer.status_code == 400 and "message.metadata" in answer.json()["message"]
