@@ -3,19 +3,26 @@
 The operator's, which belong to no account, are kept in the admin; accounts only choose them.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from config.addresses import is_public
 from config.errors import PostinoError, Refusal
+from domains import names
 from tokens import audit
 from tokens.models import Account
 from transactional.models import Smarthost, Stream
 
 MOST = 20  # of one account
+PORTS = (25, 587, 588, 2525, 2587)  # what servers that relay listen at, TLS by STARTTLS
+TLS = ("verified", "required", "opportunistic")
+LONGEST = {"name": 100, "host": 253, "username": 254, "password": 500}
 _FIELDS = ("name", "host", "port", "username", "tls")
 
 
@@ -29,6 +36,97 @@ class Wanted:
     username: str
     tls: str
     password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one field: a stable code, and a sentence that says what to do."""
+
+    field: str
+    code: str
+    message: str
+
+
+# The rules that hold between fields, by their codes
+ACROSS: Mapping[str, tuple[str, str]] = {
+    "PASSWORD_NEEDS_TLS": (
+        "tls",
+        "A password is only sent under TLS: choose verified or required.",
+    ),
+    "PASSWORD_MISSING": ("password", "Give the password of this user name."),
+    "PASSWORD_OF_ANOTHER_SERVER": ("password", "Another server: give its password again."),
+    "USERNAME_MISSING": ("username", "Give the user name of this password."),
+}
+
+
+def host_of(text: str) -> str:
+    """A host name, or an address that mail may go to. Raises PostinoError: INVALID_HOST or
+    PRIVATE_ADDRESS.
+    """
+    host = text.strip().strip("[]")
+    try:
+        address = str(ipaddress.ip_address(host))
+    except ValueError:
+        try:
+            return names.host_name(host)
+        except PostinoError as err:
+            words = "This is no host name. Give one as smtp.example.com, without port or https://."
+            raise PostinoError(Refusal("INVALID_HOST", words, pointer="host")) from err
+    nets = [ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS]
+    if not is_public(address, nets):
+        words = "This is a private or local address. Give the server's public one."
+        raise PostinoError(Refusal("PRIVATE_ADDRESS", words, pointer="host"))
+    return address
+
+
+def across(given: Mapping[str, Any], row: Smarthost | None) -> list[str]:
+    """The rules between fields that are not kept, as codes of ACROSS. `given`: Wanted's fields."""
+    found = []
+    kept = row is not None and bool(row.password)
+    if given.get("username") and given.get("tls") == "opportunistic":
+        found.append("PASSWORD_NEEDS_TLS")
+    if given.get("username") and not given.get("password"):
+        if not kept:
+            found.append("PASSWORD_MISSING")
+        elif row and (given.get("host"), given.get("port")) != (row.host, row.port):
+            found.append("PASSWORD_OF_ANOTHER_SERVER")
+    if given.get("password") and not given.get("username"):
+        found.append("USERNAME_MISSING")
+    return found
+
+
+def read(given: Mapping[str, Any], row: Smarthost | None = None) -> Wanted | list[Fault]:
+    """What a program asks for, over what there is; or each thing that is wrong with it."""
+    new = {"name": "", "host": "", "port": 587, "username": "", "tls": "verified"}
+    now = new if row is None else {name: getattr(row, name) for name in _FIELDS}
+    values = {**now, "password": "", **given}
+    faults = [fault for name in LONGEST if (fault := _text_fault(name, values[name]))]
+    port = values["port"]
+    ports = PORTS if row is None else {*PORTS, row.port}
+    if isinstance(port, bool) or not isinstance(port, int) or port not in ports:
+        words = f"port must be one of {', '.join(map(str, PORTS))}: TLS begins by STARTTLS."
+        faults.append(Fault("port", "INVALID_PORT", words))
+    if values["tls"] not in TLS:
+        faults.append(Fault("tls", "INVALID_VALUE", f"tls must be one of {', '.join(TLS)}."))
+    if not faults:
+        try:
+            values["host"] = host_of(values["host"])
+        except PostinoError as err:
+            faults.append(Fault("host", err.refusal.code, err.refusal.message))
+    if not faults:
+        faults += [Fault(ACROSS[code][0], code, ACROSS[code][1]) for code in across(values, row)]
+    return faults or Wanted(**values)
+
+
+def _text_fault(name: str, value: object) -> Fault | None:
+    most = LONGEST[name]
+    if not isinstance(value, str) or len(value) > most:
+        return Fault(name, "INVALID_TYPE", f"{name} must be a string of at most {most} characters.")
+    if name in ("name", "host") and not value.strip():
+        return Fault(name, "REQUIRED", f"Give a {name}.")
+    if any(character in value for character in "\0\r\n"):
+        return Fault(name, "INVALID_VALUE", f"{name} must have no line breaks.")
+    return None
 
 
 def offered(account: Account) -> QuerySet[Smarthost]:

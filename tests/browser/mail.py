@@ -81,6 +81,9 @@ def make_mail(cast: Cast, email: Email) -> Mail:
         ("clicked", {"url": "https://shop.example/o/A-1042?" + "utm=1&" * 30}),
     ):
         _happened(sent, kind, data, anna)
+    Message.objects.filter(pk=sent.pk).update(
+        labels={"sendId": "order-1042", "metadata": {"order": "1042", "a" * 40: "b" * 500}}
+    )
     refused = _message(cast, email.campaign, "", refusal="PREVIOUSLY_BOUNCED")
     _happened(refused, "dropped", {"to": ["dan@cliente.example"]}, None)
     for day in range(9):

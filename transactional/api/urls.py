@@ -11,6 +11,7 @@ from transactional.api.incidents import IncidentById, Incidents, IncidentUndo
 from transactional.api.send_status import SendStatusById
 from transactional.api.senders import SenderById, SenderResend, Senders
 from transactional.api.single_send import MarketingSingleSend, SingleSend
+from transactional.api.smarthosts import SmarthostById, Smarthosts, SmarthostTest
 from transactional.api.smtp_tokens import SmtpToken, SmtpTokenReset, SmtpTokens
 
 single_send = SingleSend.as_view()
@@ -36,6 +37,11 @@ urlpatterns += [
     *call("api/v1/incidents", Incidents.as_view()),
     *call("api/v1/incidents/<str:incident_id>", IncidentById.as_view()),
     *call("api/v1/incidents/<str:incident_id>/undo", IncidentUndo.as_view()),
+]
+urlpatterns += [
+    *call("api/v1/smarthosts", Smarthosts.as_view()),
+    *call("api/v1/smarthosts/<str:smarthost_id>", SmarthostById.as_view()),
+    *call("api/v1/smarthosts/<str:smarthost_id>/test", SmarthostTest.as_view()),
 ]
 for _root in DATED:
     urlpatterns += call(f"{_root}/single-email/send", single_send)

@@ -160,7 +160,7 @@ class Lookups:
 
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""
-        return await self._get(("own",), OWN_FRESH, _own)
+        return await self._get(("own",), OWN_FRESH, ourselves)
 
     async def _get(self, key: Hashable, fresh: float, load: Callable[[], T]) -> T:
         hit = self._kept.get(key)
@@ -198,7 +198,7 @@ def _guarded(load: Callable[[], T]) -> T:
         close_old_connections()
 
 
-def _own() -> Own:
+def ourselves() -> Own:
     """Our inbound host by name, our IPs by address. (Their EHLO names may have other servers.)"""
     addresses = EgressSource.objects.values_list("address", flat=True)
     return Own(frozenset({settings.MAIL_HOST.lower()}), frozenset(addresses))

@@ -107,13 +107,17 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     why = explain.of_story(request.account.pk, story)
     ahead = {one.recipient.pk: one.ahead for one in why.recipients if one.ahead is not None}
     reasons = {one.attempt.pk: one.steps for told in why.recipients for one in told.tries}
+    bounces = {one.recipient.pk: one.bounce for one in why.recipients}
     told = {one.attempt.reply for one in story.moments if one.attempt is not None}
     context = {
         "story": story,
         "message": story.message,
         "refusal": refusal_words.told(story.message.refusal_text),
         "remedy": refusal_words.remedy(story.message.refusal),
-        "recipients": [{"recipient": one, "pill": pill(one.status)} for one in story.recipients],
+        "recipients": [
+            {"recipient": one, "pill": pill(one.status), "bounce": bounces.get(one.pk)}
+            for one in story.recipients
+        ],
         "why": why,
         "moments": [_moment(one, told, reasons) for one in story.moments],
         "planned": [
@@ -122,6 +126,7 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
                 "plan": plan.plan,
                 "ahead": plan,
                 "waits": tell_wait(plan.plan.waits_for),
+                "incident": plan.plan.waits_for.startswith("incident "),
             }
             for one in story.recipients
             if (plan := ahead.get(one.pk)) is not None

@@ -4,11 +4,14 @@ from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from config.errors import PostinoError
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional import smarthosts
+from transactional.egress import smarthost_check
+from transactional.egress.smarthost_words_table import tell
 from transactional.models import Smarthost, Stream
 from transactional.views.stream_forms import SmarthostForm
 
@@ -58,6 +61,20 @@ def delete(request: AccountRequest, smarthost_id: int) -> HttpResponseBase:
     users = Stream.objects.of(request.account).filter(fallback=row).order_by("pk")[:SHOWN]
     context = {"row": row, "users": list(users)}
     return render(request, "transactional/smarthost_delete.html", context)
+
+
+@require_POST
+@account_page(Role.DEVELOPER)
+def check(request: AccountRequest, smarthost_id: int) -> HttpResponseBase:
+    """Try it out as it is saved, and show what was found; nothing is sent."""
+    row = _find(request, smarthost_id)
+    try:
+        found = smarthost_check.check(row)
+    except PostinoError:
+        messages.info(request, _("A test is under way already: wait until it has ended."))
+        return redirect("smarthost", request.account.pk, row.pk)
+    context = {"form": SmarthostForm(row=row), "row": row, "checked": found, "says": tell(found)}
+    return render(request, "transactional/smarthost_edit.html", context)
 
 
 def _find(request: AccountRequest, smarthost_id: int) -> Smarthost:

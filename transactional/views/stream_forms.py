@@ -1,17 +1,13 @@
 """The forms of streams and smarthosts."""
 
-import ipaddress
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from config.addresses import is_public
 from config.errors import PostinoError
-from domains import names
 from tokens.models import Account
 from transactional import smarthosts
 from transactional.models import Smarthost, Stream
@@ -19,7 +15,22 @@ from transactional.views.settings_fields import one_line
 
 HOUR = 3600
 LONGEST = 7 * 24  # hours that a message may be tried for
-PORTS = (25, 587, 588, 2525, 2587)  # what servers that relay listen at, TLS by STARTTLS
+_HOST_WORDS = {
+    "INVALID_HOST": gettext_lazy(
+        "This is no host name. Give one as smtp.example.com, without port or https://."
+    ),
+    "PRIVATE_ADDRESS": gettext_lazy(
+        "This is a private or local address. Give the server's public one."
+    ),
+}
+_ACROSS_WORDS = {
+    "PASSWORD_NEEDS_TLS": gettext_lazy(
+        "A password is only sent under TLS: choose one of the others."
+    ),
+    "PASSWORD_MISSING": gettext_lazy("Give the password of this user name."),
+    "PASSWORD_OF_ANOTHER_SERVER": gettext_lazy("Another server: give its password again."),
+    "USERNAME_MISSING": gettext_lazy("Give the user name of this password."),
+}
 
 
 class SmarthostChoice(forms.ModelChoiceField[Smarthost]):
@@ -104,7 +115,7 @@ class SmarthostForm(forms.Form):
         ),
     )  # fmt: skip
     port = forms.TypedChoiceField(
-        label=gettext_lazy("Port"), coerce=int, choices=[(one, str(one)) for one in PORTS],
+        label=gettext_lazy("Port"), coerce=int, choices=[(one, str(one)) for one in smarthosts.PORTS],
         initial=587, help_text=gettext_lazy("TLS begins by STARTTLS."),
     )  # fmt: skip
     tls = forms.ChoiceField(
@@ -138,28 +149,16 @@ class SmarthostForm(forms.Form):
             if row is None
             else _("Never shown. Empty: the one that is kept stays.")
         )
-        if row is not None and row.port not in PORTS:  # the operator set it: it may stay
+        if row is not None and row.port not in smarthosts.PORTS:  # the operator set it: it may stay
             field = self.fields["port"]
             field.choices = [*field.choices, (row.port, str(row.port))]  # type: ignore[attr-defined]
 
     def clean_host(self) -> str:
         """A host name, or an address that mail may go to."""
-        host = str(self.cleaned_data["host"]).strip().strip("[]")
         try:
-            address = str(ipaddress.ip_address(host))
-        except ValueError:
-            try:
-                return names.host_name(host)
-            except PostinoError as err:
-                words = _(
-                    "This is no host name. Give one as smtp.example.com, without port or https://."
-                )
-                raise ValidationError(words) from err
-        nets = [ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS]
-        if not is_public(address, nets):
-            words = _("This is a private or local address. Give the server's public one.")
-            raise ValidationError(words)
-        return address
+            return smarthosts.host_of(str(self.cleaned_data["host"]))
+        except PostinoError as err:
+            raise ValidationError(_HOST_WORDS[err.refusal.code]) from err
 
     def clean_password(self) -> str:
         """Without what would end its line."""
@@ -171,17 +170,10 @@ class SmarthostForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """A password needs TLS, and another server needs its own."""
         data: dict[str, Any] = super().clean() or {}
-        row, given = self._row, data.get("password", "")
-        kept = row is not None and bool(row.password)
-        if data.get("username") and data.get("tls") == "opportunistic":
-            self.add_error("tls", _("A password is only sent under TLS: choose one of the others."))
-        if data.get("username") and not given and "password" not in self.errors:
-            if not kept:
-                self.add_error("password", _("Give the password of this user name."))
-            elif row and (data.get("host"), data.get("port")) != (row.host, row.port):
-                self.add_error("password", _("Another server: give its password again."))
-        if given and not data.get("username") and "username" not in self.errors:
-            self.add_error("username", _("Give the user name of this password."))
+        for code in smarthosts.across(data, self._row):
+            field = smarthosts.ACROSS[code][0]
+            if not {field, "username" if field == "username" else "password"} & set(self.errors):
+                self.add_error(field, _ACROSS_WORDS[code])
         return data
 
     def wanted(self) -> smarthosts.Wanted:

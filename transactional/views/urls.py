@@ -129,6 +129,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACCOUNT}streams/<int:stream_id>/", streams.edit, name="stream_edit"),
     path(f"{ACCOUNT}streams/smarthosts/new/", smarthosts.create, name="smarthost_create"),
     path(SMARTHOST, smarthosts.edit, name="smarthost"),
+    path(f"{SMARTHOST}test/", smarthosts.check, name="smarthost_check"),
     path(f"{SMARTHOST}delete/", smarthosts.delete, name="smarthost_delete"),
     *compose_urls.urlpatterns,
 ]

@@ -306,6 +306,24 @@ class Session:
             exchange=exchange,
         )
 
+    async def offer(self, mail_from: str) -> Outcome:
+        """Whether a sender would be taken: MAIL FROM, then RSET; nothing is sent. Ends at MAIL.
+
+        `mail_from` is an ASCII mailbox (ValueError). The outcome's exchange is the whole session's.
+        """
+        if not (mail_from.isascii() and mail_from.isprintable()) or set(" <>") & set(mail_from):
+            raise ValueError("not a mailbox")
+        began = asyncio.get_running_loop().time()
+        try:
+            reply = await self._ask(f"MAIL FROM:<{mail_from}>", self._timeouts.mail)
+            if reply.is_positive:
+                await self._ask("RSET", self._timeouts.mail)
+            outcome = Outcome(Stage.MAIL, reply)
+        except StreamError as error:
+            outcome = Outcome(Stage.MAIL, error=str(error))
+        took = asyncio.get_running_loop().time() - began
+        return self._complete(outcome, took, tuple(self._exchange))
+
     async def reset(self) -> bool:
         """RSET now rather than with the next message; False when the connection did not survive."""
         try:

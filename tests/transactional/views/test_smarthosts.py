@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.cast import Cast
+from tests.transactional.egress.test_smarthost_check import POLITE, plain
 from tokens import audit
 from tokens.models import Membership, User
 from transactional import smarthosts
@@ -132,6 +133,20 @@ def test_one_that_a_stream_uses_is_not_deleted(cast: Cast, home: str, signed_in:
     assert noted.name == "Relay"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_is_tested_on_its_page(
+    cast: Cast, home: str, signed_in: SignIn, settings: Any
+) -> None:
+    settings.EGRESS_PRIVATE_NETS = ["127.0.0.0/8"]
+    alice = signed_in(cast.alice)
+    for mail, word in (("250 2.1.0 OK", "ok"), ("550 5.7.1 <not> from there", "sender_refused")):
+        with plain(POLITE | {"MAIL": mail}) as (port, _):
+            row = made(cast, host="127.0.0.1", port=port, username="", tls="opportunistic")
+            text = alice.post(f"{home}smarthosts/{row.pk}/test/").content.decode()
+        assert f">{word}<" in text and "C: MAIL FROM:&lt;test@" in text
+    assert "&lt;not&gt; from there" in text and "The connection does not work" in text
+
+
 def test_there_are_not_more_than_a_few(cast: Cast, home: str, signed_in: SignIn) -> None:
     for number in range(smarthosts.MOST):
         Smarthost.objects.create(account=cast.account, name=f"R{number}", host="r.example")
@@ -149,6 +164,9 @@ def test_strangers_find_nothing_and_who_only_looks_changes_nothing(
     operators = Smarthost.objects.create(name="Common", host="c.example")
     Membership.objects.of(cast.account).filter(user=cast.bob).update(role="marketer")
     pages = [f"{home}smarthosts/new/", f"{home}smarthosts/{row.pk}/"]
+    assert signed_in(cast.alice).get(f"{pages[1]}test/").status_code == 405
+    for who, status in ((cast.charlie, 404), (cast.bob, 403)):
+        assert signed_in(who).post(f"{pages[1]}test/").status_code == status
     for where in [*pages, f"{pages[1]}delete/"]:
         for ask in (signed_in(cast.charlie).get, signed_in(cast.charlie).post):
             assert ask(where).status_code == 404
@@ -158,7 +176,7 @@ def test_strangers_find_nothing_and_who_only_looks_changes_nothing(
         client.force_login(cast.alice)
         assert client.post(where, ASKED).status_code == 403
     for one in (theirs, operators):
-        for end in ("", "delete/"):
+        for end in ("", "delete/", "test/"):
             answer = signed_in(cast.alice).post(f"{home}smarthosts/{one.pk}/{end}", ASKED)
             assert answer.status_code == 404
     text = signed_in(cast.bob).get(home).content.decode()
