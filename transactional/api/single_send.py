@@ -180,8 +180,6 @@ class Reader:
             if not name or len(name) > METADATA_NAME:
                 words = f"has a name outside 1 to {METADATA_NAME} characters"
                 self._fault(pointer, words, "TOO_LONG")
-            elif "\0" in name or (isinstance(text, str) and "\0" in text):
-                self._fault(pointer, "must not hold NUL characters", "INVALID_VALUE")
             else:
                 self._is_text(text, f"{pointer}.{name}", METADATA_VALUE)
         return value

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from config import shared
 from config.errors import PostinoError, Refusal
 from config.sealing import Unreadable
 from domains import dns
@@ -29,6 +28,7 @@ from transactional.wire.session import Session
 WHOLE = 20.0  # seconds a test may take in all: a tarpit does not hold a web worker
 STEP = 8.0  # seconds for one answer
 OK = "ok"
+_LOCK = 0x53484F53  # the first key of the lock that lets an account test one at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,17 @@ def check(row: Smarthost) -> Checked:
         raise RuntimeError("no conversation inside a transaction")
     if row.account_id is None:
         raise ValueError("an operator's smarthost is not an account's to test")
-    turn = f"smarthost:check:{row.account_id}"
-    if not shared.ask(lambda redis: redis.set(turn, 1, nx=True, ex=int(WHOLE) + 5), otherwise=True):
-        words = "A connection is being tested already: wait until that test has ended."
-        raise PostinoError(Refusal("TEST_UNDER_WAY", words, http=429, retryable=True))
+    # A lock of the session, not of a transaction: it ends with the connection at the latest
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, row.account_id % 2**31])
+        if not cursor.fetchone()[0]:
+            words = "A connection is being tested already: wait until that test has ended."
+            raise PostinoError(Refusal("TEST_UNDER_WAY", words, http=429, retryable=True))
     try:
         return _checked(row)
     finally:
-        shared.ask(lambda redis: redis.delete(turn), otherwise=0)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, row.account_id % 2**31])
 
 
 def _checked(row: Smarthost) -> Checked:
@@ -81,7 +84,6 @@ def _checked(row: Smarthost) -> Checked:
     domain = domains.first()
     sender = f"test@{domain.return_path_host if domain else settings.MAIL_HOST}"
     own = ourselves()
-    connection.close_if_unusable_or_obsolete()
     return dns.run(_in_time(row, login, sender, own))
 
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('transactional', '0026_feed_events'),
+        ('transactional', '0029_decide_held_mail'),
     ]
 
     operations = [
