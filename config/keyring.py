@@ -1,12 +1,17 @@
 """The key ring: one derived key per purpose, a key-id byte, old keys still read.
 
-Apart from SECRET_KEY, so that changing that one breaks no link and no token.
+Apart from SECRET_KEY, so that changing that one breaks no link and no token. To rotate it, a new key is
+added and made current, the old one stays; `since` says from when on the new one holds:
+
+    {"current": 2, "keys": {"1": "<64 hex digits>", "2": "…"}, "since": {"2": "2026-12-01T00:00:00Z"}}
 """
 
 import hashlib
 import json
 import os
 import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,9 +36,16 @@ PURPOSES = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    current: int
+    keys: dict[int, bytes]
+    since: dict[int, float]  # Unix time from which a key holds; one that is not in here: always
+
+
 @lru_cache(maxsize=1)
-def _ring() -> tuple[int, dict[int, bytes]]:
-    """(current key id, all keys). Kept for the life of the process."""
+def _ring() -> _Ring:
+    """The ring as it was found first. Kept for the life of the process."""
     text = settings.KEYRING or _file_text(Path(settings.DATA_DIR) / "keyring.json")
     try:
         loaded = json.loads(text)
@@ -41,11 +53,17 @@ def _ring() -> tuple[int, dict[int, bytes]]:
         current = int(loaded["current"])
         if current not in keys or any(not 0 < k < 256 or len(v) < 32 for k, v in keys.items()):
             raise ValueError("a key id is out of range, or a key too short")
+        since = {int(k): _moment(text) for k, text in loaded.get("since", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise ImproperlyConfigured(
             'The key ring must be {"current": 1, "keys": {"1": "<64 hex digits>"}}'
         ) from err
-    return current, keys
+    return _Ring(current, keys, since)
+
+
+def _moment(text: str) -> float:
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _file_text(path: Path) -> str:
@@ -72,7 +90,7 @@ def key(purpose: str, key_id: int) -> bytes | None:
     """The 32-byte key of one purpose under one key id; None where the ring has no such id."""
     if purpose not in PURPOSES:
         raise ValueError(f"unknown purpose {purpose!r}")
-    root = _ring()[1].get(key_id)
+    root = _ring().keys.get(key_id)
     if root is None:
         return None
     return hashlib.blake2b(purpose.encode(), key=root[:64], digest_size=32).digest()
@@ -80,7 +98,18 @@ def key(purpose: str, key_id: int) -> bytes | None:
 
 def current_id() -> int:
     """The key id that new tokens carry."""
-    return _ring()[0]
+    return _ring().current
+
+
+def id_at(moment: float) -> int:
+    """The key id of what belongs to something made at a Unix time, and must not change with the ring:
+    the current one, but where it did not hold yet (`since`) the one that held before.
+    """
+    ring = _ring()
+    if ring.since.get(ring.current, 0.0) <= moment:
+        return ring.current
+    held = [(ring.since.get(key_id, 0.0), key_id) for key_id in ring.keys]
+    return max((one for one in held if one[0] <= moment), default=(0.0, ring.current))[1]
 
 
 def current(purpose: str) -> bytes:

@@ -157,9 +157,16 @@ def web_version_url(base: str, recipient_id: uuid.UUID) -> str:
 
 
 def verp(recipient_id: uuid.UUID, host: str) -> str:
-    """The return-path of a recipient's copy, the same at every try; 49 octets before the @."""
-    head = b"%c%b" % (keyring.current_id(), recipient_id.bytes)
-    mac = _mac(keyring.current("verp"), head, size=VERP_MAC_SIZE)
+    """The return-path of a recipient's copy, the same at every try; 49 octets before the @.
+
+    By the key that held when the recipient was made, though the ring has been rotated since: what
+    greylists a sender by its envelope (RFC 6647 §2.2) must know it again.
+    """
+    key_id = keyring.id_at((recipient_id.int >> 80) / 1000)  # RFC 9562 §5.7
+    key = keyring.key("verp", key_id)
+    assert key is not None  # noqa: S101 — the ring has it, or it would not be loaded
+    head = b"%c%b" % (key_id, recipient_id.bytes)
+    mac = _mac(key, head, size=VERP_MAC_SIZE)
     number = int.from_bytes(head + mac, "big")
     digits = "".join([_PAIRS[(number >> shift) & 1023] for shift in range(230, -1, -10)])
     return f"b{digits}@{host}"

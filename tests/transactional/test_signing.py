@@ -5,6 +5,7 @@ import json
 import string
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -175,3 +176,42 @@ def test_old_keys_are_read_and_foreign_ones_refused(ring: Any) -> None:
     assert signing.read_verp(local) is None
     use(1, {"1": new})
     assert signing.read_open(tokens[0]) is None
+
+
+def test_a_return_path_stays_when_the_ring_is_rotated_between_two_tries(ring: Any) -> None:
+    keys = {"1": "11" * 32, "2": "22" * 32, "3": "33" * 32}
+    since = {"2": "2026-06-01T00:00:00Z", "3": "2026-12-01T00:00:00Z"}
+
+    def use(current: int, *known: str) -> None:
+        ring.KEYRING = json.dumps(
+            {
+                "current": current,
+                "keys": {k: keys[k] for k in known},
+                "since": {k: at for k, at in since.items() if k in known},
+            }
+        )
+        forget()
+
+    def made(at: str) -> uuid.UUID:
+        ms = int(datetime.fromisoformat(at).timestamp() * 1000)
+        return uuid.UUID(int=ms << 80 | 0x7000 << 64 | 0x8 << 60 | 42)
+
+    old, middle, new = (
+        made(f"{day}T00:00:00Z") for day in ("2026-05-31", "2026-11-30", "2026-12-02")
+    )
+    use(1, "1")
+    first = signing.verp(old, "b1.shop.example")
+    use(2, "1", "2")
+    assert signing.verp(old, "b1.shop.example") == first
+    second = signing.verp(middle, "b1.shop.example")
+    use(3, "1", "2", "3")
+    assert signing.verp(old, "b1.shop.example") == first
+    assert signing.verp(middle, "b1.shop.example") == second
+    for one in (old, middle, new):
+        assert signing.read_verp(signing.verp(one, "x").partition("@")[0]) == one
+    # The old keys are gone: what is left is used; without `since` the current key holds for all
+    use(3, "3")
+    assert signing.verp(old, "b1.shop.example") != first
+    ring.KEYRING = json.dumps({"current": 2, "keys": {"1": keys["1"], "2": keys["2"]}})
+    forget()
+    assert keyring.id_at(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) == 2
