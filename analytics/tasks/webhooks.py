@@ -4,11 +4,14 @@ And chores: switch off what took nothing for days, write to owners, remove what 
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
+import psycopg
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
+from django.db import Error, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,12 +19,15 @@ from django.utils.translation import gettext as _
 from analytics.models import EndpointState, WebhookEndpoint
 from analytics.webhooks import endpoints, outbox, replays
 from analytics.webhooks.engine import Engine
+from config.errors import PostinoError
 from transactional import clock
 from transactional.submission import own_mail
 
 logger = logging.getLogger(__name__)
 QUEUE = "webhooks"
+OFF = (EndpointState.DISABLED, EndpointState.GONE)  # by themselves, so that owners hear of it
 AT_ONCE = 50  # endpoints told by one run
+GIVEN_UP = timedelta(days=1)  # what nobody could be told within is on the webhook's page
 TURNS = 20  # batches removed by one run
 
 _engine: Engine | None = None
@@ -46,16 +52,19 @@ def await_engine(**_kwargs: Any) -> None:
 
 @shared_task(name="analytics.tend_webhooks")
 def tend_webhooks() -> None:
-    """Every half a minute; telling twice is prevented by the row, which is taken first."""
+    """Every half a minute. Who cannot be told now is told later, for a day; others meanwhile."""
     clock.settle()  # first: days that only the clock skipped switch nobody off
     for key in endpoints.give_up():
         logger.warning("webhook %d took nothing for days: switched off", key)
-    off = (EndpointState.DISABLED, EndpointState.GONE)
-    rows = WebhookEndpoint.objects.filter(state__in=off, told_at=None, deleted_at=None)
-    for row in rows.order_by("pk")[:AT_ONCE]:
-        taken = WebhookEndpoint.objects.filter(pk=row.pk, told_at=None)
-        if taken.update(told_at=timezone.now()):
-            tell(row)
+    untold = WebhookEndpoint.objects.filter(
+        state__in=OFF, told_at=None, deleted_at=None, stopped_at__gt=timezone.now() - GIVEN_UP
+    )
+    # by chance: those who cannot be told stand in nobody's way
+    for pk in untold.order_by("?").values_list("pk", flat=True)[:AT_ONCE]:
+        try:
+            tell(pk)
+        except (PostinoError, Error, psycopg.Error) as error:
+            logger.warning("webhook %d: owners are told later: %s", pk, error)
 
 
 @shared_task(name="analytics.forget_webhooks")
@@ -67,9 +76,19 @@ def forget_webhooks() -> None:
             break
 
 
-def tell(row: WebhookEndpoint) -> int:
-    """Write to every owner of the account that a webhook is off; how many were written to."""
-    return own_mail.to_owners(row.account_id, f"webhook {row.pk} is off", lambda: _words(row))
+def tell(pk: int) -> bool:
+    """Write to every owner of the account that a webhook is off; whether any was written to.
+
+    The mail and the note that it was written are one transaction: neither is there without the other.
+    """
+    with transaction.atomic():
+        untold = WebhookEndpoint.objects.filter(pk=pk, told_at=None, state__in=OFF)
+        row = untold.select_for_update(skip_locked=True).first()
+        if row is None:
+            return False
+        if not own_mail.to_owners(row.account_id, f"webhook {pk} is off", lambda: _words(row)):
+            return False
+        return bool(WebhookEndpoint.objects.filter(pk=pk).update(told_at=timezone.now()))
 
 
 def _words(row: WebhookEndpoint) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from domains.checks import check_domain
 from domains.models import Domain, DomainChange, DomainState
 from tests.cast import Cast
+from tests.database import breaking
 from tests.dns_server import DnsServer
 from tests.domains.publish import publish_domain
 from transactional.models import Body, Recipient
@@ -96,6 +97,23 @@ def test_what_cannot_be_sent_is_told_later(
     type(domain.account).objects.exclude(pk=domain.account_id).update(transactional_enabled=True)
     settings.PLATFORM_FROM = "ops@stranger.example"
     assert len(told()) == 1 and domain.changes.get().told_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "where", ["INSERT ON transactional_message", "UPDATE OF told_at ON domains_domainchange"]
+)
+def test_a_failure_on_the_way_leaves_neither_mail_nor_mark(cast: Cast, where: str) -> None:
+    """The database goes away while the mail is stored, or right after it."""
+    domain = Domain.objects.of(cast.account).get()
+    change = DomainChange.objects.create(domain=domain, kind="elsewhere")
+    with breaking(where):
+        assert told() == []
+    change.refresh_from_db()
+    assert change.told_at is None
+    assert [to for to, _, _ in told()] == [cast.alice.email]
+    change.refresh_from_db()
+    assert change.told_at is not None and len(told()) == 1
 
 
 def test_a_name_verified_elsewhere_is_told(

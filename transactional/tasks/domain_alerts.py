@@ -3,21 +3,26 @@
 Each change is told once; changes of a domain that follow within a quarter of an hour share a mail.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
+import psycopg
 from celery import shared_task
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from config.errors import PostinoError
 from domains.findings import sentence_of
 from domains.models import Domain, DomainChange
 from tokens.models import Membership, Role
 from transactional.submission import own_mail
+
+logger = logging.getLogger(__name__)
 
 BATCH = 50  # domains a run
 QUIET = timedelta(minutes=15)  # between two mails about one domain: one that flaps makes no storm
@@ -33,24 +38,29 @@ def tell_domain_changes() -> None:
     waiting = untold.exclude(Exists(recent)).order_by("domain_id")
     ids = list(waiting.values_list("domain_id", flat=True).distinct()[:BATCH])
     for domain in Domain.objects.filter(pk__in=ids).select_related("account"):
-        _tell(domain)
+        try:
+            _tell(domain)
+        except (PostinoError, Error, psycopg.Error) as error:
+            logger.warning("domain %s: owners are told later: %s", domain.name, error)
 
 
 def _tell(domain: Domain) -> None:
-    """Write to the owners about a domain's untold changes, unless another worker does."""
-    now = timezone.now()
+    """Write to the owners about a domain's untold changes, unless another worker does.
+
+    The mail and the note that it was written are one transaction: neither is there without the other.
+    """
     with transaction.atomic():
         rows = domain.changes.filter(told_at__isnull=True).order_by("pk")
         changes = list(rows.select_for_update(skip_locked=True))
-        DomainChange.objects.filter(pk__in=[c.pk for c in changes]).update(told_at=now)
-    if not changes:
-        return
-    told = own_mail.to_owners(
-        domain.account_id, f"domain {domain.name}", lambda: words(domain, changes)
-    )
-    owners = Membership.objects.of(domain.account_id).filter(role=Role.OWNER, user__is_active=True)
-    if not told and owners.exists():
-        DomainChange.objects.filter(pk__in=[c.pk for c in changes]).update(told_at=None)
+        if not changes:
+            return
+        told = own_mail.to_owners(
+            domain.account_id, f"domain {domain.name}", lambda: words(domain, changes)
+        )
+        owners = Membership.objects.of(domain.account_id).filter(role=Role.OWNER)
+        if told or not owners.filter(user__is_active=True).exists():
+            untold = DomainChange.objects.filter(pk__in=[change.pk for change in changes])
+            untold.update(told_at=timezone.now())
 
 
 def words(domain: Domain, changes: Sequence[DomainChange]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from analytics.tasks.webhooks import forget_webhooks, tend_webhooks
 from analytics.webhooks import endpoints, replays
 from config.ids import uuid7, uuid7_floor
 from tests.cast import Cast
+from tests.database import breaking
 from tokens.models import Account, AuditEntry
 from transactional.models import Message
 
@@ -63,6 +64,40 @@ def test_one_that_is_gone_is_told(cast: Cast) -> None:
     hook(cast.account, state=EndpointState.GONE, stopped_at=timezone.now())
     tend_webhooks()
     assert Message.objects.of(cast.account).count() == 1
+
+
+def test_who_cannot_be_told_now_is_told_later_but_not_for_ever(cast: Cast, settings: Any) -> None:
+    row = hook(cast.account, state=EndpointState.GONE, stopped_at=timezone.now())
+    settings.PLATFORM_FROM = "ops@nowhere.example"  # on no verified domain: nobody to write as
+    tend_webhooks()
+    row.refresh_from_db()
+    assert row.told_at is None and not Message.objects.exists()
+    settings.PLATFORM_FROM = ""
+    row.stopped_at = timezone.now() - timedelta(days=2)
+    row.save()
+    tend_webhooks()
+    assert not Message.objects.exists()
+    row.stopped_at = timezone.now()
+    row.save()
+    tend_webhooks()
+    row.refresh_from_db()
+    assert row.told_at is not None and Message.objects.of(cast.account).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "where", ["INSERT ON transactional_message", "UPDATE OF told_at ON analytics_webhookendpoint"]
+)
+def test_a_failure_on_the_way_leaves_neither_mail_nor_mark(cast: Cast, where: str) -> None:
+    """The database goes away while the mail is stored, or right after it."""
+    row = hook(cast.account, state=EndpointState.GONE, stopped_at=timezone.now())
+    with breaking(where):
+        tend_webhooks()
+    row.refresh_from_db()
+    assert row.told_at is None and not Message.objects.exists()
+    tend_webhooks()
+    row.refresh_from_db()
+    assert row.told_at is not None and Message.objects.of(cast.account).count() == 1
 
 
 def test_old_deliveries_and_those_of_deleted_webhooks_are_removed(

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from domains.models import EgressSource
 from tests.cast import Cast
+from tests.database import breaking
 from transactional import metrics
 from transactional.classify import Category, Reason, Verdict
 from transactional.incidents import breaker
@@ -90,24 +90,16 @@ def test_who_cannot_be_told_now_is_told_later_and_others_meanwhile(
     assert len(told()) == 2 and unsent() == 0
 
 
-@pytest.mark.parametrize("where", ["message", "incidentaccount"])
+@pytest.mark.parametrize(
+    "where",
+    ["INSERT ON transactional_message", "UPDATE OF told_at ON transactional_incidentaccount"],
+)
 def test_a_failure_on_the_way_leaves_neither_mail_nor_mark(
     cast: Cast, met: IncidentAccount, where: str
 ) -> None:
     """The database goes away while the mail is stored, or right after it."""
-    breaks = f"""
-        CREATE FUNCTION breaks() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN RAISE EXCEPTION 'away' USING ERRCODE = '57P01'; END $$;
-        CREATE TRIGGER breaks BEFORE {"INSERT" if where == "message" else "UPDATE OF told_at"}
-        ON transactional_{where} FOR EACH ROW EXECUTE FUNCTION breaks()
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(breaks)
-    try:
+    with breaking(where):
         assert told() == []
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP FUNCTION breaks CASCADE")
     met.refresh_from_db()
     assert met.told_at is None
     later()
