@@ -59,6 +59,7 @@ class Route:
     code: str = ""
     data: Mapping[str, object] = field(default_factory=dict)
     secure: bool = False
+    exchangers: tuple[str, ...] = ()  # all that are named, whatever became of their addresses
 
     def decision(self) -> Decision:
         """The route as a step of the message's story."""
@@ -140,7 +141,8 @@ def _route(
 ) -> Route:
     """Judge every exchanger and address; what is left over is the route."""
     # Of all that are named: what DNS says of one of them at a moment must not make another site
-    site = site_of([name for _, name in asked.named] or [domain])
+    exchangers = tuple(name for _, name in asked.named)
+    site = site_of(exchangers or [domain])
     names = [host.name for host in asked.hosts[: dns.MAX_HOSTS]]
     if asked.status != dns.OK:
         code, permanent, reply = _UNROUTABLE[asked.status]
@@ -166,7 +168,7 @@ def _route(
     )
     if targets:
         code = "mx" if names != [domain] else "address"
-        return Route(targets, site=site, code=code, data=told, secure=asked.secure)
+        return Route(targets, "", False, site, code, told, asked.secure, exchangers)
     if any(host.addresses for host in hosts):
         reply = "550 5.4.6 The domain's mail servers have private or local addresses."
         return Route((), reply, True, site, "private_address", told)

@@ -111,7 +111,7 @@ class Shaper:
         return made
 
     def _limits(self, route: Route) -> Limits:
-        hosts = [target.host for target in route.targets]
+        hosts = route.exchangers or [target.host for target in route.targets]
         return self.profiles.of(route.site, hosts, direct=is_direct(route))
 
     def gate(self, route: Route, domain: str) -> Gate:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,17 @@ def route(name: str) -> Route:
 
 def limited(connections: int) -> Profiles:
     return Profiles(((Limits("default", connections, 60), "", ()),), ())
+
+
+def test_the_limits_of_a_site_do_not_hang_on_which_exchanger_has_an_address_now() -> None:
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        strict = Limits("filter", 3, 60), "", (".filter.example",)
+        shaper.use(Profiles((strict, (Limits("default", 20, 0), "", ())), ()))
+        both = replace(route("s"), exchangers=("mx.s", "mx.filter.example"))
+        assert shaper.cell("127.0.0.10", both).limits.connections == 3
+
+    asyncio.run(main())
 
 
 def test_an_operators_change_reaches_a_cell_that_is_never_idle() -> None:
