@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 class Scope(models.TextChoices):
     """How far a consequence reaches."""
 
-    ALL = "all", "All mail"
-    MARKETING = "marketing", "Marketing mail only"
+    ALL = "all", _("All mail")
+    MARKETING = "marketing", _("Marketing mail only")
 
 
 class Account(models.Model):

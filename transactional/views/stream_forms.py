@@ -123,7 +123,7 @@ class SmarthostForm(forms.Form):
         choices=[
             ("verified", gettext_lazy("Always, with a valid certificate")),
             ("required", gettext_lazy("Always, whatever the certificate")),
-            ("opportunistic", gettext_lazy("When offered; never with a password")),
+            ("opportunistic", gettext_lazy("When offered (no password)")),
         ],
     )
     username = forms.CharField(

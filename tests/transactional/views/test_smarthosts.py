@@ -143,7 +143,7 @@ def test_the_connection_is_tested_on_its_page(
         with plain(POLITE | {"MAIL": mail}) as (port, _):
             row = made(cast, host="127.0.0.1", port=port, username="", tls="opportunistic")
             text = alice.post(f"{home}smarthosts/{row.pk}/test/").content.decode()
-        assert f">{word}<" in text and "C: MAIL FROM:&lt;test@" in text
+        assert f">{word}<" in text and "\nC: MAIL FROM:&lt;test@" in text
     assert "&lt;not&gt; from there" in text and "The connection does not work" in text
 
 

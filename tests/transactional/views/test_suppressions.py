@@ -93,6 +93,15 @@ def test_a_row_tells_why_and_leads_to_the_message(cast: Cast, signed_in: SignedI
     assert "Take off" not in page  # Bob only looks
 
 
+def test_how_far_a_suppression_reaches_is_said_in_the_readers_language(
+    cast: Cast, signed_in: SignedIn
+) -> None:
+    suppress(cast.account, "anna@cliente.example")
+    User.objects.filter(pk=cast.alice.pk).update(language="it")
+    page = signed_in(User.objects.get(pk=cast.alice.pk)).get(path(cast)).content.decode()
+    assert "Tutta la posta" in page and "All mail" not in page
+
+
 def test_an_address_is_added_by_hand_and_that_is_logged(cast: Cast, signed_in: SignedIn) -> None:
     client = signed_in(cast.alice)
     form = {"address": " Ann@Far.example ", "scope": "marketing", "why": "asked by phone"}
