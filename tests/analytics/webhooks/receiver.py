@@ -59,7 +59,13 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
 
     def _serve(self, request: http.server.BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers["Content-Length"]))
+        wanted = int(request.headers["Content-Length"])
+        body = request.rfile.read(wanted)
+        if (
+            len(body) < wanted
+        ):  # its sender was killed, or gave up: nothing that an endpoint acts on
+            request.close_connection = True
+            return
         headers = {name.lower(): value for name, value in request.headers.items()}
         with self._lock:
             hit = Hit(request.path, headers, body, time.monotonic(), len(self.hits) + 1)
