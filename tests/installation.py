@@ -135,7 +135,7 @@ class Installation:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        assert eventually(lambda: not using(self.data_dir), 15), "".join(self.lines[-20:])
+        assert eventually(lambda: not using(self.data_dir), 40), "".join(self.lines[-20:])
         EmbeddedPostgres(self.data_dir).destroy()
 
     def _collect(self, process: subprocess.Popen[str]) -> None:

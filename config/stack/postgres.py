@@ -8,7 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,8 +30,12 @@ from config.stack.postgres_files import (
 STOP_SIGNAL = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
-# How long a start waits for the backends of a killed predecessor to leave.
+# How long a start waits for a predecessor to leave
 _LEAVE_SECONDS = 30.0
+# A backend whose postmaster was killed leaves at once, unless it waits for a lock of shared memory that
+# another had when it was killed: that one waits for ever, and keeps every new server out.
+_ORPHANS_LEAVE_SECONDS = 3.0
+_ORPHANS_QUIT_SECONDS = 1.0
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -211,21 +216,34 @@ class EmbeddedPostgres:
     def clear_stale(self) -> None:
         """Wait for the processes of a killed predecessor, then remove the lock it left.
 
+        Backends that stay without their postmaster are ended after 3 s, by force after 4.
+
         PostgreSQL refuses a lock whose pid exists, and a zombie exists: one stays when the
         server is killed together with its parent and PID 1 reaps late or never (containers).
-        Raises StackError when they are still there after 30 s.
+        Raises StackError when another server is still there after 30 s.
         """
-        deadline = time.monotonic() + _LEAVE_SECONDS
+        began = time.monotonic()
         while pids := _inside(self.cluster):
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > _LEAVE_SECONDS:
                 raise StackError(
                     f"Another PostgreSQL uses {self.cluster} (pid {pids[0]}):"
                     " is Postino already running on this DATA_DIR?"
                 )
+            if waited > _ORPHANS_LEAVE_SECONDS and self._postmaster() not in pids:
+                rude = waited > _ORPHANS_LEAVE_SECONDS + _ORPHANS_QUIT_SECONDS
+                _signal(pids, signal.SIGKILL if rude else signal.SIGQUIT)
             time.sleep(0.1)
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         for lock in self.socket_dir.glob(".s.PGSQL.*"):
             lock.unlink()
+
+    def _postmaster(self) -> int | None:
+        """The process id that the cluster's lock names."""
+        try:
+            return int((self.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return None
 
     def _password(self) -> str:
         path = self.data_dir / "postgres.password"
@@ -259,6 +277,12 @@ def _give_away(top: Path, uid: int) -> None:
         for name in (*names, *files):
             os.lchown(Path(directory, name), uid, uid)
     os.chown(top, uid, uid)
+
+
+def _signal(pids: Sequence[int], sig: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, sig)
 
 
 def _inside(directory: Path) -> list[int]:

@@ -105,6 +105,23 @@ def test_after_a_kill_of_the_postmaster_the_next_start_recovers(server: Embedded
         again.stop()
 
 
+def test_a_backend_that_stays_without_its_postmaster_keeps_no_new_server_out(
+    server: EmbeddedPostgres,
+) -> None:
+    """As one that waits for a lock of shared memory whose holder was killed; here it is stopped."""
+    server.start()
+    fill(server, 7)
+    session = psycopg.connect(server.dsn("app"))
+    stuck = session.info.backend_pid
+    os.kill(stuck, signal.SIGSTOP)
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    assert eventually(lambda: server.poll() is not None, 10)
+    server.start()
+    assert eventually(lambda: not alive([stuck]), 10)
+    assert count(server) == 7
+
+
 def test_it_ends_when_its_holder_is_killed(server: EmbeddedPostgres) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(server.data_dir)], cwd=ROOT, stdout=subprocess.PIPE
