@@ -29,7 +29,7 @@ from transactional.wire import outcome as wire
 from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
 from transactional.wire.outcome import Login
-from transactional.wire.reply import Reply
+from transactional.wire.reply import Reply, Stage
 
 Other = Callable[[], Awaitable[Permit | None]]  # leave to go on from an IP of the other family
 
@@ -192,6 +192,11 @@ class Attempts:
         last = await self._lookups.last_reply(tried.job.id) if tried.job.attempt else ""
         doubts = await self._lookups.doubts(tried.job) if tried.job.resent else 0
         return verdict.expire(tried, last, doubts)
+
+    async def found_nobody(self, job: Job) -> bool:
+        """Whether no connection came about in the try before."""
+        last = await self._lookups.last_reply(job.id)
+        return last.startswith(f"{Stage.CONNECT}: ")
 
     async def failed(self, job: Job) -> None:
         """Nobody foresaw what happened: its lease runs out, and too often is too often."""

@@ -98,9 +98,16 @@ class Courier:
         plan.close(permit.choice)
 
     async def _past_the_dead(self, plan: Plan) -> Plan:
-        """The way round a site where nobody answers, for mail that has found that out itself."""
-        dead = fallback.when_dead(plan.tried.job) if plan.relay is None else None
-        if dead is None or not self._shaper.is_dead(plan.route, plan.sources):
+        """The way round a site where nobody answers, for mail that has found that out itself.
+
+        What this worker knows of the site is forgotten sooner than single mail comes back.
+        """
+        job = plan.tried.job
+        dead = fallback.when_dead(job) if plan.relay is None else None
+        if dead is None or plan.stream.fallback_id is None:
+            return plan
+        known = self._shaper.is_dead(plan.route, plan.sources)
+        if not known and not await self._attempts.found_nobody(job):
             return plan
         return await self._attempts.around(plan.tried, plan.stream, plan.fleet, dead) or plan
 

@@ -83,6 +83,11 @@ class ParkingLot:
             try:
                 connection = connection or await self._connect()
                 await self._write(connection, [refused for refused, _ in batch])
+            except psycopg.errors.DeadlockDetected:
+                # Rows whose lease was lost are in another's hands too; the statement was undone whole
+                self._waiting[:0] = batch
+                self._wake.set()
+                continue
             except Exception as err:
                 # Their leases run out, and the sweeper gives them back
                 foreseen = isinstance(err, (psycopg.Error, OSError))
