@@ -124,7 +124,7 @@ class Engine:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._main())
-        except Exception:
+        except Exception:  # whatever it was: the process must end, not look well without an engine
             logger.critical("the egress engine failed", exc_info=True)
         if not self._told_to_stop:
             self._broken()
@@ -200,7 +200,7 @@ class Engine:
             await circuits.refresh()
         except Error as err:
             logger.warning("limits and incidents not readable: %s", err)
-        except Exception:
+        except Exception:  # a row or a hint that nobody foresaw must not end the claims
             logger.exception("limits and incidents not readable")
             await asyncio.sleep(RECONNECT)
 
@@ -292,7 +292,7 @@ class Engine:
                 await lookups.departures.settle()
             except Error as err:
                 logger.warning("this host's IPs not reported: %s", err)
-            except Exception:
+            except Exception:  # nor this one
                 logger.exception("this host's IPs not reported")
             await asyncio.sleep(REPORT)
 

@@ -100,14 +100,14 @@ class Flusher:
         try:
             await self._write(connection, batch)
             return
-        except Exception as err:
+        except Exception as err:  # one value that cannot be written fails in ways of its own
             if _is_of_the_database(err):
                 raise
             logger.error("a batch of outcomes was refused: %s", err)
         for pair in batch.outcomes:
             try:
                 await self._write(connection, _Batch(outcomes=[pair]))
-            except Exception as err:
+            except Exception as err:  # as above: it is this one
                 if _is_of_the_database(err):
                     raise
                 logger.exception("recipient %s: its outcome cannot be stored", pair[0].job.id)

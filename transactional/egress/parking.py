@@ -89,7 +89,7 @@ class ParkingLot:
                 self._wake.set()
                 continue
             except Exception as err:
-                # Their leases run out, and the sweeper gives them back
+                # Their leases run out, and the sweeper gives them back; what parks must go on
                 foreseen = isinstance(err, (psycopg.Error, OSError))
                 logger.warning(
                     *("%d messages not parked, their leases run out: %s", len(batch), err),

@@ -198,7 +198,7 @@ def test_of_more_equal_exchangers_than_are_tried_all_are_the_site(dns_server: Dn
         dns_server.publish(f"m{i}.test", "A", f"198.41.0.{i + 1}")
     found = [route("a.test") for _ in range(20)]
     assert len({one.site.key for one in found}) == 1
-    assert all(len(one.data["hosts"]) == dns.MAX_HOSTS for one in found)  # type: ignore[arg-type]
+    assert all(len(one.data["hosts"]) == dns.MAX_HOSTS for one in found)  # type: ignore[arg-type]  # a list
 
 
 def test_we_see_ourselves_among_many_and_without_an_address(dns_server: DnsServer) -> None:
