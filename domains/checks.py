@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from django.conf import settings
+from django.utils import timezone
 
 from config import fetch, keyring
 from domains import dns, records, standing
@@ -48,6 +49,7 @@ async def _observe_all(pairs: Sequence[tuple[Domain, tuple[Record, ...]]]) -> li
 
 async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
     """What DNS and the tracking probe say. Reads no rows and writes none."""
+    asked_at = timezone.now()
     found = await asyncio.gather(*(look(domain.name, record, wanted) for record in wanted))
     ready = False
     result = []
@@ -55,7 +57,7 @@ async def observe(domain: Domain, wanted: tuple[Record, ...]) -> DomainReport:
         if finding.purpose == "tracking" and finding.status in (OK, WRONG):
             ready, finding = await asyncio.to_thread(_probed, domain, finding)
         result.append(finding)
-    return DomainReport(tuple(result), ready)
+    return DomainReport(tuple(result), ready, asked_at)
 
 
 def probe_proof(host: str) -> str:

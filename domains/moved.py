@@ -9,8 +9,10 @@ _BACK = tuple(
     f"UPDATE {table} SET {column} = {column} + make_interval(secs => %s) WHERE {column} > now()"  # noqa: S608 — names of our own tables
     for table, column in (
         ("domains_domain", "next_check_at"),
+        ("domains_domain", "checked_at"),
         ("domains_domain", "keys_due_at"),
         ("domains_egresssource", "next_check_at"),
+        ("domains_egresssource", "checked_at"),
     )
 )
 

@@ -5,12 +5,16 @@ receivers look at first.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from config.addresses import is_public
@@ -28,9 +32,10 @@ MAX_NAMES = 5  # PTR names confirmed: more than one is legal, a hundred a fault
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """What a check of an IP found."""
+    """What a check of an IP found; of two at once, the one that asked DNS later is right."""
 
     findings: tuple[Finding, ...]
+    asked_at: datetime
 
     @property
     def passed(self) -> bool:
@@ -57,7 +62,7 @@ def check_sources(sources: Sequence[EgressSource]) -> list[SourceReport]:
     blocklists.look([s.address for s in right] + [organisational(s.ehlo_name) for s in right])
     stopped = blocklists.stopping([source.address for source in sources])
     for source, report in zip(sources, reports, strict=True):
-        _apply(source, report, stopped.get(source.address, ()))
+        apply(source, report, stopped.get(source.address, ()))
     return reports
 
 
@@ -88,6 +93,7 @@ async def observe(
     address: str, ehlo_name: str, bound: Finding, spf_hosts: tuple[str, ...] = ()
 ) -> SourceReport:
     """What DNS says about an IP; `bound` is what the worker hosts do. Reads no rows, writes none."""
+    asked_at = timezone.now()
     names, own = await asyncio.gather(dns.ptr(address), dns.addresses(ehlo_name))
     listed = names.records[:MAX_NAMES]
     forward = await asyncio.gather(*(dns.addresses(name) for name in listed))
@@ -101,7 +107,8 @@ async def observe(
             _generic(address, ehlo_name),
             bound,
             _spf(address, verdicts),
-        )
+        ),
+        asked_at,
     )
 
 
@@ -208,20 +215,32 @@ def _spells(address: str, name: str) -> bool:
     return "".join(octet.zfill(3) for octet in octets) in name
 
 
-def _apply(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) -> None:
+def apply(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) -> None:
     """Write the findings, and let happen what follows. A paused source stays paused.
 
     `lists` are the blocklists that stop it.
     """
+    with transaction.atomic():
+        if _write(source, report):
+            _follow(source, report, lists)
+    pools.forget()
+    with contextlib.suppress(EgressSource.DoesNotExist):  # disconnected while DNS was asked
+        source.refresh_from_db()
+
+
+def _write(source: EgressSource, report: SourceReport) -> bool:
+    """Write the findings; False where it is gone, or another check has asked DNS later."""
     now = timezone.now()
-    changes = {
-        "findings": [finding.stored() for finding in report.findings],
-        "checked_at": now,
-        "next_check_at": now + pause(calm=report.passed, age=now - source.created_at),
-    }
-    rows = EgressSource.objects.filter(pk=source.pk)
-    if not rows.update(**changes):
-        return  # disconnected while DNS was asked
+    older = Q(checked_at__isnull=True) | Q(checked_at__lte=report.asked_at)
+    written = EgressSource.objects.filter(older, pk=source.pk).update(
+        findings=[finding.stored() for finding in report.findings],
+        checked_at=report.asked_at,
+        next_check_at=now + pause(calm=report.passed, age=now - source.created_at),
+    )
+    return bool(written)
+
+
+def _follow(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) -> None:
     if report.passed:
         if source.account is not None:
             pools.add(pools.dedicated_pool(source.account), source)
@@ -235,5 +254,3 @@ def _apply(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) -
         move(
             source.pk, SourceEvent.DNS_WRONG, Why(first.code, {"host": first.host, **first.params})
         )
-    pools.forget()
-    source.refresh_from_db()

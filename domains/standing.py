@@ -22,14 +22,23 @@ MOST_TOLD = 50  # accounts told that another one verified their name
 RIGHT, BROKE = "right", "wrong"  # how a record stands that was right before
 # Where keys are: judged by whether one that can sign is there
 KEY_PURPOSES = ("dkim", "delegation")
+# What a check writes of a domain
+FOUND = (
+    *("state", "findings", "standing", "checked_at", "tracking_ready", "delegated", "verified_at"),
+    "next_check_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DomainReport:
-    """What a check of a domain found; `tracking_ready` is the probe's verdict."""
+    """What a check of a domain found; `tracking_ready` is the probe's verdict.
+
+    `asked_at` is when DNS was asked first: of two checks at once, the one that asked later is right.
+    """
 
     findings: tuple[Finding, ...]
     tracking_ready: bool
+    asked_at: datetime
 
     @property
     def passed(self) -> bool:
@@ -74,12 +83,28 @@ def judge(state: str, wanted: Sequence[Record], report: DomainReport) -> Verdict
 
 
 def apply(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> None:
-    """Write what follows from a check; nothing is written for a deleted domain."""
+    """Write what follows from a check, and bring `domain` up to date.
+
+    Nothing is written for a deleted domain, nor of what is older than what another check found: a
+    page and the periodic task look at the same domain while its DNS changes.
+    """
+    with transaction.atomic():
+        row = Domain.objects.of(domain.account_id).select_for_update().filter(pk=domain.pk).first()
+        if row is None:
+            return
+        if row.checked_at is None or row.checked_at <= report.asked_at:
+            _write(row, wanted, report)
+    for field in FOUND:
+        setattr(domain, field, getattr(row, field))
+
+
+def _write(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> None:
+    """Write what follows for a domain whose row is locked."""
     now = timezone.now()
     before = domain.state
     domain.state = judge(before, wanted, report).state
     domain.findings = [finding.stored() for finding in report.findings]
-    domain.checked_at = now
+    domain.checked_at = report.asked_at
     domain.tracking_ready = report.tracking_ready
     domain.delegated = any(f.purpose == "delegation" and f.status == OK for f in report.findings)
     if domain.state == DomainState.VERIFIED:
@@ -88,22 +113,15 @@ def apply(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> Non
     # A domain that broke is waited for, however old it is
     age = YOUNG if domain.state == DomainState.BROKEN else now - domain.created_at
     domain.next_check_at = now + pause(calm=calm, age=age)
-    fields = (
-        *("state", "findings", "checked_at", "tracking_ready", "delegated", "verified_at"),
-        "next_check_at",
-    )
-    values = {field: getattr(domain, field) for field in fields}
-    with transaction.atomic():
-        if not Domain.objects.of(domain.account_id).filter(pk=domain.pk).update(**values):
-            return
-        _write_keys(wanted, report, now)
-        _write_changes(domain, wanted, report)
-        same = Domain.objects.filter(name=domain.name).exclude(pk=domain.pk)
-        if domain.delegated:
-            same.filter(delegated=True).update(delegated=False)  # the parent names one account
-        if before == DomainState.PENDING and domain.state == DomainState.VERIFIED:
-            told = [DomainChange(domain=other, kind="elsewhere") for other in _verified(same)]
-            DomainChange.objects.bulk_create(told)
+    _write_keys(wanted, report, now)
+    _write_changes(domain, wanted, report)
+    domain.save(update_fields=FOUND)
+    same = Domain.objects.filter(name=domain.name).exclude(pk=domain.pk)
+    if domain.delegated:
+        same.filter(delegated=True).update(delegated=False)  # the parent names one account
+    if before == DomainState.PENDING and domain.state == DomainState.VERIFIED:
+        told = [DomainChange(domain=other, kind="elsewhere") for other in _verified(same)]
+        DomainChange.objects.bulk_create(told)
 
 
 def _verified(rows: "QuerySet[Domain]") -> list[Domain]:
@@ -124,7 +142,7 @@ def _write_keys(wanted: Sequence[Record], report: DomainReport, now: datetime) -
 
 
 def _write_changes(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> None:
-    """Note once what broke or recovered of a domain that was verified."""
+    """Note once what broke or recovered of a domain that was verified; `standing` is set anew."""
     if domain.verified_at is None:
         return
     old: Mapping[str, str] = domain.standing
@@ -141,12 +159,6 @@ def _write_changes(domain: Domain, wanted: Sequence[Record], report: DomainRepor
             bad = finding.status in (WRONG, MISSING)
             new[name] = BROKE if bad else old[name]
             broke += [finding] if bad and old[name] == RIGHT else []
-    if new == old:
-        return
-    # Of two checks at once one writes
-    mine = Domain.objects.of(domain.account_id).filter(pk=domain.pk, standing=old)
-    if not mine.update(standing=new):
-        return
     domain.standing = new
     if broke:
         stored = [finding.stored() for finding in broke]

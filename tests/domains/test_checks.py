@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from config import fetch
-from domains import checks, dkim, dns
+from domains import checks, dkim, dns, standing
 from domains.checks import DomainReport, check_domain
 from domains.models import Domain, DomainChange, DomainState, EgressSource, SourceState
 from domains.records import required
@@ -96,6 +96,20 @@ def test_a_selector_that_breaks_leaves_the_signing_to_the_others(
     check_domain(domain)
     domain.refresh_from_db()
     assert (domain.state, drifting(domain)) == (DomainState.VERIFIED, False)
+
+
+def test_a_check_that_ends_late_does_not_undo_what_a_later_one_found(
+    dns_server: DnsServer, domain: Domain
+) -> None:
+    wanted = required(domain)
+    early = dns.run(checks.observe(domain, wanted))  # the periodic task's
+    publish_domain(dns_server, domain)
+    assert check_domain(Domain.objects.get(pk=domain.pk)).passed  # the page's
+    standing.apply(domain, wanted, early)
+    assert domain.state == DomainState.VERIFIED
+    domain.refresh_from_db()
+    assert domain.state == DomainState.VERIFIED and domain.verified_at is not None
+    assert {key.published for key in domain.dkim_keys.all()} == {True}
 
 
 def test_records_that_vanish_break_the_domain(dns_server: DnsServer, domain: Domain) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domains import dns, pools
+from domains import dns, hosts, pools, source_checks
 from domains.models import Domain, EgressSource, PoolMember, SourceState
 from domains.source_checks import SourceReport, check_source
 from tests.cast import Cast
@@ -35,6 +35,18 @@ def test_right_names_make_it_ready_and_used(dns_server: DnsServer, source: Egres
     assert source.state == SourceState.READY and source.ready_at is not None
     pool = pools.dedicated_pool(source.account)
     assert source.pk in {usable.id for usable in pools.usable(pool.pk)}
+
+
+def test_a_check_that_ends_late_does_not_undo_what_a_later_one_found(
+    dns_server: DnsServer, source: EgressSource
+) -> None:
+    bound = hosts.binding(source)
+    early = dns.run(source_checks.observe(source.address, source.ehlo_name, bound))
+    publish(dns_server, source)
+    assert check_source(EgressSource.objects.get(pk=source.pk)).passed
+    source_checks.apply(source, early, ())
+    assert source.state == SourceState.READY
+    assert {finding["code"] for finding in source.findings} == {"ok"}
 
 
 def test_nothing_in_dns(dns_server: DnsServer, source: EgressSource) -> None:
