@@ -113,14 +113,17 @@ def test_no_endpoint_touches_the_mail_and_none_loses_an_event(
     wanted = events(site, since)
     assert len(wanted) >= 2 * count  # each was delivered, and what else its story tells
     assert within(60, lambda: set(got(receiver, "/steady")) >= wanted)
-    steady = got(receiver, "/steady")
-    assert set(steady) == wanted
+    hits = of(receiver, "/steady")
+    steady = Counter(hit.id for hit in hits)
+    # More may have followed since: the mail that tells the owner of the endpoints that fail
+    assert wanted <= set(steady) <= events(site, since)
     secret = Webhook(made["steady"]["secret"])
-    told = [secret.verify(hit.body, hit.headers) for hit in of(receiver, "/steady")]
-    assert {(one["data"]["eventId"]) for one in told} == wanted
+    told = [secret.verify(hit.body, hit.headers) for hit in hits]
+    assert [one["data"]["eventId"] for one in told] == [hit.id for hit in hits]
     order: dict[str, set[int]] = defaultdict(set)
     for one in told:
-        order[one["data"]["messageId"]].add(one["data"]["sequence"])
+        if one["data"]["eventId"] in wanted:
+            order[one["data"]["messageId"]].add(one["data"]["sequence"])
     assert all(seen == set(range(1, len(seen) + 1)) for seen in order.values())
     copies = sum(steady.values()) - len(steady)
     print(f"{len(wanted)} events, 2 kills, {copies} second copies")
