@@ -207,7 +207,7 @@ def test_a_broken_server_is_asked_once_and_spoken_to_in_clear_after_that(
     deliver(account, "closes")
     attempt = DeliveryAttempt.objects.latest("id")
     assert (len(world.kept.mail), world.kept.starttls) == (2, 1)
-    assert "STARTTLS" not in attempt.transcript and "broken" in attempt.tls
+    assert "C: STARTTLS" not in attempt.transcript and "broken" in attempt.tls
     BrokenTls.objects.update(until=row.seen_at)
     deliver(account, "closes")
     assert world.kept.starttls == 2
