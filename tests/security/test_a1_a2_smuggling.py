@@ -141,7 +141,7 @@ def test_a2_nothing_smuggles_out(
     with listening() as wire:
         settings.EGRESS = f"relay://127.0.0.1:{wire.port}"
         with engine():
-            eventually(drained, 40)
+            eventually(drained, 120)
     octets = b"".join(wire.runs)
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\0", octets)
     assert len(wire.contents) == sent

@@ -9,6 +9,7 @@ import pytest
 
 from tests.security.conftest import InboundDoor
 from tests.security.line import READER, Line, b64, line
+from tests.transactional.egress.test_engine import eventually
 from tests.transactional.mail import delivered_mail
 from tests.transactional.submission.conftest import Door, Token
 from tokens.models import Account
@@ -218,6 +219,7 @@ def test_a7_a_wrong_guess_is_logged_once_and_shortened(
         talk.ask("EHLO client.example")
         name = "\n[INFO] admin signed in\x1b[31m" + "x" * 1_000
         assert talk.ask(plain("", name, "a wrong secret")).startswith("535")
+        eventually(lambda: "authentication failed" in caplog.text)  # it may follow the answer
         time.sleep(0.05)
     (record,) = [one for one in caplog.records if "authentication failed" in one.getMessage()]
     assert "\n" not in record.getMessage() and "\x1b" not in record.getMessage()

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ def plain(
                 connection, _ = server.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rwb") as stream:
+            # Whoever asks may hang up at any moment
+            with suppress(OSError), connection, connection.makefile("rwb") as stream:
                 if not banner:
                     return
                 stream.write(banner.encode() + b"\r\n")

@@ -117,16 +117,17 @@ def test_content_that_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_slow_commit_is_overtaken() -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def accept(batch: Sequence[RawSubmission]) -> list[Answer]:
         if batch[0].raw == b"slow":
-            go.wait(10)
+            begun.set()
+            go.wait(20)
         return [accepted() for _ in batch]
 
     async def work(commits: GroupCommit) -> Answer:
         slow = asyncio.create_task(commits.submit(mail("slow")))
-        await asyncio.sleep(0.02)
+        assert await asyncio.to_thread(begun.wait, 20)
         quick = await commits.submit(mail("quick"))
         assert not slow.done()
         go.set()
@@ -138,19 +139,20 @@ def test_a_slow_commit_is_overtaken() -> None:
 
 def test_a_database_that_hangs_does_not_hang_its_senders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "OVERTAKE", 60)
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
     taken: list[bytes] = []
 
     def accept(batch: Sequence[RawSubmission]) -> list[Answer]:
         taken.extend(one.raw for one in batch)
-        go.wait(10)
+        begun.set()
+        go.wait(20)
         return [accepted() for _ in batch]
 
     async def work(commits: GroupCommit) -> list[object]:
         jobs = []
         for text in "abcd":  # one in hand, three that wait for it
             jobs.append(asyncio.create_task(commits.submit(mail(text))))
-            await asyncio.sleep(0.02)
+            assert await asyncio.to_thread(begun.wait, 20)
         answers = await asyncio.gather(*jobs, return_exceptions=True)
         go.set()
         return answers

@@ -23,7 +23,7 @@ from transactional.wire.reply import Reply, Stage
 from transactional.wire.session import Session
 
 CONFIG = ServerConfig("mx.example", size_limit=100_000)
-SHORT = Timeouts(banner=0.3, ehlo=0.3, mail=0.3, rcpt=0.3, data=0.3, marker=0.3, dot=0.3, quit=0.2)
+SHORT = Timeouts(marker=0.3)
 PIPED = ("PIPELINING", "8BITMIME", "SIZE 1000000")
 
 
@@ -42,8 +42,9 @@ def test_it_works(run: Run) -> None:
             outcome = await deliver(session, eight_bit=True)
             assert outcome.accepted and outcome.stage is Stage.DOT and not outcome.uncertain
             assert outcome.reply == Reply(250, "2.0.0", ("queued",))
-            again = await deliver(session, mail_from=None, smtputf8=True, rcpt="δ@d.example")
-            assert again.accepted
+            assert (
+                await deliver(session, mail_from=None, smtputf8=True, rcpt="δ@d.example")
+            ).accepted
             assert session.is_usable
             await session.quit()
             assert not session.is_usable
@@ -55,12 +56,7 @@ def test_it_works(run: Run) -> None:
         )
         assert first.helo == "out.example" and first.body_8bit
         assert second.mail_from is None and second.rcpts == ("δ@d.example",) and second.smtputf8
-        said = outcome.transcript
-        # The first message tells how the connection was opened, too; those after it only their own part
-        assert said[0].startswith("S: 220 ") and said[1] == "C: EHLO out.example"
-        assert said[2].startswith("S: 250 ")
-        assert said[3] == "C: MAIL FROM:<a@b.example> SIZE=32 BODY=8BITMIME"
-        assert again.transcript[0].startswith("C: MAIL FROM:<>")
+        assert outcome.transcript[0] == "C: MAIL FROM:<a@b.example> SIZE=32 BODY=8BITMIME"
         assert outcome.transcript[-1] == "S: 250 2.0.0 queued"
         assert "body" not in "".join(outcome.transcript)
 
@@ -229,7 +225,7 @@ def test_marker_runs_once_the_peer_waits_for_the_content_and_before_it(run: Run)
             await asyncio.sleep(0.05)
             assert not asked.is_set()  # killed here, it would be in no doubt
             await script.say("354 go")
-            await asyncio.wait_for(asked.wait(), 5)
+            await asyncio.wait_for(asked.wait(), 20)
             asyncio.get_running_loop().call_later(0.05, check_and_release)
             await script.hear_content()
             content.set()
