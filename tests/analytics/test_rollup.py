@@ -121,7 +121,9 @@ KINDS = st.tuples(
 
 @given(log=st.lists(KINDS, max_size=40), limit=st.integers(1, 9), data=st.data())
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_rebuilt_equals_incremental(
     counted: Sent, log: list[tuple[str, int, int]], limit: int, data: st.DataObject

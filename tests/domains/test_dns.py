@@ -7,6 +7,7 @@ import pytest
 import uvloop
 
 from domains import dns
+from domains.zone import Zone
 from tests.dns_server import DnsServer
 
 
@@ -84,6 +85,7 @@ def test_mail_hosts_of_other_domains(dns_server: DnsServer) -> None:
 
 
 def test_answers_are_kept_for_their_ttl(dns_server: DnsServer) -> None:
+    dns_server.zone = Zone(ttl=300)
     dns_server.publish("a.test", "A", "192.0.2.1")
     assert dns.run(dns.host_addresses("a.test")) == ("192.0.2.1",)
     dns_server.publish("a.test", "A", "192.0.2.2")

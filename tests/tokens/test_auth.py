@@ -139,8 +139,9 @@ def test_after_a_reset_the_old_password_is_refused_at_once(
 
 
 def test_a_wrong_secret_of_a_key_in_use_takes_the_way_of_an_unknown_one(
-    key: tuple[ApiKey, str],
+    key: tuple[ApiKey, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(auth, "FRESH", 600.0)
     _row, secret = key
     auth.authenticate_api_key(secret)
     asked = []

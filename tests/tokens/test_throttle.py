@@ -134,9 +134,11 @@ def hanging() -> Iterator[redis.Redis]:
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
-    patience = throttle.PATIENCE
-    yield redis.Redis(
-        port=listener.getsockname()[1], socket_timeout=patience, socket_connect_timeout=patience
+    patience = 0.05
+    yield redis.Redis.from_url(
+        f"redis://127.0.0.1:{listener.getsockname()[1]}",
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
     )
     calls.set()
     listener.close()

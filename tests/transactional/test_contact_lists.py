@@ -67,7 +67,10 @@ def test_all_or_any(people: int) -> None:
     assert meant(people, rome, pro, match="any") == {"a", "b"}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     name=st.text(min_size=1, max_size=40).filter(str.isprintable),
     operator=st.sampled_from(sorted(OPERATORS)),

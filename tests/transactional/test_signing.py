@@ -60,7 +60,7 @@ def test_every_change_of_a_character_is_refused(token, read) -> None:  # type: i
 
 @pytest.mark.parametrize(("token", "read"), TOKENS, ids=lambda one: getattr(one, "__name__", ""))
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_insertions_and_cuts_are_refused(token, read, data) -> None:  # type: ignore[no-untyped-def]
     place = data.draw(st.integers(0, len(token)))
     extra = data.draw(st.text(min_size=1, max_size=4))

@@ -19,6 +19,7 @@ from transactional.models import (
     QueueRow,
     Source,
 )
+from transactional.submission import facts
 from transactional.submission.accept import accept_many
 from transactional.submission.request import (
     Accepted,
@@ -97,8 +98,9 @@ def test_a_mixed_batch_is_answered_in_order(
 
 
 def test_a_batch_costs_the_same_queries_whatever_its_size(
-    smtp_principal: Principal,
+    smtp_principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(facts, "FRESH", 600.0)
     raw(smtp_principal)  # facts are kept from here on
     one = RawSubmission(
         principal=smtp_principal, raw=RAW, reverse_path=None, recipients=("anna@x.example",)
