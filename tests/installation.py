@@ -30,14 +30,14 @@ _OURS = (
 )
 
 
-def free_port() -> str:
+def free_port(host: str = "127.0.0.1") -> str:
     """A port that nobody has, and that the kernel gives to nobody before we use it.
 
     It lies below the range from which connections on their way out get theirs.
     """
     while True:
         port = random.randint(20000, 32000)
-        if not port_taken("127.0.0.1", port) and not port_taken("127.0.0.1", port, udp=True):
+        if not port_taken(host, port) and not port_taken(host, port, udp=True):
             return str(port)
 
 

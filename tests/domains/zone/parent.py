@@ -21,8 +21,8 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-from config.stack.probes import free_port
 from domains.zone import Zone, open_server
+from tests.installation import free_port
 from tests.transactional.loops import running
 
 OURS = "127.0.0.1"  # where dnsd is, as the parent's glue says
@@ -49,7 +49,7 @@ class Nsd:
     """NSD with some zones; `write` and `reload` change them."""
 
     def __init__(self, folder: Path, zones: tuple[str, ...]) -> None:
-        self.port = free_port(PARENTS)
+        self.port = int(free_port(PARENTS))
         self._folder, self._serial = folder, 0
         config = CONFIG.format(address=PARENTS, port=self.port, folder=folder)
         for zone in zones:
@@ -78,7 +78,7 @@ class Nsd:
 
     def wait(self, zone: str, written: str) -> None:
         """Until it answers for a zone, and with the serial number that was written."""
-        limit = time.monotonic() + 15
+        limit = time.monotonic() + 60
         query = dns.message.make_query(zone, "SOA")
         while time.monotonic() < limit:
             try:
@@ -93,7 +93,7 @@ class Nsd:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         self._log.close()
 
 
@@ -130,7 +130,7 @@ class Resolver:
             query.flags &= ~dns.flags.RD
             port = self._ports[server]
             try:
-                found, _ = dns.query.udp_with_fallback(query, server, port=port, timeout=2)
+                found, _ = dns.query.udp_with_fallback(query, server, port=port, timeout=10)
             except (dns.exception.DNSException, OSError):
                 return None
             if found.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):

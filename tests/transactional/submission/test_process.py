@@ -18,8 +18,9 @@ import pytest
 from django.conf import settings
 
 from config.stack.postgres import EmbeddedPostgres
-from config.stack.probes import free_port, smtp_greets
+from config.stack.probes import smtp_greets
 from tests.cluster import plant
+from tests.installation import free_port
 from tests.transactional.submission.conftest import letter
 
 pytestmark = pytest.mark.stack
@@ -37,14 +38,14 @@ class Daemon:
 
     def __init__(self, directory: Path, postgres: EmbeddedPostgres) -> None:
         self.postgres = postgres
-        self.port = free_port("127.0.0.1")
+        self.port = int(free_port())
         self.ca_file = str(directory / "data" / "tls" / "smtp.crt")
         self.env = {
             **os.environ,
             "DATABASE_URL": postgres.dsn("postino"),
             "DATA_DIR": str(directory / "data"),
             "SMTP_PORT": str(self.port),
-            "SMTPS_PORT": str(free_port("127.0.0.1")),
+            "SMTPS_PORT": free_port(),
         }
         self.process: subprocess.Popen[bytes] | None = None
         self.username = self.password = ""
