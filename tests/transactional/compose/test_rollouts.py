@@ -38,6 +38,15 @@ def used(account: Account) -> dict[int, int]:
     return found
 
 
+def people(one: RollOut, taking_part: int, others: int) -> list[str]:
+    """Addresses of so many who get the version on trial, and of so many who do not."""
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for n in range(3000):
+        found[rollouts.takes_part(one.pk, f"p{n}@x.example", one.share)].append(f"p{n}@x.example")
+    assert len(found[True]) >= taking_part
+    return [*found[True][:taking_part], *found[False][:others]]
+
+
 def refused(code: str) -> Any:
     return pytest.raises(PostinoError, match=code)
 
@@ -77,8 +86,7 @@ def test_it_grows_by_itself_after_its_time_with_enough_mail(
     send: Send, email: Email, account: Account
 ) -> None:
     one = rollouts.start(changed(email), by="alice", share=5)
-    people = [f"p{n}@x.example" for n in range(3000)]
-    for address in [p for p in people if rollouts.takes_part(one.pk, p, 5)][: rollouts.ENOUGH]:
+    for address in people(one, rollouts.ENOUGH, 0):
         send(to=address)
     folded()
     assert rollouts.verdict_of(one).code == "HEALTHY"
@@ -103,8 +111,8 @@ def test_a_breaking_change_cannot_reach_everybody(
     """The new version wants a variable that nobody sends."""
     contract = [{"name": "voucher", "type": "string", "required": True, "secret": False}]
     one = rollouts.start(changed(email, contract=contract), by="alice", share=25)
-    for n in range(40):
-        send(to=f"p{n}@x.example")
+    for address in people(one, 10, 30):
+        send(to=address)
     chores.watch_rollouts()
     one.refresh_from_db()
     assert (one.state, one.ended_by) == (RollOutState.ROLLED_BACK, "postino")
@@ -119,8 +127,8 @@ def test_a_breaking_change_cannot_reach_everybody(
 def test_a_second_one_counts_from_nothing(send: Send, email: Email, account: Account) -> None:
     contract = [{"name": "voucher", "type": "string", "required": True, "secret": False}]
     one = rollouts.start(changed(email, contract=contract), by="alice", share=25)
-    for n in range(20):
-        send(to=f"p{n}@x.example")
+    for address in people(one, 5, 15):
+        send(to=address)
     folded()
     rollouts.roll_back(one, by="alice")
     again = rollouts.start(changed(email, contract=contract), by="alice", share=25)
