@@ -21,7 +21,7 @@ class DnsServer:
         self._thread.start()
         self._listening: Listening = asyncio.run_coroutine_threadsafe(
             self._open(), self._loop
-        ).result(5)
+        ).result(30)
         self.port = self._listening.port
 
     async def _open(self) -> Listening:
@@ -60,7 +60,7 @@ class DnsServer:
         await asyncio.gather(*others, return_exceptions=True)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()

@@ -27,7 +27,6 @@ from transactional.models import (
     Suppression,
     SuppressionReason,
 )
-from transactional.queue.parking import REASON
 from transactional.requeue import judge, requeue
 
 STEP = 500  # recipients per transaction
@@ -142,7 +141,7 @@ def _waited(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
     waited = {
         "step": "shaping",
         "code": "waited",
-        "data": {"why": f"incident {one.incident.site}"[:REASON]},  # as it was parked
+        "data": {"why": f"incident {one.incident.site}"},
     }
     rows = Event.objects.of(one.account_id).filter(
         at__gte=since,

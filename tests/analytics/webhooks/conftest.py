@@ -56,7 +56,7 @@ def working() -> Iterator[Engine]:
         assert not thread.is_alive()
 
 
-def eventually(what: Callable[[], Any], seconds: float = 15.0) -> None:
+def eventually(what: Callable[[], Any], seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < ends, "it did not come about"

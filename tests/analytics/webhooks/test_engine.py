@@ -164,7 +164,7 @@ def test_one_event_that_fails_blocks_no_other(
         eventually(lambda: len(receiver.hits) == 1)
         for _ in range(8):
             sent.write("delivered")
-        eventually(lambda: states(endpoint).count("delivered") == 8, 5)
+        eventually(lambda: states(endpoint).count("delivered") == 8)
     assert states(endpoint).count("waiting") == 1
 
 
@@ -176,8 +176,15 @@ def test_only_probes_go_to_an_endpoint_that_is_down_and_all_follow_when_it_is_ba
     with working():
         sent.write(*["delivered"] * 60)
         eventually(lambda: WebhookEndpoint.objects.get(pk=endpoint.pk).failures >= 5)
-        eventually(lambda: WebhookEndpoint.objects.get(pk=endpoint.pk).probes >= 3)
-        assert len(receiver.hits) <= 16 + 3  # no storm: what was under way, and probes
+        leased = WebhookDelivery.objects.of(endpoint.account_id).exclude(lease=None)
+        eventually(lambda: not leased.exists())  # what was under way has ended
+        probes = WebhookEndpoint.objects.get(pk=endpoint.pk).probes
+        before = len(receiver.hits)
+        assert before < 40  # no storm
+        eventually(lambda: WebhookEndpoint.objects.get(pk=endpoint.pk).probes >= probes + 2)
+        hits = len(receiver.hits)
+        probed = WebhookEndpoint.objects.get(pk=endpoint.pk).probes - probes
+        assert 1 <= hits - before <= probed + 1  # nothing but probes; one may not be written yet
         receiver.answer = 200
         eventually(lambda: states(endpoint) == ["delivered"] * 60)
     assert len(receiver.tries()) == 60
@@ -186,7 +193,7 @@ def test_only_probes_go_to_an_endpoint_that_is_down_and_all_follow_when_it_is_ba
 def test_a_slow_endpoint_delays_no_other(
     account: Account, receiver: Receiver, sent: Sent, settings: Any
 ) -> None:
-    settings.WEBHOOK_SECONDS = 4.0
+    settings.WEBHOOK_SECONDS = 10.0
     slow, _ = endpoints.create(account, {"url": receiver.url("other.example", "/slow")}, by=BY)
     fast, _ = endpoints.create(account, {"url": receiver.url()}, by=BY)
     over = threading.Event()
@@ -203,9 +210,9 @@ def test_a_slow_endpoint_delays_no_other(
         eventually(lambda: states(fast) == ["delivered"] * 40)
         waited = time.monotonic() - began
         eventually(lambda: WebhookEndpoint.objects.get(pk=slow.pk).last_outcome == "timeout")
-    over.set()
+        assert "delivered" not in states(slow)
+        over.set()
     assert waited < settings.WEBHOOK_SECONDS  # before any of the slow one's had its time
-    assert "delivered" not in states(slow)
 
 
 def test_slow_endpoints_that_take_everything_leave_room_for_others(

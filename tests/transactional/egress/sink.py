@@ -30,7 +30,7 @@ class Sink(Handler):
             self.kept.append(envelope)
         return reply or Reply(250, "2.0.0", ("kept",))
 
-    def wait_for(self, n: int, seconds: float = 15) -> None:
+    def wait_for(self, n: int, seconds: float = 60) -> None:
         """Until `n` messages have been seen."""
         limit = time.monotonic() + seconds
         while self.seen < n:

@@ -63,7 +63,7 @@ async def refused(job: Job, source_id: int) -> tuple[Circuits, Shaper, Lookups]:
 
 
 async def until(circuits: Circuits, check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not check():
             await circuits.refresh()  # as the engine's tick does
             await asyncio.sleep(0.02)

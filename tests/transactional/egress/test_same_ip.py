@@ -13,6 +13,7 @@ from domains.sites import Site
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
 from tokens.models import Account
+from transactional.egress import shaping
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import Permit, Shaper
 from transactional.models import DeliveryAttempt
@@ -72,7 +73,9 @@ def test_the_ip_is_kept_while_it_is_fit_and_no_longer() -> None:
     assert choose((B,), ipv6=False, kind="transactional", keep=A.id).code == "only"
 
 
-def test_a_retry_waits_a_little_for_the_ip_that_has_no_place_now() -> None:
+def test_a_retry_waits_a_little_for_the_ip_that_has_no_place_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def main() -> None:
         shaper = Shaper(sessions=20, share=1.0, scale=1.0)
         busy = shaper.cell(A.address, ROUTE)
@@ -92,11 +95,13 @@ def test_a_retry_waits_a_little_for_the_ip_that_has_no_place_now() -> None:
         while busy.inflight < busy.allowed(now):
             busy.take(now)
         assert await enter(None) == B.address  # a first try takes what has room
-        waiting = asyncio.ensure_future(enter(A.id))
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        shaper.leave(first)
-        assert await waiting == A.address
+        with monkeypatch.context() as patient:
+            patient.setattr(shaping, "PATIENCE", 30.0)
+            waiting = asyncio.ensure_future(enter(A.id))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            shaper.leave(first)
+            assert await waiting == A.address
         assert await enter(A.id) == B.address  # in vain: half a second later another one
 
     asyncio.run(main())

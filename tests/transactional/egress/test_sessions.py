@@ -24,7 +24,7 @@ def peer(peers: Peers, address: str, site: str = "s.example", source: str = "") 
 
 
 async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not check():
             await asyncio.sleep(0.01)
 

@@ -52,7 +52,7 @@ def during(*shares: Shares, work: Work) -> None:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not check():
             await asyncio.sleep(0.02)
 

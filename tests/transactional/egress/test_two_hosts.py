@@ -26,6 +26,7 @@ from transactional.models import DeliveryAttempt, Recipient
 pytestmark = pytest.mark.django_db(transaction=True)
 THEIRS = HTML_MAIL.replace(b"shop.example", b"stranger.example")
 EACH = 15  # messages of each account
+KNOWN = 3 * hosts.FRESH  # seconds: what is kept of reports, of pools by them, and by the engine
 
 
 def database_url() -> str:
@@ -58,7 +59,7 @@ def worker(name: str, egress: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -85,23 +86,23 @@ def test_each_message_leaves_from_the_ip_of_its_own_machine(cast: Cast) -> None:
     ):
         wanted = {"one": ["127.0.0.10", "127.0.0.12"], "two": ["127.0.0.11"]}
         # A machine reports itself first, and its IPs once it has tried to bind them
-        eventually(lambda: dict(WorkerHost.objects.values_list("name", "bindable")) == wanted, 60)
+        eventually(lambda: dict(WorkerHost.objects.values_list("name", "bindable")) == wanted, 150)
         assert first.poll() is None and second.poll() is None
         # Both machines know of each other's pools before any mail waits
-        time.sleep(2 * hosts.FRESH)
+        time.sleep(KNOWN)
         send_raw(one, EACH)
         send_raw(two, EACH, THEIRS)
-        sink.wait_for(2 * EACH, 40)
+        sink.wait_for(2 * EACH, 120)
         eventually(drained)
         assert Counter(e.peer for e in sink.kept) == {"127.0.0.10": EACH, "127.0.0.11": EACH}
 
         # A pool with an IP on each machine is served by both: one goes on when the other stops
         PoolMember.objects.create(pool=pools.dedicated_pool(two), source=far)
-        time.sleep(2 * hosts.FRESH)
+        time.sleep(KNOWN)
         second.terminate()
-        second.wait(30)
+        second.wait(60)
         send_raw(two, EACH, THEIRS)
-        sink.wait_for(3 * EACH, 40)
+        sink.wait_for(3 * EACH, 120)
         eventually(drained)
         assert Counter(e.peer for e in sink.kept)["127.0.0.12"] == EACH
     connection.close()

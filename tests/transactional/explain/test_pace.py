@@ -25,6 +25,7 @@ from transactional.models import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAITING = 31
+OLDEST = 45.0  # seconds: what is within a minute when it is made is so when it is looked at
 
 
 @pytest.fixture
@@ -38,8 +39,10 @@ def last(account: Account) -> QueueRow:
     return rows[-1]
 
 
-def tried(account: Account, times: int, domain: str, **message: Any) -> None:
-    """So many tries within the last minute, evenly spread."""
+def tried(
+    account: Account, times: int, domain: str, *, within: float = OLDEST, **message: Any
+) -> None:
+    """So many tries, evenly spread over the last seconds."""
     fields = {"stream": Stream.objects.default(account, "transactional"), **message}
     made = Message.objects.create(
         account=account, kind="transactional", source="api", credential="api:1",
@@ -50,7 +53,7 @@ def tried(account: Account, times: int, domain: str, **message: Any) -> None:
         message=made, account=account, address=f"u@{domain}", kind="to", status="delivered"
     )
     now = timezone.now()
-    moments = [now - timedelta(seconds=58 * n / times) for n in range(times)]
+    moments = [now - timedelta(seconds=within * n / times) for n in range(times)]
     DeliveryAttempt.objects.bulk_create(
         DeliveryAttempt(
             id=uuid.UUID(int=uuid7_floor(at).int + (7 << 76) + (2 << 62) + n), message=made,
@@ -105,16 +108,6 @@ def test_urgent_mail_and_other_streams_have_a_pace_of_their_own(
     assert one.per_second == 0.5 and seconds(one) == pytest.approx(60, abs=5)
 
 
-def test_mail_by_smtp_has_the_pace_of_the_lane_that_its_header_names(
-    account: Account, last: QueueRow
-) -> None:
-    tried(account, 30, "x.example", lane=Lane.URGENT)
-    tried(account, 600, "x.example", lane=Lane.NORMAL)
-    assert ahead(account, last).per_second == 10.0
-    QueueRow.objects.update(lane=Lane.URGENT)
-    assert ahead(account, last).per_second == 0.5
-
-
 def test_a_try_of_its_own_that_is_later_and_a_deadline_that_is_sooner_count(
     account: Account, last: QueueRow
 ) -> None:
@@ -131,8 +124,9 @@ def test_many_tries_are_measured_by_their_last_seconds(
     account: Account, last: QueueRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transactional.explain.pace.SAMPLED", 100)
-    tried(account, 600, "x.example")
-    assert ahead(account, last).per_second == pytest.approx(10, rel=0.3)
+    tried(account, 600, "x.example", within=20)
+    # 30 a second by those that are sampled, less what passes until they are looked at; 10 by all
+    assert 12 < ahead(account, last).per_second < 31
 
 
 def test_first_of_its_kind_it_is_done_when_it_is_due(account: Account) -> None:

@@ -116,7 +116,8 @@ def test_a_reader_is_not_waited_for_and_mail_does_not_stand_behind_us(account: A
         assert retention.drop_old(later(140), sleep=tries.append) == []
         waited = (timezone.now() - began).total_seconds()
         assert tries == [1.0] * 4
-        assert 1.5 <= waited < 5  # five times 300 ms, each of them followed by a pause
+        # Five times 300 ms, and what the machine takes: the reader would have been there for ever
+        assert 1.5 <= waited < 60
         assert LogState.objects.get(table="transactional_body").waits_for == "lock"
     assert this_month("transactional_body") in retention.drop_old(later(140), sleep=no_sleep)
 
