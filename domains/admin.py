@@ -70,7 +70,7 @@ class DomainAdmin(admin.ModelAdmin[Domain]):
     list_select_related = ("account",)
     raw_id_fields = ("account",)
     exclude = ("findings",)
-    readonly_fields = ("told", "delegated", "verified_at", "checked_at", "created_at")
+    readonly_fields = ("told", "delegated", "verified_at", "checked_at", "asked_at", "created_at")
     inlines = (DkimKeyInline,)
     actions = ("rotate_keys",)
 
@@ -163,7 +163,8 @@ class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
     raw_id_fields = ("account",)
     exclude = ("findings",)
     readonly_fields = (
-        *("state", "owner", "warm_up", "told", "ready_at", "used_at", "checked_at", "created_at"),
+        *("state", "owner", "warm_up", "told", "ready_at", "used_at", "checked_at", "asked_at"),
+        "created_at",
     )
     inlines = (SourceChangeInline,)
     actions = ("pause", "resume", "start_warm_up", "skip_warm_up")

@@ -10,9 +10,11 @@ _BACK = tuple(
     for table, column in (
         ("domains_domain", "next_check_at"),
         ("domains_domain", "checked_at"),
+        ("domains_domain", "asked_at"),
         ("domains_domain", "keys_due_at"),
         ("domains_egresssource", "next_check_at"),
         ("domains_egresssource", "checked_at"),
+        ("domains_egresssource", "asked_at"),
     )
 )
 

@@ -231,10 +231,11 @@ def apply(source: EgressSource, report: SourceReport, lists: tuple[str, ...]) ->
 def _write(source: EgressSource, report: SourceReport) -> bool:
     """Write the findings; False where it is gone, or another check has asked DNS later."""
     now = timezone.now()
-    older = Q(checked_at__isnull=True) | Q(checked_at__lte=report.asked_at)
+    older = Q(asked_at__isnull=True) | Q(asked_at__lte=report.asked_at)
     written = EgressSource.objects.filter(older, pk=source.pk).update(
         findings=[finding.stored() for finding in report.findings],
-        checked_at=report.asked_at,
+        checked_at=now,
+        asked_at=report.asked_at,
         next_check_at=now + pause(calm=report.passed, age=now - source.created_at),
     )
     return bool(written)

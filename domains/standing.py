@@ -24,8 +24,8 @@ RIGHT, BROKE = "right", "wrong"  # how a record stands that was right before
 KEY_PURPOSES = ("dkim", "delegation")
 # What a check writes of a domain
 FOUND = (
-    *("state", "findings", "standing", "checked_at", "tracking_ready", "delegated", "verified_at"),
-    "next_check_at",
+    *("state", "findings", "standing", "checked_at", "asked_at", "tracking_ready", "delegated"),
+    *("verified_at", "next_check_at"),
 )
 
 
@@ -92,7 +92,8 @@ def apply(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> Non
         row = Domain.objects.of(domain.account_id).select_for_update().filter(pk=domain.pk).first()
         if row is None:
             return
-        if row.checked_at is None or row.checked_at <= report.asked_at:
+        # Not by `checked_at`: whoever takes the next turn sets that before DNS has answered
+        if row.asked_at is None or row.asked_at <= report.asked_at:
             _write(row, wanted, report)
     for field in FOUND:
         setattr(domain, field, getattr(row, field))
@@ -104,7 +105,7 @@ def _write(domain: Domain, wanted: Sequence[Record], report: DomainReport) -> No
     before = domain.state
     domain.state = judge(before, wanted, report).state
     domain.findings = [finding.stored() for finding in report.findings]
-    domain.checked_at = report.asked_at
+    domain.checked_at, domain.asked_at = now, report.asked_at
     domain.tracking_ready = report.tracking_ready
     domain.delegated = any(f.purpose == "delegation" and f.status == OK for f in report.findings)
     if domain.state == DomainState.VERIFIED:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from config import fetch
-from domains import checks, dkim, dns, standing
+from domains import checks, connect, dkim, dns, standing
 from domains.checks import DomainReport, check_domain
 from domains.models import Domain, DomainChange, DomainState, EgressSource, SourceState
 from domains.records import required
@@ -110,6 +110,18 @@ def test_a_check_that_ends_late_does_not_undo_what_a_later_one_found(
     domain.refresh_from_db()
     assert domain.state == DomainState.VERIFIED and domain.verified_at is not None
     assert {key.published for key in domain.dkim_keys.all()} == {True}
+
+
+def test_whoever_takes_the_next_turn_does_not_void_the_check_under_way(
+    dns_server: DnsServer, domain: Domain
+) -> None:
+    """Pages that are open beside each other, and a DNS server that answers more slowly than they ask."""
+    wanted = required(domain)
+    publish_domain(dns_server, domain)
+    found = dns.run(checks.observe(domain, wanted))
+    assert connect.take_turn(domain, timedelta(0))
+    standing.apply(domain, wanted, found)
+    assert domain.state == DomainState.VERIFIED
 
 
 def test_records_that_vanish_break_the_domain(dns_server: DnsServer, domain: Domain) -> None:

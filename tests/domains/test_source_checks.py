@@ -1,8 +1,10 @@
 """An IP is ready the moment its names are right, and never before."""
 
+from datetime import timedelta
+
 import pytest
 
-from domains import dns, hosts, pools, source_checks
+from domains import connect, dns, hosts, pools, source_checks
 from domains.models import Domain, EgressSource, PoolMember, SourceState
 from domains.source_checks import SourceReport, check_source
 from tests.cast import Cast
@@ -47,6 +49,17 @@ def test_a_check_that_ends_late_does_not_undo_what_a_later_one_found(
     source_checks.apply(source, early, ())
     assert source.state == SourceState.READY
     assert {finding["code"] for finding in source.findings} == {"ok"}
+
+
+def test_whoever_takes_the_next_turn_does_not_void_the_check_under_way(
+    dns_server: DnsServer, source: EgressSource
+) -> None:
+    publish(dns_server, source)
+    bound = hosts.binding(source)
+    found = dns.run(source_checks.observe(source.address, source.ehlo_name, bound))
+    assert connect.take_turn(source, timedelta(0))
+    source_checks.apply(source, found, ())
+    assert source.state == SourceState.READY
 
 
 def test_nothing_in_dns(dns_server: DnsServer, source: EgressSource) -> None:
