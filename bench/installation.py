@@ -24,8 +24,8 @@ from config.stack.servers import DATABASE
 ROOT = Path(__file__).parents[1]
 _PORTS = ("PORT", "SMTP_PORT", "SMTPS_PORT", "INBOUND_PORT")
 _OURS = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "DJANGO_SETTINGS_MODULE", *_PORTS)
-_READY_SECONDS = 120.0
-_STOP_SECONDS = 90.0
+_READY_SECONDS = 600.0
+_STOP_SECONDS = 180.0
 
 
 class Broken(Exception):

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,11 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from config.stack import runfile
+from config.stack import probes, runfile
 from config.stack.postgres import EmbeddedPostgres
-from config.stack.probes import port_taken
 from tests.cluster import plant
-from tests.config.stack.process_table import command, eventually, tree, using
+from tests.config.stack.process_table import children, command, eventually, using
 
 ROOT = Path(__file__).parents[1]
 PORTS = ("PORT", "SMTP_PORT", "SMTPS_PORT", "INBOUND_PORT")
@@ -31,14 +29,15 @@ _OURS = (
 
 
 def free_port(host: str = "127.0.0.1") -> str:
-    """A port that nobody has, and that the kernel gives to nobody before we use it.
+    """A port that nobody has, and that nobody gets before we use it.
 
-    It lies below the range from which connections on their way out get theirs.
+    `probes.free_port` gives it once in this process; the other processes of pytest-xdist take others.
     """
-    while True:
-        port = random.randint(20000, 32000)
-        if not port_taken(host, port) and not port_taken(host, port, udp=True):
-            return str(port)
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    all_of_them = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while (port := probes.free_port(host)) % all_of_them != mine:
+        continue
+    return str(port)
 
 
 class Installation:
@@ -88,7 +87,7 @@ class Installation:
         """Wait until it is ready; False if it ends before."""
         assert self.process is not None
         reading = self._collector.is_alive
-        eventually(lambda: self.said("Postino is ready: ") or not reading(), 240)
+        eventually(lambda: self.said("Postino is ready: ") or not reading(), 900)
         return self.said("Postino is ready: ")
 
     @property
@@ -103,7 +102,7 @@ class Installation:
 
     def status(self) -> int:
         """The web's answer, 0 for none."""
-        web = http.client.HTTPConnection("127.0.0.1", int(self.ports["PORT"]), timeout=5)
+        web = http.client.HTTPConnection("127.0.0.1", int(self.ports["PORT"]), timeout=10)
         try:
             web.request("GET", "/login/")
             return web.getresponse().status
@@ -113,9 +112,9 @@ class Installation:
             web.close()
 
     def child(self, text: str) -> int:
-        """The process below it whose command line contains the text."""
+        """The child of it whose command line contains the text."""
         assert self.process is not None
-        return next(pid for pid in sorted(tree(self.process.pid)) if text in command(pid))
+        return next(pid for pid in children(self.process.pid) if text in command(pid))
 
     def shell(self, code: str) -> str:
         """What `manage.py shell` prints for this code."""
@@ -135,7 +134,7 @@ class Installation:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        assert eventually(lambda: not using(self.data_dir), 40), "".join(self.lines[-20:])
+        assert eventually(lambda: not using(self.data_dir), 120), "".join(self.lines[-20:])
         EmbeddedPostgres(self.data_dir).destroy()
 
     def _collect(self, process: subprocess.Popen[str]) -> None:
@@ -157,6 +156,6 @@ def running(**environment: str) -> Iterator[Installation]:
             assert made.ready(), "".join(made.lines[-30:])
             yield made
             process.send_signal(signal.SIGTERM)
-            assert process.wait(90) == 0, "".join(made.lines[-30:])
+            assert process.wait(180) == 0, "".join(made.lines[-30:])
         finally:
             made.destroy()

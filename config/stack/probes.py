@@ -1,10 +1,16 @@
 """The only place that asks a process whether it does its work."""
 
 import http.client
+import secrets
 import socket
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 _SECONDS = 2.0
+_LOWEST = 10_000  # of the ports that we choose: below it lie those that people know by heart
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_given: set[int] = set()
 
 
 def http_answers(host: str, port: int, path: str) -> Callable[[], bool]:
@@ -76,10 +82,26 @@ def port_taken(host: str, port: int, *, udp: bool = False) -> bool:
 
 
 def free_port(host: str) -> int:
-    """A port that is free for TCP and UDP at the moment."""
+    """A port that is free for TCP and UDP at the moment; never the same twice.
+
+    It lies outside the range from which connections on their way out get theirs: one of those may
+    have it before its server is started, or while that is started again.
+    """
     while True:
-        with socket.socket() as trial:
-            trial.bind((host, 0))
-            port = int(trial.getsockname()[1])
-        if not port_taken(host, port, udp=True):
-            return port
+        port = secrets.choice(_quiet())
+        if port in _given or port_taken(host, port) or port_taken(host, port, udp=True):
+            continue
+        _given.add(port)
+        return port
+
+
+@cache
+def _quiet() -> range:
+    """The ports that the kernel gives to nobody by itself."""
+    try:
+        first, last = (int(word) for word in _EPHEMERAL.read_text().split())
+    except (OSError, ValueError):  # not Linux: what IANA calls dynamic
+        first, last = 49_152, 65_535
+    found = max(range(_LOWEST, first), range(last + 1, 65_536), key=len)
+    # A kernel that gives out nearly all: any of them, then
+    return found if len(found) > 1000 else range(_LOWEST, 65_536)

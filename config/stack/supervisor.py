@@ -16,7 +16,7 @@ from typing import Self
 
 from config.stack.child import Child, Life, ending
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0  # what takes a tenth of it on an idle machine may share a busy one
 _TICK = 0.1
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 
@@ -75,7 +75,7 @@ class Supervisor:
     def start(self, group: Sequence[Child]) -> None:
         """Start a group together and wait until all its members are ready.
 
-        Raises StartError when one ends or is not ready within 60 s, Stopped on a signal.
+        Raises StartError when one ends or is not ready within 240 s, Stopped on a signal.
         """
         lives = [Life(child) for child in group]
         self._groups.append(lives)

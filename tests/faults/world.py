@@ -12,6 +12,7 @@ import uvloop
 from domains.zone import Types
 from tests.dns_server import DnsServer
 from tests.faults.receivers import Books, Receiver
+from tests.installation import free_port
 
 NETWORK = "127.0.4"
 
@@ -22,7 +23,8 @@ class World:
     def __init__(self) -> None:
         self.books = Books()
         self.dns = DnsServer()
-        self.port = 0
+        # One for all addresses: a port of the kernel's would be free at the first alone
+        self.port = int(free_port())
         self.addresses: dict[str, str] = {}  # by host
         self.silent: set[str] = set()
         self._serving: list[tuple[str, Any]] = []
@@ -65,7 +67,7 @@ class World:
         """Serve, until the end of the block."""
         thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
         thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(60)
         try:
             yield self
         finally:
@@ -78,6 +80,7 @@ class World:
         loop.set_exception_handler(lambda *_: None)  # resets are what the cases are about
         done = asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(done.set)
+        open_ = []
         for address, server in self._serving:
             if isinstance(server, Receiver):
                 at = await asyncio.start_server(
@@ -85,9 +88,11 @@ class World:
                 )
             else:
                 at = await loop.create_server(server, address, self.port, backlog=512)
-            self.port = at.sockets[0].getsockname()[1]
+            open_.append(at)
         self._started.set()
         await done.wait()
+        for at in open_:
+            at.close()
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def listening() -> Iterator[Wire]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield wire
     finally:

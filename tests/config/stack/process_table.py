@@ -27,14 +27,22 @@ def tree(root: int) -> set[int]:
     return found
 
 
+def children(parent: int) -> set[int]:
+    """The processes that it started itself."""
+    return {pid for pid, its in parents().items() if its == parent}
+
+
 def alive(pids: Iterable[int]) -> set[int]:
     """Those that still live."""
     return set(pids) & parents().keys()
 
 
 def command(pid: int) -> str:
-    """Its command line."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    """Its command line; empty for one that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import uvloop
 
+from tests.installation import free_port
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -74,7 +76,8 @@ class Peers:
     """`connections` counts them by address, `open` those that are open now."""
 
     def __init__(self) -> None:
-        self.port = 0
+        # One for all addresses: a port of the kernel's would be free at the first alone
+        self.port = int(free_port())
         self.connections: Counter[str] = Counter()
         self.open: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
@@ -105,16 +108,19 @@ def listening(talks: dict[str, Talk]) -> Iterator[Peers]:
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
-        for address, talk in talks.items():
-            at = await asyncio.start_server(counted(address, talk), address, peers.port)
-            peers.port = at.sockets[0].getsockname()[1]
+        open_ = [
+            await asyncio.start_server(counted(address, talk), address, peers.port)
+            for address, talk in talks.items()
+        ]
         stopping.append(lambda: loop.call_soon_threadsafe(done.set))
         started.set()
         await done.wait()
+        for one in open_:
+            one.close()
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield peers
     finally:

@@ -62,7 +62,7 @@ def running(sink: Sink) -> Iterator[Sink]:
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield sink
     finally:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.installation import free_port
 from transactional.wire.handler import Envelope, Handler, ServerConfig
 from transactional.wire.protocol import SmtpServerProtocol
 from transactional.wire.reply import Reply
@@ -144,7 +145,8 @@ class Peers:
     def __init__(self, policies: dict[str, str], web: ssl.SSLContext) -> None:
         self.kept = Kept()
         self.addresses: dict[str, str] = {}
-        self.port = self.web_port = 0
+        # One for all addresses: a port of the kernel's would be free at the first alone
+        self.port, self.web_port = int(free_port()), 0
         self._made: list[tuple[str, object]] = []
         self.policies, self._web = policies, web
         self.fetched: list[str] = []
@@ -166,9 +168,7 @@ class Peers:
         loop = asyncio.get_running_loop()
         servers = []
         for address, factory in self._made:
-            server = await loop.create_server(factory, address, self.port)  # type: ignore[arg-type]
-            self.port = server.sockets[0].getsockname()[1]
-            servers.append(server)
+            servers.append(await loop.create_server(factory, address, self.port))  # type: ignore[arg-type]
         web = await asyncio.start_server(self._policy, "127.0.0.1", 0, ssl=self._web)
         self.web_port = web.sockets[0].getsockname()[1]
         started.set()
@@ -201,7 +201,7 @@ def serving(peers: Peers) -> Iterator[Peers]:
 
     thread = threading.Thread(target=lambda: uvloop.run(main()), daemon=True)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     try:
         yield peers
     finally:
