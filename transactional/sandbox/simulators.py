@@ -8,6 +8,7 @@ import asyncio
 import html
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -32,6 +33,9 @@ USER_AGENT = (
 )
 WORKERS = 8
 WAITING = 10_000  # messages waiting for their reader; more are delivered without one
+# Seconds after the delivery before its reader acts, as people and servers that give up later do: the
+# sender has written down by then that the mail was taken
+AFTER = 1.0
 TRIES = 8  # of a report or a hit, while inbound or web are not up yet
 FIRST_PAUSE = 0.5  # seconds; doubles with each try
 _ATTRIBUTE = re.compile(r"""(?:src|href)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""", re.I)
@@ -63,7 +67,7 @@ class Simulators:
         self.inbound_host = reachable(bind)
         self.public_url = public_url
         self.fbl = fbl
-        self._queue: asyncio.Queue[Delivered] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[tuple[float, Delivered]] = asyncio.Queue(WAITING)
         self._crew: list[asyncio.Task[None]] = []
         self.http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept-Language": "en"},
@@ -102,14 +106,15 @@ class Simulators:
         if role_of(delivered.recipient) not in ACTIONS:
             return
         try:
-            self._queue.put_nowait(delivered)
+            self._queue.put_nowait((time.monotonic() + AFTER, delivered))
         except asyncio.QueueFull:
             logger.warning("too many messages wait: %s is not simulated", delivered.recipient)
 
     async def _work(self) -> None:
         while True:
-            delivered = await self._queue.get()
+            due, delivered = await self._queue.get()
             try:
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await self._act(delivered)
             except Exception:  # one reader's failure must not stop the others
                 logger.exception("the simulator of %s failed", delivered.recipient)

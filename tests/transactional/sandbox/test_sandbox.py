@@ -65,6 +65,7 @@ def sandbox(
     settings.DATA_DIR = tmp_path
     settings.SANDBOX_SMTP_PORT = 0
     monkeypatch.setattr(simulators, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(simulators, "AFTER", 0.01)
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
     web.hits = []  # type: ignore[attr-defined]
     threading.Thread(target=web.serve_forever, daemon=True).start()
