@@ -8,6 +8,8 @@ const PAUSE = 120; // milliseconds after the last key before the server is asked
 let timer = 0;
 let asked = 0;
 let chosen = -1;
+let waiting = false; // what is listed is older than what was typed
+let going = false; // Enter was pressed meanwhile: to the first place of the answer
 
 const options = () => [...list.querySelectorAll("[role=option]")];
 
@@ -29,19 +31,29 @@ function tell(count) {
   input.setAttribute("aria-expanded", String(count > 0));
 }
 
+function go() {
+  const target = options()[chosen];
+  if (target) location.assign(target.href);
+}
+
 async function ask() {
   const turn = ++asked;
+  clearTimeout(timer);
+  waiting = true;
   const url = `${dialog.dataset.from}?q=${encodeURIComponent(input.value)}`;
   try {
     const answer = await fetch(url, { headers: { "HX-Request": "true" } });
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const text = await answer.text();
     if (turn !== asked) return; // a later question has been asked
+    waiting = false;
     list.innerHTML = text;
     tell(options().length);
     choose(0);
+    if (going && dialog.open) go();
   } catch {
     if (turn !== asked) return;
+    [waiting, going] = [false, false];
     list.replaceChildren();
     choose(-1);
     input.setAttribute("aria-expanded", "false");
@@ -54,6 +66,7 @@ function open() {
   input.value = "";
   list.replaceChildren();
   state.textContent = "";
+  going = false;
   dialog.showModal();
   input.focus();
   ask();
@@ -79,6 +92,7 @@ if (dialog) {
   }
   input.addEventListener("input", () => {
     clearTimeout(timer);
+    [waiting, going] = [true, false];
     timer = setTimeout(ask, PAUSE);
   });
   input.addEventListener("keydown", (event) => {
@@ -88,9 +102,9 @@ if (dialog) {
       choose(steps[event.key]);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      const target = options()[chosen];
-      if (target) location.assign(target.href);
-      else ask();
+      if (!waiting && chosen >= 0) return go();
+      going = input.value.trim() !== "";
+      ask();
     }
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

@@ -39,7 +39,7 @@ def test_a_session_that_ends_in_mid_edit_loses_nothing(visitor: Visitor, cast: C
         other.keyboard.press("Enter")
         other.wait_for_url("**/a/**")
         field(page, "preview_text").fill("And this too")
-        expect(page.locator("#save-state")).to_have_text("Saved", timeout=20_000)
+        expect(page.locator("#save-state")).to_have_text("Saved")
     email.refresh_from_db()
     assert email.subject == "Typed after the session had ended"
     assert email.preview_text == "And this too"

@@ -29,12 +29,28 @@ def test_from_any_page_to_an_email_without_a_mouse(visitor: Visitor, cast: Cast)
         page.keyboard.press("Control+k")
         page.keyboard.type("domain")
         options = page.locator("#palette-options [role=option]")
+        # The answer to what was typed, and not to nothing: it begins anew with the first
+        expect(options.filter(has_not_text=re.compile("domain", re.IGNORECASE))).to_have_count(0)
         expect(options.first).to_have_attribute("aria-selected", "true")
         page.keyboard.press("ArrowDown")
         expect(options.nth(1)).to_have_attribute("aria-selected", "true")
         page.keyboard.press("Control+a")
         page.keyboard.type("receipt")
         expect(options).to_have_count(1)
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"/emails/{email.pk}/$"))
+
+
+def test_enter_goes_to_what_was_typed_and_not_to_what_stood_there_before(
+    visitor: Visitor, cast: Cast
+) -> None:
+    email = make_email(cast.account, name="Order receipt")
+    with visitor.context(cast.alice) as context:
+        page = context.new_page()
+        page.goto(f"/a/{cast.account.pk}/contacts/")
+        page.keyboard.press("Control+k")
+        expect(page.locator("#palette-options [role=option]").nth(1)).to_be_visible()
+        page.locator("#palette-input").fill("receipt")
         page.keyboard.press("Enter")
         page.wait_for_url(re.compile(rf"/emails/{email.pk}/$"))
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM
+from tests.browser.conftest import CHROMIUM, PATIENCE
 from tests.browser.hands import Hands, Keyboard, Mouse
 from tests.browser.receipt import compose, fill_the_sample, fix, ready, saved
 
@@ -30,7 +30,7 @@ def signed_in(start: dict[str, Any]) -> Iterator[Page]:
             executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         context = browser.new_context(base_url=start["url"], viewport=SIZE, locale="en")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto("/login/")
         page.locator("[name=username]").fill(start["username"])
@@ -54,7 +54,7 @@ def _send(page: Page, hands: Hands, to: str) -> None:
     """Through the single-send page: the call that programs make, run for oneself, followed live."""
     hands.press(page.get_by_role("navigation", name="This email").get_by_role("link", name="API"))
     hands.press(page.get_by_role("button", name=f"Send it to {to}"))
-    expect(page.locator("#api-run [role=status]")).to_contain_text("Delivered", timeout=20_000)
+    expect(page.locator("#api-run [role=status]")).to_contain_text("Delivered")
 
 
 def _arrived(page: Page, hands: Hands) -> None:

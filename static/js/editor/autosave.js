@@ -19,8 +19,8 @@ export class Autosave {
   #failures = 0;
   #asking = false;
 
-  // `saved(answer)` is told each time the server has the draft; `refused(errors)` when it will not;
-  // `wanted()`: in which form the answer brings the canvas along
+  // `saved(answer, form)` is told each time the server has the draft; `refused(errors)` when it will
+  // not; `wanted()`: the form in which the answer brings the canvas along
   constructor(store, { saved, refused, wanted }) {
     this.#store = store;
     this.wanted = wanted;
@@ -62,9 +62,10 @@ export class Autosave {
   async #save() {
     this.#dirty = false;
     const draft = this.#store.draft;
+    const form = this.wanted();
     let response;
     try {
-      response = await fetch(`${data.urls.document}?canvas=${this.wanted()}`, {
+      response = await fetch(`${data.urls.document}?canvas=${form}`, {
         method: "PUT",
         headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() },
         body: JSON.stringify({ revision: this.revision, ...draft }),
@@ -75,7 +76,7 @@ export class Autosave {
     }
     const json = response.headers.get("Content-Type")?.includes("json") && !response.redirected;
     const answer = json ? await response.json() : null;
-    if (response.ok && answer) return this.#done(answer);
+    if (response.ok && answer) return this.#done(answer, form);
     if (response.status === 409 && answer) return this.#conflict(answer);
     if ([413, 422].includes(response.status) && answer) {
       this.#dirty = true;
@@ -86,11 +87,11 @@ export class Autosave {
     return this.#failed(response.redirected || response.status === 403 ? "signedOut" : "offline");
   }
 
-  #done(answer) {
+  #done(answer, form) {
     this.revision = answer.revision;
     this.#failures = 0;
     if (!this.#dirty) this.#show("saved");
-    this.saved(answer);
+    this.saved(answer, form);
     return true;
   }
 

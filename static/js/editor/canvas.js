@@ -85,9 +85,10 @@ export class Canvas {
     return undefined;
   }
 
-  // Shows output that came with a save; asks for it where there is none
-  display(revision, html) {
-    if (html === undefined || !this.wanted) return this.refresh(revision);
+  // Shows output that came with a save; asks for it where there is none, or the reader has switched
+  // to another form since the save was sent
+  display(revision, html, form) {
+    if (html === undefined || form !== this.wanted || !form) return this.refresh(revision);
     this.revision = revision;
     return this.#put(html, ++this.#latest);
   }

@@ -237,9 +237,9 @@ function fix(problem, block) {
 }
 
 const autosave = new Autosave(store, {
-  saved(answer) {
+  saved(answer, form) {
     byId("size").textContent = sizeText(answer.bytes);
-    canvas.display(answer.revision, answer.canvas);
+    canvas.display(answer.revision, answer.canvas, form);
     problems.later(answer.revision);
   },
   refused: (errors) => problems.refuse(errors),
