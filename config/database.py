@@ -66,7 +66,10 @@ def _stirs(raw: "psycopg.Connection[Any]") -> bool:
 def parameters() -> dict[str, Any]:
     """How to reach the database the ORM uses, for psycopg itself (an event loop's connections)."""
     given = connections["default"].get_connection_params()
-    names = ("host", "port", "user", "password", "dbname", "sslmode", "options")
+    names = (
+        "host", "port", "user", "password", "dbname", "sslmode", "options", "keepalives_idle",
+        "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+    )  # fmt: skip
     return {name: given[name] for name in names if given.get(name)}
 
 

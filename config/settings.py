@@ -131,7 +131,10 @@ def _database() -> dict[str, Any]:
     # Django's own pool would close them after each Celery task; health checks survive a restart
     found.update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
     # Statements of the hot path are prepared; a pooler in transaction mode must allow it
-    found["OPTIONS"] = {**found.get("OPTIONS", {}), "prepare_threshold": 5}
+    # A server whose machine has vanished says nothing: given up after half a minute, not after hours
+    alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+    alive["tcp_user_timeout"] = 30_000  # milliseconds
+    found["OPTIONS"] = {**alive, **found.get("OPTIONS", {}), "prepare_threshold": 5}
     return found
 
 

@@ -1,14 +1,17 @@
-"""The only writer of Recipient.status: the transition table, and outcomes applied in batches."""
+"""The only writer of Recipient.status: the transition table, and outcomes applied in batches.
+
+With `sweeper`, which says what becomes of those whose worker fell silent.
+"""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from config.bulk import Table, as_json
@@ -45,6 +48,8 @@ _FROM: dict[str, str] = {
     status: "|" + "|".join(old for old, new in TRANSITIONS.items() if status in new) + "|"
     for status in Status.values
 }
+#: Statuses of mail that is still to be tried.
+WAITING = frozenset({Status.QUEUED, Status.DEFERRED, Status.UNCERTAIN})
 EVENT_OF: Mapping[str, str] = {status: EventType(status) for status in _TRIED}
 
 # A transition that the table forbids leaves the row alone; `u` are the outcomes of a flush
@@ -165,12 +170,13 @@ async def flush(
     marks: Sequence[queue.Job],
     outcomes: Sequence[Outcome],
     unmarks: Sequence[queue.Job] = (),
+    beyond: Collection[queue.Job] = (),
 ) -> tuple[set[Held], set[Held]]:
     """Write final-dot markers and outcomes of many sessions in one transaction.
 
     Returns what was marked and whose outcome was taken; the rest had lost their lease, even where
-    a newer job of the same row is among them. `unmarks`: no dot has left of them after all.
-    `connection` must be in autocommit.
+    a newer job of the same row is among them. `unmarks`: no dot has left of them after all;
+    `beyond`: those of `marks` whose dot is for a smarthost. `connection` must be in autocommit.
     """
     ended = {outcome.job for outcome in outcomes}
     dots = [(job, True) for job in marks] + [(job, False) for job in unmarks]
@@ -179,7 +185,11 @@ async def flush(
     values = {
         # one statement changes a row once: a job that has ended needs no marker
         "marks": as_json(
-            [{"id": j.id, "lease": j.lease, "dot": dot} for j, dot in dots if j not in ended]
+            [
+                {"id": j.id, "lease": j.lease, "dot": dot, "beyond": dot and j in beyond}
+                for j, dot in dots
+                if j not in ended
+            ]
         ),
         "outcomes": as_json([_move(outcome) for outcome in outcomes]),
         "tried": as_json(tries),
@@ -290,7 +300,8 @@ class Report:
 
 
 def apply_report(report: Report) -> bool:
-    """Apply a report inside the caller's transaction; False where it changes nothing.
+    """Apply a report inside the caller's transaction; False where it changes nothing. What was put off
+    or in doubt is not tried again.
 
     The recipient's row is locked, so the same report twice makes one event, and a report that
     overtakes our own commit of `delivered` waits for it.
@@ -306,6 +317,8 @@ def apply_report(report: Report) -> bool:
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(_REPORT, values)
         found = cursor.fetchone()
+        if found is not None:
+            cursor.execute(queue.FORGET, {"id": report.recipient_id})
     if found is None:
         return False
     account_id, message_id, campaign_id, was = found
@@ -337,64 +350,3 @@ WITH before AS (
 SELECT m.account_id, m.id, m.campaign_id, moved.was
 FROM moved JOIN transactional_message m ON m.id = moved.message_id
 """
-
-
-@transaction.atomic
-def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
-    """Give back rows whose worker fell silent; returns how many. `until`: only leases before it.
-
-    A row without a final-dot marker simply becomes due. With one, its outcome is unknown: it is
-    sent again and marked, or held, as its stream says.
-    """
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(queue.SWEEP, {"limit": limit, "until": until})
-        rows = cursor.fetchall()
-        plain = [row[0] for row in rows if row[3] is None]
-        unknown = [row for row in rows if row[3] is not None]
-        again = [row[0] for row in unknown if row[4] == "resend"]
-        held = [row[0] for row in unknown if row[4] == "hold"]
-        now = timezone.now()
-        for ids, resent in ((plain, False), (again, True)):
-            if ids:
-                cursor.execute(queue.FREE, {"ids": ids, "resent": resent})
-        if held:
-            cursor.execute(queue.DROP, {"ids": held})
-        if unknown:
-            _tell_unknown(cursor, unknown, now)
-    return len(rows)
-
-
-def _tell_unknown(
-    cursor: psycopg.Cursor[Any], unknown: Sequence[tuple[Any, ...]], now: datetime
-) -> None:
-    cursor.execute(
-        """
-        UPDATE transactional_recipient SET status = u.status, status_at = %(at)s
-        FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS u(id, status)
-        WHERE transactional_recipient.id = u.id
-          AND transactional_recipient.status = ANY(%(olds)s)
-        """,
-        {
-            "ids": [row[0] for row in unknown],
-            "statuses": [
-                str(Status.HELD if row[4] == "hold" else Status.UNCERTAIN) for row in unknown
-            ],
-            "at": now,
-            "olds": [str(old) for old, new in TRANSITIONS.items() if Status.UNCERTAIN in new],
-        },
-    )
-    events.append(
-        [
-            NewEvent(
-                account_id=account_id,
-                message_id=message_id,
-                recipient_id=recipient_id,
-                campaign_id=campaign_id,
-                type=EventType.HELD if policy == "hold" else EventType.UNCERTAIN,
-                at=now,
-                data={"reason": "The final dot was sent, its reply was never seen."},
-            )
-            for recipient_id, message_id, account_id, _, policy, campaign_id in unknown
-        ]
-    )

@@ -21,7 +21,7 @@ from tests.cast import Cast
 from tests.transactional.egress.test_engine import token
 from tests.transactional.queue.rows import queue
 from tokens.models import Account
-from transactional import clock, lifecycle
+from transactional import clock, lifecycle, sweeper
 from transactional.egress.engine import connect
 from transactional.incidents import breaker
 from transactional.models import (
@@ -109,7 +109,7 @@ def test_no_lease_ends_by_a_jump_and_none_lasts_the_longer(account: Account) -> 
         row.save()
     jump(HOUR)
     now = clock.settle(window=1.0)
-    assert lifecycle.sweep(until=now + timedelta(seconds=1)) == 0
+    assert sweeper.sweep(until=now + timedelta(seconds=1)) == 0
     for row in (lost, late):
         row.refresh_from_db()
         assert row.lease_until is not None and row.dot_at is not None

@@ -14,7 +14,7 @@ from config import bulk
 from config.database import parameters
 from config.ids import uuid7
 from tokens.models import Account
-from transactional import lifecycle, queue
+from transactional import lifecycle, queue, sweeper
 from transactional.lifecycle import TRANSITIONS, Attempt, Outcome, Report
 from transactional.models import (
     Body,
@@ -170,7 +170,7 @@ def test_a_late_outcome_is_refused_once_another_worker_has_the_row(account: Acco
     enqueue(account)
     (job,) = claim()
     QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert lifecycle.sweep() == 1
+    assert sweeper.sweep() == 1
     (again,) = claim()
     late = outcome(job, Status.DELIVERED)
     marked, kept = run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[late]))
@@ -188,7 +188,7 @@ def taken_over(account: Account) -> tuple[queue.Job, queue.Job]:
     enqueue(account)
     (stale,) = claim()
     QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert lifecycle.sweep() == 1
+    assert sweeper.sweep() == 1
     (fresh,) = claim()
     return stale, fresh
 
@@ -224,7 +224,7 @@ def test_a_marker_that_is_taken_back_leaves_no_doubt(account: Account) -> None:
     QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     taken, _ = run(lambda c: lifecycle.flush(c, marks=[], outcomes=[], unmarks=[fresh]))
     assert taken == {fresh.held}
-    assert lifecycle.sweep() == 1
+    assert sweeper.sweep() == 1
     assert Recipient.objects.get().status == "queued"
 
 
@@ -267,7 +267,7 @@ def test_a_worker_that_died_after_the_marker_leaves_an_uncertain_outcome(
     (job,) = claim()
     run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[]))
     QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert lifecycle.sweep() == 1
+    assert sweeper.sweep() == 1
     assert Recipient.objects.get().status == status
     assert Event.objects.get().type == event
     again = claim()
@@ -275,10 +275,34 @@ def test_a_worker_that_died_after_the_marker_leaves_an_uncertain_outcome(
     assert all(one.resent for one in again)
 
 
+def test_a_worker_that_died_before_a_smarthost_answered_leaves_no_second_copy(
+    account: Account,
+) -> None:
+    """Whatever the stream says: by another way it would be a second message."""
+    enqueue(account, policy="resend")
+    (job,) = claim()
+    run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[], beyond={job}))
+    QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweeper.sweep() == 1
+    assert Recipient.objects.get().status == "held"
+    assert not QueueRow.objects.exists()
+
+
+def test_a_marker_of_the_direct_way_forgets_that_of_a_smarthost(account: Account) -> None:
+    enqueue(account, policy="resend")
+    (job,) = claim()
+    run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[], beyond={job}))
+    run(lambda c: lifecycle.flush(c, marks=[], outcomes=[], unmarks=[job]))
+    run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[]))
+    QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweeper.sweep() == 1
+    assert Recipient.objects.get().status == "uncertain"
+
+
 def test_the_sweeper_leaves_live_leases_alone(account: Account) -> None:
     enqueue(account)
     claim()
-    assert lifecycle.sweep() == 0
+    assert sweeper.sweep() == 0
 
 
 def test_a_report_bounces_a_delivered_message_once(account: Account) -> None:
@@ -291,6 +315,53 @@ def test_a_report_bounces_a_delivered_message_once(account: Account) -> None:
     assert [e.type for e in Event.objects.order_by("id")] == ["delivered", "bounced"]
     assert Event.objects.get(type="bounced").data["was"] == "delivered"
     assert Recipient.objects.get().attempts == 1
+
+
+def failed(recipient_id: uuid.UUID) -> bool:
+    report = Report(recipient_id=recipient_id, status=Status.BOUNCED, reply="550 5.1.1 no", data={})
+    return lifecycle.apply_report(report)
+
+
+def test_what_a_report_ends_is_not_tried_again(account: Account) -> None:
+    """A copy in doubt had arrived, as its bounce proves: there is no second one."""
+    enqueue(account)
+    (job,) = claim()
+    doubt = outcome(job, Status.UNCERTAIN, due_at=timezone.now(), resent=True)
+    run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[doubt]))
+    assert failed(job.id)
+    assert not QueueRow.objects.exists()
+    assert Recipient.objects.get().status == "bounced"
+
+
+def test_a_report_while_a_worker_is_at_it_leaves_the_row_to_the_worker(account: Account) -> None:
+    enqueue(account)
+    (job,) = claim()
+    assert failed(job.id)
+    doubt = outcome(job, Status.UNCERTAIN, due_at=timezone.now(), resent=True, tries=(attempt(),))
+    _, kept = run(lambda c: lifecycle.flush(c, marks=[], outcomes=[doubt]))
+    assert kept == {job.held} and DeliveryAttempt.objects.count() == 1
+    (again,) = claim()
+    assert again.status == "bounced"  # which its engine drops without a try
+    assert [e.type for e in Event.objects.all()] == ["bounced"]
+
+
+def test_a_silent_worker_s_row_of_what_a_report_has_ended_tells_no_doubt(account: Account) -> None:
+    enqueue(account)
+    (job,) = claim()
+    run(lambda c: lifecycle.flush(c, marks=[job], outcomes=[]))
+    assert failed(job.id)
+    QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert sweeper.sweep() == 1
+    assert [e.type for e in Event.objects.all()] == ["bounced"]
+    assert Recipient.objects.get().status == "bounced"
+
+
+def test_a_row_without_its_content_is_told_all_the_same(account: Account) -> None:
+    """Leased and never told, it would be leased and swept for ever."""
+    enqueue(account)
+    Body.objects.all().delete()
+    (job,) = claim()
+    assert job.raw is None and job.context is None
 
 
 def test_final_statuses_stay_final(account: Account) -> None:

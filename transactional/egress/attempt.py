@@ -1,7 +1,7 @@
 """One try of one job over one or more hosts: route, source, sessions, outcome."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -21,15 +21,15 @@ from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find, over_smarthost
 from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
-from transactional.egress.tls import Stance
+from transactional.egress.tls import Stance, at_least, is_report
 from transactional.egress.verdict import Tried
-from transactional.lifecycle import Attempt, Outcome
+from transactional.lifecycle import WAITING, Attempt, Outcome
 from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
 from transactional.wire.outcome import Login
-from transactional.wire.reply import Reply, Stage
+from transactional.wire.reply import Reply
 
 Other = Callable[[], Awaitable[Permit | None]]  # leave to go on from an IP of the other family
 
@@ -51,6 +51,11 @@ class Plan:
     def sources(self) -> tuple[pools.UsableSource, ...]:
         """The IPs that it may leave from."""
         return self.fleet.sources
+
+    @property
+    def reaching(self) -> tuple[pools.UsableSource, ...]:
+        """Those of a family that one of the hosts has."""
+        return _reaching(self.fleet.sources, self.targets)
 
     def choose(self, fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
         """One of the IPs that may speak now, all of one family; its part of the budget is taken."""
@@ -97,6 +102,8 @@ class Attempts:
     async def plan(self, job: Job) -> Plan | Outcome:
         """From where to where; or the outcome of a job that cannot be tried."""
         tried = Tried(job)
+        if job.status not in WAITING:
+            return verdict.over(tried)
         if self._poison.is_held(job):
             tried.trail.note("build", "poison", crashes=job.crashes)
             return verdict.hold(tried, HELD_REPLY)
@@ -110,7 +117,7 @@ class Attempts:
         if not fleet.sources:
             return await self._unready(tried, stream, fleet)
         late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
-        if late is not None and (round_by := await self.around(tried, stream, fleet, late)):
+        if late is not None and (round_by := await self._when_late(tried, stream, fleet, late)):
             return round_by
         route = await find(job.domain, stream.transport, await self._lookups.own())
         tried.trail.add(route.decision())
@@ -122,6 +129,16 @@ class Attempts:
             tried.trail.note("source", none.code, **none.told(fleet))
             return self.no_family(tried)
         return await self._planned(tried, stream, fleet, route, targets)
+
+    async def _when_late(
+        self, tried: Tried, stream: StreamPolicy, fleet: pools.Fleet, late: Decision
+    ) -> Plan | None:
+        """The smarthost's turn, but not twice in a row: where it did not take the mail, the direct way
+        comes next, so that neither of the two can keep mail from the other until its time is up.
+        """
+        if stream.fallback_id is None or (await self._lookups.last_try(tried.job)).went_round:
+            return None
+        return await self.around(tried, stream, fleet, late)
 
     async def _unready(
         self, tried: Tried, stream: StreamPolicy, fleet: pools.Fleet
@@ -147,10 +164,10 @@ class Attempts:
         fleet: pools.Fleet,
         why: Decision,
     ) -> Plan | None:
-        """The way over the stream's smarthost; None where it has none that can be reached.
+        """The way over the stream's smarthost; None where it has none that can be reached now.
 
         A copy in doubt goes on as it went: by another way it would be a second message to whoever
-        already has the first.
+        already has the first. No receiver sees our IPs there: no budget of a warm-up is touched.
         """
         if stream.fallback_id is None or tried.job.resent:
             return None
@@ -160,8 +177,10 @@ class Attempts:
         own = await self._lookups.own()
         route = await over_smarthost(relay.host, relay.port, operators=relay.operators, own=own)
         targets = _reachable(route, fleet.sources)
-        if not targets:
+        if not targets or self._shaper.is_shut(route, _reaching(fleet.sources, targets)):
             return None
+        unseen = tuple(replace(one, warming=False, fresh=False) for one in fleet.sources)
+        fleet = replace(fleet, sources=unseen)
         tried.trail.add(why)
         tried.trail.add(route.decision())
         return await self._planned(tried, stream, fleet, route, targets, relay)
@@ -194,9 +213,9 @@ class Attempts:
         return verdict.expire(tried, last, doubts)
 
     async def found_nobody(self, job: Job) -> bool:
-        """Whether no connection came about in the try before."""
-        last = await self._lookups.last_reply(job.id)
-        return last.startswith(f"{Stage.CONNECT}: ")
+        """Whether no connection to the receiver's own servers came about in the try before."""
+        last = await self._lookups.last_try(job)
+        return last.found_nobody and not last.went_round
 
     async def failed(self, job: Job) -> None:
         """Nobody foresaw what happened: its lease runs out, and too often is too often."""
@@ -221,7 +240,7 @@ class Attempts:
         doubts = await self._lookups.doubts(tried.job)
         # What is in doubt beyond a smarthost is held: no other way could be called the same
         policy = "hold" if plan.relay is not None else plan.stream.uncertain
-        return verdict.judge(tried, last, policy, doubts)
+        return verdict.judge(tried, last, policy, doubts, went_round=plan.relay is not None)
 
     async def _over(self, plan: Plan, permit: Permit, other: Other) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""
@@ -232,10 +251,12 @@ class Attempts:
             plan.route,
             transport=plan.stream.transport,
             required=plan.stream.tls == "required",
+            report=is_report(tried.job),
         )
         login = None
         if plan.relay is not None:
-            stance = Stance(tried.job.domain, plan.route, required=True, smarthost=plan.relay.tls)
+            tls = at_least(plan.relay.tls, required=plan.stream.tls == "required")
+            stance = Stance(tried.job.domain, plan.route, required=True, smarthost=tls)
             login = plan.relay.login
         last = await self._from(plan, permit, material, stance, login)
         if last is None or last.lease_lost or not verdict.next_host_may_know(last):
@@ -261,8 +282,9 @@ class Attempts:
                 continue
             site = plan.route.site.key
             talk = Talk(
-                tried.job, material, plan.stream, target, source, permit.cell, site, login=login
-            )
+                tried.job, material, plan.stream, target, source, permit.cell, site,
+                login=login, beyond=plan.relay is not None,
+            )  # fmt: skip
             heard = await self._secured.hold(talk, stance, tried.trail)
             last = tried.last = heard.outcome
             if last.lease_lost:
@@ -284,6 +306,14 @@ def _reachable(route: Route, sources: tuple[pools.UsableSource, ...]) -> tuple[T
     """What of the route these IPs can speak to."""
     families = {":" in one.address for one in sources}
     return route.reachable(ipv4=False in families, ipv6=True in families)
+
+
+def _reaching(
+    sources: tuple[pools.UsableSource, ...], targets: tuple[Target, ...]
+) -> tuple[pools.UsableSource, ...]:
+    """Those of these IPs that can speak to one of the targets."""
+    families = {":" in target.address for target in targets}
+    return tuple(one for one in sources if (":" in one.address) in families)
 
 
 def _attempt(heard: Heard, target: Target, source: pools.UsableSource, began: datetime) -> Attempt:

@@ -37,6 +37,7 @@ class Talk:
     site: str
     rule: TlsRule = ANY
     login: Login | None = None
+    beyond: bool = False  # the host is a smarthost, which sends it on
 
     def peer(self) -> Peer:
         """The far end of the session, with the TLS that its rule asks for."""
@@ -93,7 +94,7 @@ class Conversations:
                 mail_from=built.mail_from,
                 rcpt=built.rcpt,
                 data=built.data,
-                before_dot=lambda: self._flusher.mark(job),
+                before_dot=lambda: self._flusher.mark(job, beyond=talk.beyond),
                 still_ours=lambda: self._leases.hold(job),
                 smtputf8=built.smtputf8,
                 eight_bit=built.eight_bit,

@@ -106,7 +106,7 @@ class Courier:
         dead = fallback.when_dead(job) if plan.relay is None else None
         if dead is None or plan.stream.fallback_id is None:
             return plan
-        known = self._shaper.is_dead(plan.route, plan.sources)
+        known = self._shaper.is_dead(plan.route, plan.reaching)
         if not known and not await self._attempts.found_nobody(job):
             return plan
         return await self._attempts.around(plan.tried, plan.stream, plan.fleet, dead) or plan
@@ -118,8 +118,9 @@ class Courier:
         for sources in families:
             domain = plan.tried.job.domain
             found = await self._shaper.enter(
-                plan.route, domain, sources, plan.choose, keep=plan.tried.job.source_id
-            )
+                plan.route, domain, sources, plan.choose,
+                keep=plan.tried.job.source_id, close=plan.close,
+            )  # fmt: skip
             if isinstance(found, Permit):
                 break
         return found

@@ -35,6 +35,7 @@ class _Batch:
     marks: "list[tuple[Job, asyncio.Future[bool]]]" = field(default_factory=list)
     unmarks: "list[tuple[Job, asyncio.Future[bool]]]" = field(default_factory=list)
     outcomes: "list[tuple[Outcome, asyncio.Future[bool]]]" = field(default_factory=list)
+    beyond: set[Job] = field(default_factory=set)  # those of the marks that are for a smarthost
 
     def __len__(self) -> int:
         return len(self.marks) + len(self.unmarks) + len(self.outcomes)
@@ -51,8 +52,13 @@ class Flusher:
         self._stopping = False
         self.refused = 0  # outcomes that came after their lease was lost
 
-    def mark(self, job: Job) -> asyncio.Future[bool]:
-        """Make the marker durable; False when the lease is lost or the database is away."""
+    def mark(self, job: Job, *, beyond: bool = False) -> asyncio.Future[bool]:
+        """Make the marker durable; False when the lease is lost or the database is away.
+
+        `beyond`: the dot is for a smarthost.
+        """
+        if beyond:
+            self._next.beyond.add(job)
         return self._take(self._next.marks, job)
 
     def unmark(self, job: Job) -> asyncio.Future[bool]:
@@ -121,6 +127,7 @@ class Flusher:
             marks=[job for job, _ in batch.marks],
             unmarks=[job for job, _ in batch.unmarks],
             outcomes=[outcome for outcome, _ in batch.outcomes],
+            beyond=batch.beyond,
         )
         for job, future in batch.marks + batch.unmarks:
             _answer(future, said=job.held in marked)

@@ -10,11 +10,13 @@ import uuid
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
 from domains import dkim, hosts, pools, why
 from domains.models import Domain, EgressSource
@@ -26,15 +28,25 @@ from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
 from transactional.incidents import breaker
 from transactional.incidents.breaker import Standing
-from transactional.models import EmailVersion, Event, EventType, Recipient, Smarthost, Stream
+from transactional.models import (
+    DeliveryAttempt,
+    EmailVersion,
+    Event,
+    EventType,
+    Recipient,
+    Smarthost,
+    Stream,
+)
 from transactional.queue import Job
 from transactional.wire.outcome import Login, TlsPolicy
+from transactional.wire.reply import Stage
 
 logger = logging.getLogger(__name__)
 
 FRESH = 2.0  # seconds: how long a revoked key, a moved pool or a changed stream may still count
 PROFILES_FRESH = 5.0  # seconds: an operator's change of a limit
 OWN_FRESH = 30.0  # seconds: which IPs are ours changes seldom
+A_DAY = timedelta(days=1)
 KEPT = 5000  # entries, so that a process does not grow for ever
 _STANDING = ("standing",)
 T = TypeVar("T")
@@ -61,6 +73,14 @@ class Relay:
     tls: TlsPolicy
     login: Login | None
     operators: bool  # not an account's: it may be at a private address
+
+
+@dataclass(frozen=True, slots=True)
+class LastTry:
+    """Whether no connection came about in it, and whether it went by the smarthost."""
+
+    found_nobody: bool = False
+    went_round: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +172,12 @@ class Lookups:
         """What was said to a recipient's last try."""
         return await self.do(lambda: _last_reply(recipient_id))
 
+    async def last_try(self, job: Job) -> LastTry:
+        """What came of a job's try before."""
+        if not job.attempt:
+            return LastTry()
+        return await self.do(lambda: _last_try(job.message_id, job.id))
+
     async def doubts(self, job: Job) -> int:
         """How many copies of a recipient's mail have had no answer to their final dot."""
         if not job.resent:
@@ -207,6 +233,19 @@ def ourselves() -> Own:
 def _last_reply(recipient_id: uuid.UUID) -> str:
     found = Recipient.objects.filter(pk=recipient_id).values_list("reply", flat=True).first()
     return str(found or "")
+
+
+def _last_try(message_id: uuid.UUID, recipient_id: uuid.UUID) -> LastTry:
+    since = uuid7_floor(uuid7_time(message_id) - A_DAY)  # older months are not looked at
+    tries = DeliveryAttempt.objects.filter(
+        message_id=message_id, recipient_id=recipient_id, pk__gte=since
+    )
+    last = tries.order_by("-pk").values_list("stage", "code", "decisions").first()
+    if last is None:
+        return LastTry()
+    stage, code, decisions = last
+    steps = {one.get("step") for one in decisions or () if isinstance(one, dict)}
+    return LastTry(stage == Stage.CONNECT and not code, "fallback" in steps)
 
 
 def _doubts(message_id: uuid.UUID, recipient_id: uuid.UUID) -> int:

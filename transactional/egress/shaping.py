@@ -71,6 +71,7 @@ class Permit:
 
 
 Choose = Callable[[tuple[pools.UsableSource, ...]], pools.Choice]
+Close = Callable[[pools.Choice], None]
 Probe = Callable[[int], Awaitable[bool]]  # may this engine send the canary of this incident now?
 
 
@@ -136,10 +137,12 @@ class Shaper:
         choose: Choose,
         *,
         keep: int | None = None,
+        close: Close = lambda choice: None,
     ) -> Permit | Closed | pools.Choice:
         """Leave for one message, or why not; a choice without a source where `choose` finds none.
 
         Waits PATIENCE seconds at most; also for the IP to `keep`, which the try before left from.
+        `close` hears of what was chosen and not used.
         """
         loop = asyncio.get_running_loop()
         gate = self.gate(route, domain)
@@ -166,9 +169,8 @@ class Shaper:
                 if cell.breaker is None or not cell.breaker.probing:
                     return permit
                 cell.breaker.until = now + PROBING  # for everybody else
-                if await self.probe(cell.breaker.incident):
+                if await self._is_canary(permit, cell.breaker.incident, close):
                     return replace(permit, canary=True)
-                self.leave(permit)
                 continue
             reasons = [why for why in shut if why is not None]
             room = tuple(cell for _, cell in cells)
@@ -177,6 +179,17 @@ class Shaper:
             if closed.wait > left:
                 return closed
             await self._wait(gate, room, left, closed)
+
+    async def _is_canary(self, permit: Permit, incident: int, close: Close) -> bool:
+        """Whether this message is the one that tries; if not, its place is given back."""
+        canary = False
+        try:
+            canary = await self.probe(incident)
+        finally:  # also where it is cancelled: a place that nobody gives back shuts the cell for good
+            if not canary:
+                self.leave(permit)
+                close(permit.choice)
+        return canary
 
     def _leave_for(self, choice: pools.Choice, cell: Cell, gate: Gate, now: float) -> Permit:
         assert choice.source is not None  # noqa: S101 — asked before
@@ -231,6 +244,12 @@ class Shaper:
     def is_dead(self, route: Route, sources: Iterable[pools.UsableSource]) -> bool:
         """Whether the last connections from all of these IPs to a site came to nothing."""
         return all(self.cell(source.address, route).is_dead for source in sources)
+
+    def is_shut(self, route: Route, sources: Iterable[pools.UsableSource]) -> bool:
+        """Whether nothing at all goes to a site now, from any of these IPs."""
+        now = asyncio.get_running_loop().time()
+        shut = [self.cell(source.address, route).closed(now) for source in sources]
+        return all(why is not None and why.stands for why in shut)
 
     def leave(self, permit: Permit) -> None:
         """The conversation is over, however it ended."""

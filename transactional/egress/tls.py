@@ -18,13 +18,17 @@ from transactional.egress.decisions import Decision
 from transactional.egress.mta_sts import NOTHING, Sts, StsPolicies
 from transactional.egress.route import Route, Target
 from transactional.egress.tls_memory import Counted, TlsMemory
+from transactional.queue import Job
 from transactional.wire import outcome as wire
+from transactional.wire.address import AddressError, parse_address
 from transactional.wire.dane import Tlsa, usable
 from transactional.wire.mta_sts import ENFORCE, TESTING
 from transactional.wire.outcome import TlsPolicy
 from transactional.wire.reply import Stage
 from transactional.wire.tls_report import NO_POLICY, STS, TLSA
 
+HEAD = 4096  # octets of a message in which the header of a report of ours ends
+REPORT_ABOUT = b"\r\nTLS-Report-Domain: "
 STRICT = frozenset({TlsPolicy.REQUIRED, TlsPolicy.VERIFIED, TlsPolicy.DANE})
 
 
@@ -73,9 +77,17 @@ class TlsRules:
         self._memory = memory
         self._policies = StsPolicies()
 
-    async def stance(self, domain: str, route: Route, *, transport: str, required: bool) -> Stance:
-        """What the domain's policies say. DNS and, once in a while, one fetch."""
+    async def stance(
+        self, domain: str, route: Route, *, transport: str, required: bool, report: bool = False
+    ) -> Stance:
+        """What the domain's policies say. DNS and, once in a while, one fetch.
+
+        `report`: it is a report of ours about TLS towards the domain, which no failure of TLS may stop,
+        and which is in no report itself (RFC 8460 §3).
+        """
         await self._memory.ready()
+        if report:
+            return Stance(domain, route, required=False, plain=True)
         if transport != "mx":
             return Stance(domain, route, required, plain=True)
         sts, asked = await asyncio.gather(
@@ -106,6 +118,22 @@ class TlsRules:
             day = timezone.now().date()
             mx = target.host
             self._memory.count(Counted(day, stance.domain, rule.kind, mx, source, result))
+
+
+def at_least(policy: TlsPolicy, *, required: bool) -> TlsPolicy:
+    """A smarthost's policy where the stream requires TLS: no less than that."""
+    return TlsPolicy.REQUIRED if required and policy not in STRICT else policy
+
+
+def is_report(job: Job) -> bool:
+    """Whether this is a TLS report that we wrote: none but its own account sends in PLATFORM_FROM's name."""
+    head = (job.raw or b"")[:HEAD].partition(b"\r\n\r\n")[0]
+    if REPORT_ABOUT not in head:
+        return False
+    try:
+        return parse_address(settings.PLATFORM_FROM).domain_ascii == job.from_domain
+    except AddressError:
+        return False
 
 
 async def _dane(stance: Stance, target: Target) -> TlsRule | None:

@@ -32,6 +32,17 @@ IN_DOUBT = (
     "450 4.4.7 A copy was sent and its answer never seen. The deadline passed before it could be sent "
     "again."
 )
+# What a smarthost's refusal says of the mail itself; any other that is not about the recipient is about
+# us there: an account that is not paid, a sender that it does not know
+OF_THE_MAIL = frozenset(
+    {
+        Reason.CONTENT_ERROR,
+        Reason.NOT_COMPLIANT_RFC,
+        Reason.SPAM_DETECTED,
+        Reason.SYNTAX_ERROR,
+        Reason.VIRUS_DETECTED,
+    }
+)
 UNSENDABLE = Verdict(Reason.CONTENT_ERROR, Category.BLOCK)  # our own mail cannot be built
 
 
@@ -56,10 +67,13 @@ def next_host_may_know(seen: wire.Outcome) -> bool:
     return seen.reply is None or seen.stage in HOST_STAGES
 
 
-def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Outcome:
+def judge(
+    tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0, *, went_round: bool = False
+) -> Outcome:
     """What the last conversation means for the recipient; `policy` is the stream's for unknowns.
 
-    `doubts`: earlier copies whose outcome was never known.
+    `doubts`: earlier copies whose outcome was never known. `went_round`: it was with a smarthost, which
+    ends no mail by what it has against us: the receiver itself may take it yet.
     """
     reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
     if last.accepted:
@@ -72,6 +86,8 @@ def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Out
     if last.stage in HOST_STAGES or last.reply.is_temporary:
         return defer(tried, kind, reply, doubts)
     verdict = verdict_on(last.reply, stage=last.stage)
+    if went_round and verdict.category is Category.BLOCK and verdict.reason not in OF_THE_MAIL:
+        return defer(tried, ReplyClass.TEMPORARY, reply, doubts)
     return bounce(tried, reply, kind, verdict, status=last.reply.enhanced or "")
 
 
@@ -135,6 +151,12 @@ def expire(tried: Tried, last: str, doubts: int = 0) -> Outcome:
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
     expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **_gave_up(last)})
     return replace(expired, attempts=tried.job.attempt)
+
+
+def over(tried: Tried) -> Outcome:
+    """A report has ended it meanwhile: it leaves the queue, and what it stands at stays."""
+    tried.trail.note("retry", "over", status=tried.job.status)
+    return replace(_ended(tried, Status.EXPIRED, ""), attempts=tried.job.attempt)
 
 
 def _gave_up(last: str) -> dict[str, str]:

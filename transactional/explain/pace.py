@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from config.ids import uuid7_floor, uuid7_time
@@ -59,7 +60,10 @@ def of(account_id: int) -> Pace:
     now = timezone.now()
     tries = DeliveryAttempt.objects.of(account_id).filter(pk__gte=uuid7_floor(now - RECENT))
     found = tries.order_by("-pk").values_list(
-        "pk", "message__stream_id", "message__version__lane", "recipient__address"
+        "pk",
+        "message__stream_id",
+        Coalesce("message__lane", "message__version__lane"),
+        "recipient__address",
     )[:SAMPLED]
     flows: Counter[Flow] = Counter()
     sites: Counter[tuple[Flow, str]] = Counter()

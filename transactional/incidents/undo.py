@@ -27,6 +27,7 @@ from transactional.models import (
     Suppression,
     SuppressionReason,
 )
+from transactional.queue.parking import REASON
 from transactional.requeue import judge, requeue
 
 STEP = 500  # recipients per transaction
@@ -141,7 +142,7 @@ def _waited(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
     waited = {
         "step": "shaping",
         "code": "waited",
-        "data": {"why": f"incident {one.incident.site}"},
+        "data": {"why": f"incident {one.incident.site}"[:REASON]},  # as it was parked
     }
     rows = Event.objects.of(one.account_id).filter(
         at__gte=since,

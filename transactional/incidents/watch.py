@@ -103,5 +103,6 @@ class Watch:
             seen = self._cells[key] = _Seen()
             if len(self._cells) > KEPT:
                 self._cells.popitem(last=False)
+        self._cells.move_to_end(key)
         seen.add(now, self._window, what, account_id)
         return seen

@@ -197,6 +197,9 @@ class QueueRow(models.Model):
     lease = models.UUIDField(null=True, help_text="The claim that holds the row.")
     lease_until = models.DateTimeField(null=True)
     dot_at = models.DateTimeField(null=True, help_text="A final dot may have been sent from here.")
+    beyond = models.BooleanField(
+        default=False, db_default=False, help_text="That final dot is for a smarthost."
+    )
     resent = models.BooleanField(default=False, help_text="An earlier outcome is unknown.")
     crashes = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="Processes that ended while they built this copy."

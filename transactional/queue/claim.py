@@ -98,11 +98,11 @@ WITH RECURSIVE {seen}, picked AS (
     SELECT c.ends, c.boot, c.id, c.message_id, c.account_id, c.stream_id, c.lane, c.domain, c.attempt,
            c.deliver_by, c.resent, c.crashes, c.parked, r.address, m.campaign_id, m.version_id, m.from_domain,
            m.message_id AS header_id, m.created_at, m.kind, b.raw, b.context,
-           r.source_id
+           r.source_id, r.status
     FROM claimed c
     JOIN transactional_recipient r ON r.id = c.id
     JOIN transactional_message m ON m.id = c.message_id
-    JOIN transactional_body b ON b.id = c.message_id
+    LEFT JOIN transactional_body b ON b.id = c.message_id
 )
 SELECT {walks}, now(), jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON true
 """

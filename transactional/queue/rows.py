@@ -41,8 +41,9 @@ TABLE = Table(
 # The fence before a final dot: only a live lease may mark, only its holder may finish or take a marker
 # back. Each names the lease it was done under: a batch may hold a row's stale job beside its live one
 MARK = """
-UPDATE transactional_queuerow q SET dot_at = CASE WHEN marks.dot THEN now() END
-FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid, dot bool)
+UPDATE transactional_queuerow q
+SET dot_at = CASE WHEN marks.dot THEN now() END, beyond = marks.beyond
+FROM json_to_recordset(%(marks)s::json) AS marks(id uuid, lease uuid, dot bool, beyond bool)
 WHERE q.id = marks.id AND q.lease = marks.lease AND (q.lease_until > now() OR NOT marks.dot)
 RETURNING q.id, q.lease
 """
@@ -74,8 +75,10 @@ UPDATE transactional_queuerow SET lease = NULL, lease_until = NULL
 WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND dot_at IS NULL
 """
 
+# A copy that a smarthost may have sent on is never sent again by itself: any other way would be a second
 SWEEP = """
-SELECT q.id, q.message_id, q.account_id, q.dot_at, s.uncertain_policy, m.campaign_id
+SELECT q.id, q.message_id, q.account_id, q.dot_at,
+       CASE WHEN q.beyond THEN 'hold' ELSE s.uncertain_policy END, m.campaign_id
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id
 JOIN transactional_message m ON m.id = q.message_id
@@ -94,6 +97,13 @@ WHERE id = ANY(%(ids)s)
 BUILDING = """
 UPDATE transactional_queuerow SET crashes = crashes + 1
 WHERE id = %(id)s AND lease = %(lease)s AND lease_until > now()
+"""
+
+# A recipient that has ended by a report needs no further try. What a worker holds it drops itself
+FORGET = """
+DELETE FROM transactional_queuerow WHERE id = (
+    SELECT id FROM transactional_queuerow WHERE id = %(id)s AND lease IS NULL FOR UPDATE SKIP LOCKED
+)
 """
 
 DROP = "DELETE FROM transactional_queuerow WHERE id = ANY(%(ids)s)"
@@ -128,6 +138,7 @@ class Job:
     raw: bytes | None
     context: bytes | None
     source_id: int | None = None  # the IP that an earlier try left from
+    status: str = "queued"  # the recipient's; one that has ended meanwhile is not tried
     claimed_at: datetime | None = None  # by the database's clock
     claimed: float = 0.0  # the same moment on this machine's monotonic clock
 

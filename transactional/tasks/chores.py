@@ -6,7 +6,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from transactional import clock, lifecycle, queue
+from transactional import clock, queue, sweeper
 from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
 from transactional.inbound import probation, worn
@@ -21,7 +21,7 @@ TURNS = 20  # batches of one run: a long log must not keep the worker from its o
 def sweep() -> None:
     """Free rows whose lease ran out, and wake the workers for them."""
     now = clock.settle()  # first: a clock that was set has ended no lease
-    freed = lifecycle.sweep(until=now + timedelta(seconds=1))
+    freed = sweeper.sweep(until=now + timedelta(seconds=1))
     if freed:
         logger.warning("%d messages were given back by silent workers", freed)
         queue.wake(Lane.values)

@@ -286,8 +286,11 @@ class Session:
         self._needs_reset = transaction.needs_reset
         if self.transactions and outcome.stage is Stage.MAIL and self._stream.failure is not None:
             outcome = replace(outcome, reusable_failure=True)
+        # How the connection was opened belongs to the story of the message that opened it
+        opening = () if self.transactions else tuple(self._exchange)
         self.transactions += 1
-        return self._complete(outcome, loop.time() - began, transaction.exchange)
+        exchange = (*opening, *transaction.exchange)
+        return self._complete(outcome, loop.time() - began, exchange)
 
     def _complete(
         self, outcome: Outcome, duration: float, exchange: tuple[str | Reply, ...]

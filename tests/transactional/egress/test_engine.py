@@ -287,6 +287,18 @@ def test_without_a_ready_ip_mail_waits(account: Account, sink: Sink) -> None:
     assert (told["step"], told["code"], told["data"]["tries"]) == ("retry", "temporary", 1)
 
 
+def test_mail_that_a_report_has_ended_meanwhile_leaves_the_queue_without_a_try(
+    account: Account, sink: Sink
+) -> None:
+    send_raw(account)
+    Recipient.objects.update(status="bounced")
+    QueueRow.objects.update(resent=True, attempt=1)
+    with engine():
+        eventually(drained)
+    assert sink.seen == 0 and Recipient.objects.get().status == "bounced"
+    assert [event.type for event in Event.objects.all()] == ["accepted"]
+
+
 def test_an_engine_that_stops_gives_back_what_it_has_not_begun(
     account: Account, settings: Any
 ) -> None:

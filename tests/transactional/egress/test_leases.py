@@ -15,7 +15,7 @@ from tests.transactional.egress.sink import Sink
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw, sink
 from tests.transactional.test_lifecycle import claim, enqueue, outcome
 from tokens.models import Account
-from transactional import lifecycle, queue
+from transactional import lifecycle, queue, sweeper
 from transactional.egress import flusher as flushing
 from transactional.egress import leases as leasing
 from transactional.egress import verdict
@@ -32,7 +32,7 @@ __all__ = ["sink"]
 def swept() -> int:
     """As if the worker had fallen silent."""
     QueueRow.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    return lifecycle.sweep()
+    return sweeper.sweep()
 
 
 def test_a_lease_holds_for_its_seconds_unless_renewed_or_taken_over(

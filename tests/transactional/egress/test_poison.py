@@ -14,7 +14,7 @@ from django.db import connection
 from tests.transactional.egress.sink import Sink
 from tests.transactional.egress.test_engine import drained, eventually, send_raw, sink  # noqa: F401
 from tokens.models import Account
-from transactional import lifecycle
+from transactional import sweeper
 from transactional.egress.poison import LARGE, LIMIT
 from transactional.models import DeliveryAttempt, Event, QueueRow, Recipient, Status
 from transactional.submission.request import Accepted
@@ -62,7 +62,7 @@ def test_a_message_that_ends_its_process_is_held_and_the_others_flow(
                 assert running.returncode == -signal.SIGKILL
                 deaths += 1
                 running = worker(settings)
-            lifecycle.sweep()
+            sweeper.sweep()
             time.sleep(0.1)
         assert status(poison) == Status.HELD
         assert deaths == LIMIT
@@ -90,7 +90,7 @@ def test_a_failure_that_nobody_foresaw_is_tried_three_times(
         deadline = time.monotonic() + PATIENCE
         while status(odd) == Status.QUEUED and time.monotonic() < deadline:
             assert running.poll() is None
-            lifecycle.sweep()
+            sweeper.sweep()
             time.sleep(0.1)
     finally:
         running.kill()

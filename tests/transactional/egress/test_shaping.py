@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from domains import pools
 from domains.sites import Site
+from transactional.egress.cell import Breaker, Closed
 from transactional.egress.profiles import Limits, Profiles, Rule
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import BUSY, STALLED, Gate, Shaper
@@ -104,5 +106,50 @@ def test_the_longest_unused_are_forgotten_but_not_what_is_held_back(
         for n in range(3000):
             shaper.cell("127.0.0.10", route(f"held{n}.example")).obey(stop, now)
         assert len(shaper.cells) <= 2 * 1000 + 100
+
+    asyncio.run(main())
+
+
+SOURCE = pools.UsableSource(1, "127.0.0.10", "mail.shop.example", 1)
+
+
+def probing(shaper: Shaper) -> None:
+    """An incident with the site, whose next canary is due."""
+    shaper.cell(SOURCE.address, route("a")).breaker = Breaker(7, "no", True, 0.0, 0.0)
+
+
+def one(fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
+    return pools.Choice(fit[0], "only", {})
+
+
+def test_who_is_not_the_canary_gives_back_its_place_and_its_part_of_the_budget() -> None:
+    async def main() -> None:
+        shaper, given_back = Shaper(sessions=10, share=1.0, scale=1.0), list[pools.Choice]()
+        probing(shaper)
+        found = await shaper.enter(route("a"), "a", (SOURCE,), one, close=given_back.append)
+        assert isinstance(found, Closed) and found.code == "incident"
+        assert shaper.cell(SOURCE.address, route("a")).inflight == 0
+        assert [choice.source for choice in given_back] == [SOURCE]
+
+    asyncio.run(main())
+
+
+def test_what_is_cancelled_while_it_asks_to_be_the_canary_shuts_no_cell() -> None:
+    async def main() -> None:
+        shaper, asked = Shaper(sessions=10, share=1.0, scale=1.0), asyncio.Event()
+
+        async def never(incident: int) -> bool:
+            asked.set()
+            await asyncio.sleep(60)
+            return True
+
+        shaper.probe = never
+        probing(shaper)
+        entering = asyncio.create_task(shaper.enter(route("a"), "a", (SOURCE,), one))
+        await asked.wait()
+        entering.cancel()
+        await asyncio.wait([entering])
+        assert shaper.cell(SOURCE.address, route("a")).inflight == 0
+        assert shaper.gate(route("a"), "a").inflight == 0
 
     asyncio.run(main())

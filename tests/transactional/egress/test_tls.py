@@ -105,13 +105,13 @@ def world(
     client_context.cache_clear()
 
 
-def deliver(account: Account, *names: str) -> dict[str, Recipient]:
+def deliver(account: Account, *names: str, raw: bytes = RAW) -> dict[str, Recipient]:
     """Hand in a message for each name, let an engine run until each was tried once."""
     principal = token(account)
     to = [f"a@{name}.test" for name in names]
     answers = accept_many(
         [
-            RawSubmission(principal=principal, raw=RAW, reverse_path=None, recipients=(one,))
+            RawSubmission(principal=principal, raw=raw, reverse_path=None, recipients=(one,))
             for one in to
         ]
     )
@@ -207,7 +207,7 @@ def test_a_broken_server_is_asked_once_and_spoken_to_in_clear_after_that(
     deliver(account, "closes")
     attempt = DeliveryAttempt.objects.latest("id")
     assert (len(world.kept.mail), world.kept.starttls) == (2, 1)
-    assert "STARTTLS" not in attempt.transcript and "broken" in attempt.tls
+    assert "C: STARTTLS" not in attempt.transcript and "broken" in attempt.tls
     BrokenTls.objects.update(until=row.seen_at)
     deliver(account, "closes")
     assert world.kept.starttls == 2
@@ -223,6 +223,24 @@ def test_a_stream_that_requires_tls_never_sends_in_clear(account: Account, world
     }  # fmt: skip
     assert all(tls for _, tls in world.kept.mail)
     assert "stream" in found["none"].reply
+
+
+def test_a_report_about_tls_arrives_whatever_tls_is_like_there_and_is_in_none(
+    account: Account, world: Peers, settings: Any
+) -> None:
+    """Or nobody would hear of it (RFC 8460 §3). The header in anybody else's mail opens nothing."""
+    about = RAW.replace(b"\r\n\r\n", b"\r\nTLS-Report-Domain: x.test\r\n\r\n", 1)
+    names = ("sts-hidden", "sts-expired", "dane-strip", "provider")
+    settings.PLATFORM_FROM = "Postino <reports@elsewhere.example>"
+    found = deliver(account, *names, raw=about)
+    assert {row.status for row in found.values()} == {"deferred"} and world.kept.mail == []
+    counted = set(TlsCount.objects.values_list("domain", "count"))
+    Recipient.objects.all().delete()
+    settings.PLATFORM_FROM = "Postino <reports@shop.example>"
+    found = deliver(account, *names, raw=about)
+    assert {row.status for row in found.values()} == {"delivered"}
+    assert dict(world.kept.mail)["a@sts-hidden.test"] is False
+    assert counted and counted == set(TlsCount.objects.values_list("domain", "count"))
 
 
 def test_a_policy_that_was_fetched_holds_when_dns_and_web_fall_silent(

@@ -108,6 +108,16 @@ def test_urgent_mail_and_other_streams_have_a_pace_of_their_own(
     assert one.per_second == 0.5 and seconds(one) == pytest.approx(60, abs=5)
 
 
+def test_mail_by_smtp_has_the_pace_of_the_lane_that_its_header_names(
+    account: Account, last: QueueRow
+) -> None:
+    tried(account, 30, "x.example", lane=Lane.URGENT)
+    tried(account, 600, "x.example", lane=Lane.NORMAL)
+    assert ahead(account, last).per_second == 10.0
+    QueueRow.objects.update(lane=Lane.URGENT)
+    assert ahead(account, last).per_second == 0.5
+
+
 def test_a_try_of_its_own_that_is_later_and_a_deadline_that_is_sooner_count(
     account: Account, last: QueueRow
 ) -> None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from config.ids import uuid7
 from domains.models import EgressSource
+from domains.sites import LONGEST
 from tests.cast import Cast
 from tests.transactional.views.test_messages import happened, make_message
 from tokens.models import AuditEntry
@@ -29,6 +30,7 @@ from transactional.models import (
     Suppression,
     SuppressionChange,
 )
+from transactional.queue.parking import REASON
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +136,19 @@ def test_what_expired_while_it_was_parked_or_after_a_not_yet_comes_back_in_its_l
     assert QueueRow.objects.filter(pk=not_yet.pk).exists()
     assert QueueRow.objects.count() == 2
     assert undo.preview(met).failed == 0
+
+
+def test_a_receiver_with_a_long_name_is_known_by_what_was_kept_of_it(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    site = f"({'|'.join(f'mx{n}' for n in range(24))}).example"
+    assert LONGEST >= len(site) > REASON - len("incident ")
+    Incident.objects.update(site=site)
+    parked = failed(cast, "parked@x.example", "451 something else", status="expired")
+    why = f"incident {site}"[:REASON]
+    waited = {"step": "shaping", "code": "waited", "data": {"why": why}}
+    events.append([happened(parked.message, "expired", parked, decisions=[waited])])
+    assert undo.preview(IncidentAccount.objects.get(pk=met.pk)).failed == 1
 
 
 def test_a_code_that_nobody_can_use_any_more_is_not_sent_and_said_to_be_late(

@@ -101,3 +101,16 @@ def test_alike_answers_have_one_skeleton(one: str, other: str) -> None:
 @given(st.text(max_size=5000))
 def test_any_answer_has_a_bounded_skeleton(text: str) -> None:
     assert len(skeleton(text)) <= LONGEST
+
+
+def test_of_too_many_receivers_the_longest_silent_are_forgotten_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("transactional.incidents.watch.KEPT", 20)
+    watch = Watch()
+    assert refuse(watch, BLOCKS[0] - 1) is None
+    for n in range(50):
+        watch.took((7, f"{n}.example"), 1, 1.0)
+        watch.took(KEY, 1, 1.0) if n % 10 == 0 else None
+    # Five answers more, and it is still known what was refused before them
+    assert refuse(watch, 1, at=2.0) is not None

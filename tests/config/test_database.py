@@ -1,0 +1,32 @@
+"""Connections to the database: a server whose machine has vanished is given up, not waited for."""
+
+import os
+import socket
+
+import psycopg
+import pytest
+from django.db import connection
+
+from config.database import parameters
+
+pytestmark = pytest.mark.django_db
+WANTED = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "4"}
+
+
+def _asked(raw: psycopg.Connection[object]) -> dict[str, str]:
+    return {**raw.info.get_parameters()}
+
+
+def test_every_connection_asks_whether_its_server_is_there() -> None:
+    connection.ensure_connection()
+    assert connection.connection is not None
+    with psycopg.connect(**parameters()) as own:
+        for raw in (connection.connection, own):
+            told = _asked(raw)
+            assert {name: told[name] for name in WANTED} == WANTED
+            assert told["tcp_user_timeout"] == "30000"
+            with socket.socket(fileno=os.dup(raw.fileno())) as link:
+                if link.family in (socket.AF_INET, socket.AF_INET6):
+                    assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                    assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+                    assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
