@@ -1,4 +1,4 @@
-"""Mail that is held because nobody knows whether it arrived: what there is, and what a person decides.
+"""Mail that is held, in doubt or since it cannot be built: what there is, and what a person decides.
 
 The only way out of `held`: sent again, or given up. In batches, each its own transaction with its entry
 in the audit log; each recipient's event names who decided.
@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from tokens import audit
 from transactional import events
@@ -23,6 +24,9 @@ from transactional.requeue import Judged, judge, requeue
 STEP = 200  # recipients per transaction
 MOST = 5000  # looked at for one decision about all that match; the next one goes on
 HELD = (Status.HELD,)
+# Why, as the events keep it
+SENT_AGAIN = gettext_noop("Sent again by hand: it was held")
+GIVEN_UP = gettext_noop("Given up by hand: it was held")
 assert Status.CANCELLED in TRANSITIONS[Status.HELD]  # noqa: S101 — what a decision may lead to
 assert Status.QUEUED in TRANSITIONS[Status.HELD]  # noqa: S101
 
@@ -136,7 +140,7 @@ def _decide(
 
 
 def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
-    found = requeue(account_id, ids, HELD, why="Sent again by hand: it was held", by=by)
+    found = requeue(account_id, ids, HELD, why=SENT_AGAIN, by=by)
     if found.ready:
         audit.record(
             account_id, "held.released", by=by, name=_named(found.ready),
@@ -161,7 +165,7 @@ def _give_up(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
                 type=EventType.CANCELLED,
                 at=now,
                 data={"how": "given_up", "was": "held", "by": by,
-                      "reason": "Given up by hand: it was held"},
+                      "reason": GIVEN_UP},
             )
             for pk, message_id, campaign_id in rows
         ]

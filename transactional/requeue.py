@@ -55,11 +55,15 @@ UPDATE transactional_recipient SET status = 'queued', status_at = %(at)s WHERE i
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What can be sent again; what came too `late` to be of use; what is `gone`, in part at least."""
+    """What can be sent again; what came too `late` to be of use; what is `gone`, in part at least.
+
+    `doubtful`, of all of them: a copy may have arrived.
+    """
 
     ready: tuple[uuid.UUID, ...] = ()
     late: tuple[uuid.UUID, ...] = ()
     gone: tuple[uuid.UUID, ...] = ()
+    doubtful: tuple[uuid.UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,7 @@ def _judged(rows: Sequence[_Ended]) -> Judged:
         ready=tuple(one.id for one in rows if not (one.late or one.gone)),
         late=tuple(one.id for one in rows if one.late),
         gone=tuple(one.id for one in rows if one.gone and not one.late),
+        doubtful=tuple(one.id for one in rows if one.doubtful),
     )
 
 

@@ -10,11 +10,19 @@ from typing import Any
 import psycopg
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from transactional import events, queue
 from transactional.events import NewEvent
 from transactional.lifecycle import TRANSITIONS
 from transactional.models import EventType, Status
+
+# Why, as the events keep it
+UNSEEN = gettext_noop("The final dot was sent, its reply was never seen.")
+HOLDING = (
+    "hold",
+    "smarthost",
+)  # policies that send nothing again: a stream's, and beyond a smarthost
 
 
 @transaction.atomic
@@ -31,7 +39,7 @@ def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
         plain = [row[0] for row in rows if row[3] is None]
         unknown = [row for row in rows if row[3] is not None]
         again = [row[0] for row in unknown if row[4] == "resend"]
-        held = [row[0] for row in unknown if row[4] == "hold"]
+        held = [row[0] for row in unknown if row[4] in HOLDING]
         now = timezone.now()
         for ids, resent in ((plain, False), (again, True)):
             if ids:
@@ -57,7 +65,7 @@ def _tell_unknown(
         {
             "ids": [row[0] for row in unknown],
             "statuses": [
-                str(Status.HELD if row[4] == "hold" else Status.UNCERTAIN) for row in unknown
+                str(Status.HELD if row[4] in HOLDING else Status.UNCERTAIN) for row in unknown
             ],
             "at": now,
             "olds": [str(old) for old, new in TRANSITIONS.items() if Status.UNCERTAIN in new],
@@ -71,9 +79,9 @@ def _tell_unknown(
                 message_id=message_id,
                 recipient_id=recipient_id,
                 campaign_id=campaign_id,
-                type=EventType.HELD if policy == "hold" else EventType.UNCERTAIN,
+                type=EventType.HELD if policy in HOLDING else EventType.UNCERTAIN,
                 at=now,
-                data={"reason": "The final dot was sent, its reply was never seen."},
+                data={"reason": UNSEEN, "because": policy},
             )
             for recipient_id, message_id, account_id, _, policy, campaign_id in unknown
             if recipient_id in moved

@@ -12,8 +12,10 @@ from tests.transactional.egress.test_engine import drained, engine, eventually, 
 from tests.transactional.views.test_messages import happened, make_message
 from tokens.models import Account, AuditEntry
 from transactional import events, held
+from transactional.egress.poison import HELD_REPLY
 from transactional.models import (
     Body,
+    DeliveryAttempt,
     Event,
     Lane,
     Message,
@@ -39,11 +41,50 @@ def make_held(account: Account, address: str = "ann@reader.example", **fields: A
     return recipient
 
 
+def make_held_because(
+    account: Account, address: str, reply: str, /, *, tried: str = "", **data: Any
+) -> Recipient:
+    """A mail that is held for what its event says; `tried`: its last try came to this stage."""
+    one = make_held(account, address)
+    Recipient.objects.filter(pk=one.pk).update(reply=reply)
+    Event.objects.filter(recipient_id=one.pk, type="held").update(data=data)
+    if tried:
+        words = reply.removeprefix(f"{tried}: ")
+        code = int(words[:3]) if words == reply else 0
+        DeliveryAttempt.objects.create(
+            message_id=one.message_id, recipient=one, account=account, number=1, duration_ms=84,
+            at=timezone.now(), host="mx.reader.example", address="192.0.2.1:25", tls="TLSv1.3",
+            stage=tried, code=code, reply=words,
+        )  # fmt: skip
+    one.refresh_from_db()
+    return one
+
+
 def make_undecided(account: Account) -> None:
-    """One that can be sent again, and a code that came too late for that."""
+    """Held for each kind of reason; one is a code that came too late to be sent again."""
+    doubt = {"class": "in_doubt", "copies": 2}
+    later = "451 4.7.1 <gina@reader.example>: Recipient address rejected: try again in 3 hours"
+    make_held_because(account, "fred@reader.example", "", reason="The final dot was sent.")
+    make_held_because(
+        account, "gina@reader.example", later, tried="rcpt", because="deadline", **doubt
+    )
+    make_held_because(
+        account, "a.very.long.mailbox.name@a-long-host-name.reader.example",
+        "connect: Connection refused", tried="connect", because="deadline", **doubt,
+    )  # fmt: skip
+    make_held_because(
+        account, "dan@reader.example", "dot: connection lost", tried="dot",
+        **doubt | {"because": "copies", "copies": 4},
+    )  # fmt: skip
+    make_held_because(
+        account, "eve@reader.example", HELD_REPLY, **{"class": "poison", "crashes": 3}
+    )
     ago = timezone.now() - timedelta(hours=2)
     make_held(account, "carla@reader.example", lifetime=600, created_at=ago)
-    make_held(account, "ben@reader.example")
+    make_held_because(
+        account, "ben@reader.example", "dot: connection lost", tried="dot",
+        **doubt | {"because": "hold", "copies": 1},
+    )  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -118,7 +159,7 @@ class TestDecisions:
     def test_mail_that_never_left_is_not_marked(self, cast: Cast) -> None:
         one = make_held(cast.account)
         Event.objects.filter(type="held").update(
-            data={"response": "554 5.3.0 Held", "decisions": [{"step": "build", "code": "poison"}]}
+            data={"response": HELD_REPLY, "decisions": [{"step": "build", "code": "poison"}]}
         )
         held.release(cast.account.pk, [one.pk], by=BY)
         assert QueueRow.objects.get().resent is False

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from transactional import held
+from transactional import explain, held
 from transactional.admin.mail import Log
 from transactional.held import Decided
 from transactional.models import Recipient, Status
@@ -33,10 +34,35 @@ class HeldOnly(admin.SimpleListFilter):
 class RecipientAdmin(Log):
     """Recipients with their status; held ones are sent again or given up."""
 
-    list_display = ("id", "account_id", "address", "status", "status_at", "attempts", "reply")
+    list_display = (
+        "id", "account_id", "address", "status", "status_at", "attempts", "reply", "why_held",
+    )  # fmt: skip
+    readonly_fields = ("why_held",)
     list_filter = (HeldOnly,)
     search_fields = ("=id", "=message__id")
     actions = ("release", "give_up")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """With why each of the page's is held: a few queries per account, none per row."""
+        shown = super().get_changelist_instance(request)
+        rows: dict[int, list[Any]] = defaultdict(list)
+        for row in shown.result_list:
+            if row.status == Status.HELD:
+                rows[row.account_id].append(row)
+        for account_id, waiting in rows.items():
+            found = explain.why_held(account_id, waiting)
+            for row in waiting:
+                row.told = found.get(row.pk)
+        return shown
+
+    @admin.display(description="why held")
+    def why_held(self, row: Any) -> str:
+        """What happened, and what sending it again would do; empty where it is not held."""
+        if row.status != Status.HELD:
+            return ""
+        if not hasattr(row, "told"):
+            row.told = explain.why_held(row.account_id, [row]).get(row.pk)
+        return "" if row.told is None else f"{row.told.says} {row.told.on_release}"
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         """Whoever may change recipients."""

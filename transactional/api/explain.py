@@ -14,7 +14,7 @@ from transactional.api.gone import gone_or_absent
 from transactional.classify import Reason
 from transactional.classify.names_table import NAMES
 from transactional.egress.waits import tell_wait
-from transactional.explain import Ahead, Step, Told, Try
+from transactional.explain import Ahead, Step, Told, Try, WhyHeld
 
 
 class Explain(Call):
@@ -70,6 +70,7 @@ def _recipient(told: Told) -> dict[str, Any]:
         "since": row.status_at,
         "reply": row.reply,
         "bounce": None if told.bounce is None else _bounce(told.bounce),
+        "held": None if told.held is None else _held(told.held),
         "decisions": [_step(one) for one in told.before],
         "attempts": [_try(one) for one in told.tries],
         "ahead": None if told.ahead is None else _ahead(told.ahead),
@@ -87,6 +88,20 @@ def _bounce(data: Mapping[str, Any]) -> dict[str, Any]:
         "category": names.contract if names else "UNCATEGORIZED",
         "ses": names.ses if names else "Undetermined",
         "postmark": names.postmark if names else "Unknown",
+    }
+
+
+def _held(why: WhyHeld) -> dict[str, Any]:
+    """Why it waits for a decision, and what sending it again would do."""
+    return {
+        "code": why.code,
+        "keptBy": why.kept_by,
+        "says": why.says,
+        "mayHaveArrived": why.in_doubt,
+        "releasable": why.releasable,
+        "onRelease": why.release,
+        "onReleaseSays": why.on_release,
+        "reply": why.reply,
     }
 
 

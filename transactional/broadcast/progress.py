@@ -114,7 +114,7 @@ class Counts:
 
     @property
     def cancelled(self) -> int:
-        """Taken back, or held since nobody knows whether it arrived."""
+        """Taken back, or held until somebody decides."""
         return self._sum(Status.CANCELLED, Status.HELD)
 
     @property

@@ -106,7 +106,7 @@ class Attempts:
             return verdict.over(tried)
         if self._poison.is_held(job):
             tried.trail.note("build", "poison", crashes=job.crashes)
-            return verdict.hold(tried, HELD_REPLY)
+            return verdict.poisoned(tried, HELD_REPLY)
         if job.parked:
             tried.trail.note("shaping", "waited", why=job.parked)
         now = job.now()
@@ -238,9 +238,8 @@ class Attempts:
             return None
         self._poison.survived(tried.job)
         doubts = await self._lookups.doubts(tried.job)
-        # What is in doubt beyond a smarthost is held: no other way could be called the same
-        policy = "hold" if plan.relay is not None else plan.stream.uncertain
-        return verdict.judge(tried, last, policy, doubts, went_round=plan.relay is not None)
+        round_by = plan.relay is not None
+        return verdict.judge(tried, last, plan.stream.uncertain, doubts, went_round=round_by)
 
     async def _over(self, plan: Plan, permit: Permit, other: Other) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""

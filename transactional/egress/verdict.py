@@ -73,13 +73,14 @@ def judge(
     """What the last conversation means for the recipient; `policy` is the stream's for unknowns.
 
     `doubts`: earlier copies whose outcome was never known. `went_round`: it was with a smarthost, which
-    ends no mail by what it has against us: the receiver itself may take it yet.
+    ends no mail by what it has against us: the receiver itself may take it yet. What is in doubt there
+    is held: no other way could be called the same.
     """
     reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
     if last.accepted:
         return _ended(tried, Status.DELIVERED, reply)
     if last.uncertain:
-        return _uncertain(tried, policy, reply, doubts + 1)
+        return _uncertain(tried, "smarthost" if went_round else policy, reply, doubts + 1)
     if last.reply is None:
         return defer(tried, "connection", reply, doubts)
     kind = classify(last.reply, stage=last.stage)
@@ -114,9 +115,10 @@ def bounce(
     return _ended(tried, Status.BOUNCED, reply, data=why)
 
 
-def hold(tried: Tried, reply: str) -> Outcome:
-    """Kept, and not tried again by itself."""
-    return _ended(tried, Status.HELD, reply)
+def poisoned(tried: Tried, reply: str) -> Outcome:
+    """It ends whoever builds it: kept, and not tried again by itself. Of this try nothing has left."""
+    data = {"class": "poison", "crashes": tried.job.crashes}
+    return _ended(tried, Status.HELD, reply, data=data)
 
 
 def defer(tried: Tried, kind: str, reply: str, doubts: int = 0) -> Outcome:
@@ -130,7 +132,7 @@ def defer(tried: Tried, kind: str, reply: str, doubts: int = 0) -> Outcome:
     wait = retry.wait(kind, attempts, left, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
     if due is None and tried.job.resent:
-        return _held_in_doubt(tried, reply, max(1, doubts))
+        return _held_in_doubt(tried, reply, max(1, doubts), "deadline")
     status = Status.DEFERRED if due else Status.EXPIRED
     tried.trail.note("retry", str(kind) if due else "expired", due=due, tries=attempts)
     data = {"class": str(kind)} if due else {"class": str(kind), **_gave_up(reply)}
@@ -146,7 +148,8 @@ def expire(tried: Tried, last: str, doubts: int = 0) -> Outcome:
         waited = f" It waited for {tell_wait(tried.job.parked)}." if tried.job.parked else ""
     if tried.job.resent:
         reply = last or f"{IN_DOUBT}{waited}"
-        return replace(_held_in_doubt(tried, reply, max(1, doubts)), attempts=tried.job.attempt)
+        held = _held_in_doubt(tried, reply, max(1, doubts), "deadline")
+        return replace(held, attempts=tried.job.attempt)
     tried.trail.note("retry", "expired", tries=tried.job.attempt)
     reply = last or f"450 4.4.7 The deadline passed before this could be sent.{waited}"
     expired = _ended(tried, Status.EXPIRED, reply, data={"class": "deadline", **_gave_up(last)})
@@ -166,9 +169,11 @@ def _gave_up(last: str) -> dict[str, str]:
     return {"category": str(Category.SOFT), "reason": str(kept)}
 
 
-def _held_in_doubt(tried: Tried, reply: str, copies: int) -> Outcome:
+def _held_in_doubt(tried: Tried, reply: str, copies: int, because: str) -> Outcome:
+    """`because`: what keeps it from being sent again by itself (`explain/held.py` has the words)."""
     tried.trail.note("retry", "in_doubt_held", copies=copies)
-    return _ended(tried, Status.HELD, reply, data={"class": "in_doubt", "copies": copies})
+    data = {"class": "in_doubt", "copies": copies, "because": because}
+    return _ended(tried, Status.HELD, reply, data=data)
 
 
 def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
@@ -176,8 +181,10 @@ def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
     now = tried.job.now()
     wait = retry.delay("connection", doubts, jitter=random.random, scale=settings.RETRY_SCALE)
     due = retry.next_due(now, tried.job.deliver_by, wait)
-    if policy == "hold" or doubts >= DOUBTS or due is None:
-        return _held_in_doubt(tried, reply, doubts)
+    if policy != "resend":
+        return _held_in_doubt(tried, reply, doubts, policy)
+    if doubts >= DOUBTS or due is None:
+        return _held_in_doubt(tried, reply, doubts, "deadline" if due is None else "copies")
     tried.trail.note("retry", "in_doubt", due=due, copies=doubts)
     return _ended(tried, Status.UNCERTAIN, reply, due_at=due, resent=True)
 

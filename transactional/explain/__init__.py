@@ -1,6 +1,18 @@
 """Why a message fared as it did: the decisions that were taken about it, in order, in words."""
 
+from transactional.explain.held import WhyHeld, why_held
 from transactional.explain.story import Ahead, Explanation, Told, Try, explain, of_story
 from transactional.explain.tell import Step, steps
 
-__all__ = ["Ahead", "Explanation", "Step", "Told", "Try", "explain", "of_story", "steps"]
+__all__ = [
+    "Ahead",
+    "Explanation",
+    "Step",
+    "Told",
+    "Try",
+    "WhyHeld",
+    "explain",
+    "of_story",
+    "steps",
+    "why_held",
+]

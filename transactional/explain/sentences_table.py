@@ -145,6 +145,7 @@ SENTENCES = {
     ("retry", "bad_recipient"): _(
         "The server refused before the recipient was named: the next try comes at %(due)s."
     ),
+    ("retry", "over"): _("A report had ended it meanwhile: nothing more was tried."),
     ("retry", "ok"): _("Put off: the next try comes at %(due)s."),
     ("retry", ""): _("Put off: the next try comes at %(due)s."),
     # Incidents and other ways out

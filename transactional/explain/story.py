@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from transactional import mail_log, queue
 from transactional.explain import pace as pace_of
+from transactional.explain.held import WhyHeld, why_held
 from transactional.explain.pace import NO_PACE, Pace
 from transactional.explain.tell import Step, steps
 from transactional.mail_log import Story
@@ -51,6 +52,7 @@ class Told:
     tries: tuple[Try, ...]
     ahead: Ahead | None
     bounce: Mapping[str, Any] | None = None  # what the event that ended it says, if it failed
+    held: WhyHeld | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,14 @@ def of_story(account_id: int, story: Story) -> Explanation:
     """The same from a story already read."""
     plans = queue.plans(account_id, [one.pk for one in story.recipients])
     pace = pace_of.of(account_id) if plans else NO_PACE
+    waiting = why_held(account_id, story.recipients)
     return Explanation(
         message=story.message,
         door=_door(story),
-        recipients=tuple(_told(one, story, plans, pace) for one in story.recipients),
+        recipients=tuple(
+            replace(_told(one, story, plans, pace), held=waiting.get(one.pk))
+            for one in story.recipients
+        ),
         cut=story.cut,
     )
 

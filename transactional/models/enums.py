@@ -37,7 +37,7 @@ class RecipientKind(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """A recipient's one status. Only `transactional/lifecycle.py` writes it."""
+    """A recipient's one status. Only `transactional/lifecycle` writes it, and what it names."""
 
     QUEUED = "queued", _("Queued")  # accepted and durable, not tried yet
     DEFERRED = "deferred", _("Deferred")  # tried, the peer asked us to come back
@@ -45,7 +45,7 @@ class Status(models.TextChoices):
     BOUNCED = "bounced", _("Bounced")  # refused for good
     EXPIRED = "expired", _("Expired")  # not delivered within its lifetime
     SUPPRESSED = "suppressed", _("Suppressed")  # on a list of addresses this account must not mail
-    HELD = "held", _("Held")  # outcome unknown and the stream's policy says not to resend
+    HELD = "held", _("Held")  # in doubt, or not to be built: a person decides
     CANCELLED = "cancelled", _("Cancelled")  # withdrawn before it was sent
     UNCERTAIN = "uncertain", _("Uncertain")  # final dot sent, its reply never seen
 

@@ -78,7 +78,7 @@ WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND dot_at IS NULL
 # A copy that a smarthost may have sent on is never sent again by itself: any other way would be a second
 SWEEP = """
 SELECT q.id, q.message_id, q.account_id, q.dot_at,
-       CASE WHEN q.beyond THEN 'hold' ELSE s.uncertain_policy END, m.campaign_id
+       CASE WHEN q.beyond THEN 'smarthost' ELSE s.uncertain_policy END, m.campaign_id
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id
 JOIN transactional_message m ON m.id = q.message_id

@@ -16,7 +16,7 @@ from config import attention
 from config.attention import Item, Level
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import held
+from transactional import explain, held
 from transactional.held import Decided
 from transactional.models import Recipient
 
@@ -45,12 +45,9 @@ def held_list(request: AccountRequest) -> HttpResponse:
 
 
 def undecided(account_id: int, rows: Sequence[Recipient]) -> list[dict[str, object]]:
-    """Held recipients as the pages show them: with what stands against sending each again."""
-    found = held.judged(account_id, [one.pk for one in rows])
-    return [
-        {"recipient": one, "late": one.pk in found.late, "gone": one.pk in found.gone}
-        for one in rows
-    ]
+    """Held recipients as the pages show them: each with why, and what sending it again does."""
+    found = explain.why_held(account_id, rows)
+    return [{"recipient": one, "why": found[one.pk]} for one in rows if one.pk in found]
 
 
 @require_POST
@@ -125,8 +122,8 @@ def held_mail(account_id: int) -> list[Item]:
     if not number:
         return []
     text = ngettext(
-        "%(n)s message is held: nobody knows whether it arrived.",
-        "%(n)s messages are held: nobody knows whether they arrived.",
+        "%(n)s message is held and waits for a decision.",
+        "%(n)s messages are held and wait for a decision.",
         number,
     )
     shown = f"{number}+" if number == COUNTED else str(number)

@@ -7,17 +7,18 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import explain, mail_log, retention
+from transactional import explain, held, mail_log, retention, sweeper
 from transactional.egress.waits import tell_wait
 from transactional.explain import Step
 from transactional.mail_log import Filters
-from transactional.models import EventType, Status
-from transactional.views import held, refusal_words
+from transactional.models import DeliveryAttempt, EventType, Status
+from transactional.views import refusal_words
 
 PAGE = 50
 # The colour of each status and event: colour only repeats what the word says
@@ -36,6 +37,8 @@ TONES: Mapping[str, str] = {
     EventType.OPENED: "accent",
     EventType.CLICKED: "accent",
 }
+# Reasons that events keep in English
+REASONS = frozenset({held.SENT_AGAIN, held.GIVEN_UP, sweeper.UNSEEN})
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
 
 
@@ -108,14 +111,20 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
     ahead = {one.recipient.pk: one.ahead for one in why.recipients if one.ahead is not None}
     reasons = {one.attempt.pk: one.steps for told in why.recipients for one in told.tries}
     bounces = {one.recipient.pk: one.bounce for one in why.recipients}
-    told = {one.attempt.reply for one in story.moments if one.attempt is not None}
+    told = {text for one in story.moments if one.attempt for text in _words(one.attempt)}
+    waiting = {one.recipient.pk: one.held for one in why.recipients if one.held is not None}
     context = {
         "story": story,
         "message": story.message,
         "refusal": refusal_words.told(story.message.refusal_text),
         "remedy": refusal_words.remedy(story.message.refusal),
         "recipients": [
-            {"recipient": one, "pill": pill(one.status), "bounce": bounces.get(one.pk)}
+            {
+                "recipient": one,
+                "pill": pill(one.status),
+                "bounce": bounces.get(one.pk),
+                "reply": waiting[one.pk].reply if one.pk in waiting else one.reply,
+            }
             for one in story.recipients
         ],
         "why": why,
@@ -131,9 +140,11 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
             for one in story.recipients
             if (plan := ahead.get(one.pk)) is not None
         ],
-        "held": held.undecided(
-            request.account.pk, [one for one in story.recipients if one.status == Status.HELD]
-        ),
+        "held": [
+            {"recipient": one, "why": waiting[one.pk]}
+            for one in story.recipients
+            if one.pk in waiting
+        ],
         "may_decide": request.may(Role.MARKETER),
         "several": len(story.recipients) > 1,
         "log_begins": _log_begins(story),
@@ -145,6 +156,17 @@ def _log_begins(story: mail_log.Story) -> datetime | None:
     """From when on events are kept, where this message is older: its timeline has lost some."""
     begins = retention.events_kept_from()
     return begins if begins is not None and story.message.created_at < begins else None
+
+
+def _by_hand(data: Mapping[str, object]) -> str:
+    """The reason that an event of ours gives, in the reader's language where it is a fixed one."""
+    reason = str(data.get("reason") or "")
+    return gettext(reason) if reason in REASONS else reason
+
+
+def _words(attempt: DeliveryAttempt) -> tuple[str, str]:
+    """What its entry tells: the reply, or the failure as events name it, with its stage."""
+    return attempt.reply, f"{attempt.stage}: {attempt.reply}"
 
 
 def _moment(
@@ -159,7 +181,7 @@ def _moment(
     data = event.data if isinstance(event.data, dict) else {}
     dmarc = data.get("dmarc")
     said = tell_alignment(dmarc) if isinstance(dmarc, dict) else ""
-    says = said or data.get("response") or data.get("message") or data.get("reason") or ""
+    says = said or data.get("response") or data.get("message") or _by_hand(data) or ""
     return {
         "moment": moment,
         "pill": pill(event.type),

@@ -93,6 +93,9 @@ def test_copies_in_doubt_are_few_and_marked(
     assert len({copy.path for copy in came}) == 1
     assert told("x.example") == ["accepted", *ends]
     assert Recipient.objects.get().status == ends[-1]
+    kept_by = {"resend": "copies", "hold": "hold"}[policy]
+    held = Event.objects.filter(type="held").values_list("data__because", "data__copies")
+    assert list(held) == ([(kept_by, copies)] if ends[-1] == "held" else [])
     codes = [
         one["code"]
         for row in DeliveryAttempt.objects.order_by("number")

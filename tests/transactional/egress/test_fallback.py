@@ -23,6 +23,7 @@ from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
 from tests.transactional.wire.smtp_parts import server_context
 from tokens.models import Account
+from transactional import explain
 from transactional.egress import fallback
 from transactional.egress.cell import Cell, Closed
 from transactional.egress.profiles import Limits, Rule
@@ -215,7 +216,11 @@ def test_what_is_in_doubt_beyond_the_smarthost_is_held(
         with engine():
             eventually(drained)
     assert len(smarthost.kept) == 1
-    assert Recipient.objects.get(message_id=sent.message_id).status == Status.HELD
+    held = Recipient.objects.get(message_id=sent.message_id)
+    assert held.status == Status.HELD
+    why = explain.why_held(account.pk, [held])[held.pk]
+    assert (why.code, why.kept_by, why.in_doubt) == ("answer_unclear", "smarthost", True)
+    assert why.reply == "354 which is no answer to a dot"
 
 
 def test_a_copy_in_doubt_never_takes_the_smarthost(

@@ -253,7 +253,8 @@ def test_in_doubt_and_past_its_deadline_mail_is_held_and_not_called_unsent(
     assert recipient.status == Status.HELD
     assert recipient.reply == verdict.IN_DOUBT
     held = Event.objects.get(type="held")
-    assert held.data["class"] == "in_doubt" and held.data["copies"] == 1
+    assert (held.data["class"], held.data["copies"]) == ("in_doubt", 1)
+    assert held.data["because"] == "deadline"
     assert sink.seen == 0
 
 
@@ -266,4 +267,4 @@ def test_in_doubt_and_refused_until_its_deadline_mail_is_held(account: Account) 
     reply = "451 4.3.2 Not now"
     ended = verdict.defer(verdict.Tried(job), "temporary", reply, 2)
     assert (ended.status, ended.reply, ended.final) == (Status.HELD, reply, True)
-    assert ended.data == {"class": "in_doubt", "copies": 2}
+    assert ended.data == {"class": "in_doubt", "copies": 2, "because": "deadline"}

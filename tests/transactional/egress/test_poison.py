@@ -14,7 +14,7 @@ from django.db import connection
 from tests.transactional.egress.sink import Sink
 from tests.transactional.egress.test_engine import drained, eventually, send_raw, sink  # noqa: F401
 from tokens.models import Account
-from transactional import sweeper
+from transactional import explain, sweeper
 from transactional.egress.poison import LARGE, LIMIT
 from transactional.models import DeliveryAttempt, Event, QueueRow, Recipient, Status
 from transactional.submission.request import Accepted
@@ -75,6 +75,10 @@ def test_a_message_that_ends_its_process_is_held_and_the_others_flow(
         running.wait()
     event = Event.objects.filter(message_id=poison.message_id).latest("id")
     assert event.type == "held" and "the delivery process ended" in str(event.data)
+    assert (event.data["class"], event.data["crashes"]) == ("poison", LIMIT)
+    held = Recipient.objects.get(message_id=poison.message_id)
+    why = explain.why_held(account.pk, [held])[held.pk]
+    assert (why.code, why.in_doubt, why.release) == ("unbuilt", False, "anew")
     assert not QueueRow.objects.filter(message_id=poison.message_id).exists()
 
 

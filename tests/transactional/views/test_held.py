@@ -24,9 +24,9 @@ def test_the_list_shows_what_is_held_and_decides_about_those_ticked(
     again, ended = make_held(cast.account, "a@x.example"), make_held(cast.account, "b@x.example")
     client, root = signed_in(cast.alice), f"/a/{cast.account.pk}/messages/held/"
     page = client.get(root).content.decode()
-    assert "a@x.example" in page and "its answer never came" in page
+    assert "a@x.example" in page and "ended before it confirmed that" in page
     home = client.get(f"/a/{cast.account.pk}/").content.decode()
-    assert "2 messages are held: nobody knows whether they arrived." in home
+    assert "2 messages are held and wait for a decision." in home
     done = client.post(
         f"{root}decide/", {"action": "release", "recipient": str(again.pk)}, follow=True
     )

@@ -1,56 +1,20 @@
-"""The only writer of Recipient.status: the transition table, and outcomes applied in batches.
-
-With `sweeper`, which says what becomes of those whose worker fell silent.
-"""
+"""The only place where the outcomes of tries are written: many at once, in one statement."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import psycopg
-from django.db import connection
-from django.utils import timezone
 
 from config.bulk import Table, as_json
 from domains import warmup
 from transactional import events, queue, suppressions
 from transactional.events import NewEvent
-from transactional.models import EventType, Status, SuppressionReason
+from transactional.lifecycle.outcomes import Attempt, Outcome
+from transactional.lifecycle.transitions import EVENT_OF, FROM
+from transactional.models import SuppressionReason
 from transactional.models.message import REPLY_LIMIT
-
-# From each status, where a recipient may go. A report of a bounce may come after `delivered`, and
-# before we have written it; a delivery may follow any outcome that was not final.
-_TRIED = frozenset(
-    {
-        Status.DEFERRED,
-        Status.DELIVERED,
-        Status.BOUNCED,
-        Status.EXPIRED,
-        Status.UNCERTAIN,
-        Status.HELD,
-    }
-)
-TRANSITIONS: Mapping[str, frozenset[str]] = {
-    Status.QUEUED: _TRIED | {Status.CANCELLED, Status.SUPPRESSED},
-    Status.DEFERRED: _TRIED | {Status.CANCELLED},
-    Status.UNCERTAIN: _TRIED,
-    Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED}),
-    Status.DELIVERED: frozenset({Status.BOUNCED}),
-    Status.BOUNCED: frozenset(),
-    Status.EXPIRED: frozenset({Status.BOUNCED}),
-    Status.SUPPRESSED: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
-_FROM: dict[str, str] = {
-    status: "|" + "|".join(old for old, new in TRANSITIONS.items() if status in new) + "|"
-    for status in Status.values
-}
-#: Statuses of mail that is still to be tried.
-WAITING = frozenset({Status.QUEUED, Status.DEFERRED, Status.UNCERTAIN})
-EVENT_OF: Mapping[str, str] = {status: EventType(status) for status in _TRIED}
 
 # A transition that the table forbids leaves the row alone; `u` are the outcomes of a flush
 _MOVE = """
@@ -83,58 +47,6 @@ ATTEMPTS = Table(
         ("decisions", "jsonb"),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """What one try saw; see DeliveryAttempt for the meaning of each field."""
-
-    id: uuid.UUID
-    at: datetime
-    duration_ms: int
-    source_address: str
-    host: str
-    address: str
-    tls: str
-    stage: str
-    code: int
-    reply: str
-    transcript: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a try ended: the status it leads to and, if it is not final, when the next one is due.
-
-    `due_at` is by the job's clock (`Job.now`). `resent` marks the next copy as one that the receiver may have already. `decisions` are stored
-    with the last of the tries; where nothing was tried, with the event.
-    """
-
-    job: queue.Job
-    status: str
-    at: datetime
-    attempts: int
-    reply: str
-    source_id: int | None = None
-    due_at: datetime | None = None
-    tries: tuple[Attempt, ...] = ()
-    resent: bool = False
-    warms_up_at: str = ""  # the mailbox provider, where the IP it was tried from warms up
-    data: Mapping[str, Any] = field(default_factory=dict)
-    decisions: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def final(self) -> bool:
-        """Whether the recipient leaves the queue."""
-        return self.due_at is None
-
-    @property
-    def wait(self) -> float | None:
-        """Seconds from now to the next try; None where there is none."""
-        if self.due_at is None:
-            return None
-        return max(0.0, (self.due_at - self.job.now()).total_seconds())
-
 
 # One statement, and so one trip and one transaction, for a whole batch. An outcome counts only if
 # its lease still holds the queue row (`kept`), an event is told only if the status moved.
@@ -229,7 +141,7 @@ def _move(outcome: Outcome) -> dict[str, Any]:
         "at": outcome.at,
         "reply": outcome.reply[:REPLY_LIMIT],
         "source": outcome.source_id,
-        "olds": _FROM[outcome.status],
+        "olds": FROM[outcome.status],
     }
 
 
@@ -287,66 +199,3 @@ def _attempt(outcome: Outcome, one: Attempt) -> tuple[Any, ...]:
         one.transcript,
         outcome.decisions if outcome.decisions and one is outcome.tries[-1] else None,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What came back about a recipient, after its delivery (a DSN)."""
-
-    recipient_id: uuid.UUID
-    status: str
-    reply: str
-    data: Mapping[str, Any]
-
-
-def apply_report(report: Report) -> bool:
-    """Apply a report inside the caller's transaction; False where it changes nothing. What was put off
-    or in doubt is not tried again.
-
-    The recipient's row is locked, so the same report twice makes one event, and a report that
-    overtakes our own commit of `delivered` waits for it.
-    """
-    values = {
-        "id": report.recipient_id,
-        "status": str(report.status),
-        "at": timezone.now(),
-        "reply": report.reply[:REPLY_LIMIT],
-        "olds": _FROM[report.status],
-    }
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_REPORT, values)
-        found = cursor.fetchone()
-        if found is not None:
-            cursor.execute(queue.FORGET, {"id": report.recipient_id})
-    if found is None:
-        return False
-    account_id, message_id, campaign_id, was = found
-    events.append(
-        [
-            NewEvent(
-                account_id=account_id,
-                message_id=message_id,
-                recipient_id=report.recipient_id,
-                campaign_id=campaign_id,
-                type=EVENT_OF[report.status],
-                at=timezone.now(),
-                data={**report.data, "was": was, "response": report.reply[:1000]},
-            )
-        ]
-    )
-    return True
-
-
-_REPORT = """
-WITH before AS (
-    SELECT id, status FROM transactional_recipient WHERE id = %(id)s FOR UPDATE
-), moved AS (
-    UPDATE transactional_recipient r
-    SET status = %(status)s, status_at = %(at)s, reply = %(reply)s
-    FROM before WHERE r.id = before.id AND strpos(%(olds)s, '|' || r.status || '|') > 0
-    RETURNING r.message_id, before.status AS was
-)
-SELECT m.account_id, m.id, m.campaign_id, moved.was
-FROM moved JOIN transactional_message m ON m.id = moved.message_id
-"""
