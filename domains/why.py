@@ -1,18 +1,34 @@
 """The only place that says, in one sentence, why no IP can be used: for refusals and deferrals.
 
-In English, as all that the pipeline says; the pages tell the same findings in the reader's language.
+In English, as all that the pipeline says and keeps; `told` says it again in the reader's language.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from django.utils import translation
+from django.utils.translation import gettext, gettext_noop
 
+from config.sentences import pattern
 from domains import hosts, pools
 from domains.findings import OK, sentence_of
 from domains.models import EgressSource, PoolMember, SourceChange, SourceEvent, SourceState
+from domains.sentences_table import SENTENCES, tell
 
+N = gettext_noop
 SHOWN = 3  # IPs named in one sentence
-NONE_CONNECTED = "it has none: connect one under Domains & IPs"
+NONE_CONNECTED = N("it has none: connect one under Domains & IPs")
+NOT_HERE = N("this host does not have them")
+SILENT = N("%(ips)s, which does not report")
+PAUSED = N("%(address)s is paused")
+LISTED = N("%(address)s is on a blocklist (%(lists)s)")
+NO_SHARE = N("%(address)s is ready, but no pool gives it a share")
+NOT_CHECKED = N("%(address)s has not been checked yet")
+WAITS = N("%(address)s waits for DNS: %(finding)s")
+MORE = N("and %(more)s more")
+ON_HOST = N("%(address)s is on %(host)s")
+_PARTS = re.compile(r"; (?=and \d+ more$|[0-9a-fA-F:.]+ (?:is|has|waits) )")
 
 
 def of_accounts(account_ids: Iterable[int]) -> dict[int, str]:
@@ -29,7 +45,7 @@ def of_pool(pool_id: int) -> str:
     usable = pools.usable(pool_id)
     if usable:
         silent = hosts.silent(usable)
-        return f"{silent}, which does not report" if silent else "this host does not have them"
+        return SILENT % {"ips": silent} if silent else NOT_HERE
     members = PoolMember.objects.filter(pool_id=pool_id).select_related("source")
     found = [member.source for member in members.order_by("source_id") if member.weight]
     if not found:
@@ -41,24 +57,67 @@ def of_pool(pool_id: int) -> str:
 def _together(sources: Sequence[EgressSource]) -> str:
     if not sources:
         return NONE_CONNECTED
-    told = "; ".join(of_source(source) for source in sources[:SHOWN])
+    said = "; ".join(of_source(source) for source in sources[:SHOWN])
     more = len(sources) - SHOWN
-    return f"{told}; and {more} more" if more > 0 else told
+    return f"{said}; {MORE % {'more': more}}" if more > 0 else said
 
 
 def of_source(source: EgressSource) -> str:
     """Why mail does not leave from this IP: what it waits for, or who stopped it."""
+    said = {"address": source.address}
+    if source.state == SourceState.PAUSED:
+        return PAUSED % said
+    if source.state == SourceState.LISTED:
+        changes = SourceChange.objects.filter(source=source, event=SourceEvent.LISTED)
+        last = changes.order_by("-pk").first()
+        return LISTED % {**said, "lists": last.data.get("lists", "") if last else ""}
+    if source.usable:
+        return NO_SHARE % said
+    wrong = next((f for f in source.findings if f["status"] != OK and f["code"] != "ok"), None)
+    if wrong is None:
+        return NOT_CHECKED % said
     with translation.override("en"):
-        if source.state == SourceState.PAUSED:
-            return f"{source.address} is paused"
-        if source.state == SourceState.LISTED:
-            changes = SourceChange.objects.filter(source=source, event=SourceEvent.LISTED)
-            last = changes.order_by("-pk").first()
-            lists = last.data.get("lists", "") if last else ""
-            return f"{source.address} is on a blocklist ({lists})"
-        if source.usable:
-            return f"{source.address} is ready, but no pool gives it a share"
-        wrong = next((f for f in source.findings if f["status"] != OK and f["code"] != "ok"), None)
-        if wrong is None:
-            return f"{source.address} has not been checked yet"
-        return f"{source.address} waits for DNS: {sentence_of(wrong).rstrip('.')}"
+        return WAITS % {**said, "finding": sentence_of(wrong).rstrip(".")}
+
+
+def told(text: str) -> str:
+    """What this module said, in the reader's language; what it did not say stays as it is."""
+    return "; ".join(_told(part) for part in _PARTS.split(text))
+
+
+def _told(part: str) -> str:
+    for sentence in (
+        NONE_CONNECTED, NOT_HERE, SILENT, PAUSED, LISTED, NO_SHARE, NOT_CHECKED, WAITS, MORE,
+    ):  # fmt: skip
+        found = pattern(sentence).fullmatch(part)
+        if found is None:
+            continue
+        values = found.groupdict()
+        if "finding" in values:
+            values["finding"] = _finding(values["finding"])
+        if "ips" in values:
+            values["ips"] = ", ".join(_on_host(one) for one in values["ips"].split(", "))
+        return gettext(sentence) % values if values else gettext(sentence)
+    return part
+
+
+def _on_host(said: str) -> str:
+    found = pattern(ON_HOST).fullmatch(said)
+    return said if found is None else gettext(ON_HOST) % found.groupdict()
+
+
+@cache
+def _findings() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What recognises each finding's sentence, those that say most in words of their own first."""
+    with translation.override("en"):
+        known = [(str(sentence).rstrip("."), code) for code, sentence in SENTENCES.items()]
+    known.sort(key=lambda one: -len(re.sub(r"%\(\w+\)s", "", one[0])))
+    return tuple((pattern(sentence), code) for sentence, code in known)
+
+
+def _finding(said: str) -> str:
+    for known, code in _findings():
+        found = known.fullmatch(said)
+        if found is not None:
+            return tell(code, found.groupdict()).rstrip(".")
+    return said

@@ -29,6 +29,7 @@ NOT_FOUND = {
 }
 UNFOLDED = {"message, told in full", "message, refused", "message, delivered", "smarthost"}
 SIZES = {1280: 860, 390: 844}
+BETWEEN = (700, 1010)  # px, where a table has the least room: nothing may stick out there, too
 
 # The rules that look at colours: all that can differ between light and dark
 COLOURS = ["color-contrast", "link-in-text-block"]
@@ -167,6 +168,10 @@ def _in_every_guise(page: Page) -> list[Any]:
 
 def _in_other_words(page: Page) -> list[Any]:
     found: list[Any] = []
+    for width in BETWEEN:
+        page.set_viewport_size({"width": width, "height": SIZES[1280]})
+        sticks_out = page.evaluate(OVERFLOW)
+        found += [[width, "sticks out", sticks_out]] * (sticks_out > 0)
     for (width, height), rules in zip(SIZES.items(), (PLACES, TAGS), strict=True):
         page.set_viewport_size({"width": width, "height": height})
         found += [[width, *one] for one in problems(page, tab_walk=False, rules=rules)]

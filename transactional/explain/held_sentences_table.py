@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 HAPPENED: Mapping[str, Promise] = {
     "unbuilt": _(
-        "Nothing was sent: our own delivery broke down %(crashes)s times while it put this message "
-        "together. Mostly such a message is very large, or its template cannot be rendered."
+        "Our own delivery broke down %(crashes)s times while it put this message together, before "
+        "anything was sent. Mostly such a message is very large, or its template cannot be rendered."
     ),
     "unbuilt_in_doubt": _(
         "An earlier copy was handed over whole and never confirmed. The next one could not be put "

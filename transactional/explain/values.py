@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from domains import sites
+from domains import why as unready
 from transactional.egress.waits import tell_wait
 
 _SHUT: Mapping[str, Promise] = {
@@ -55,6 +56,8 @@ def word(step: str, name: str, value: str) -> str | None:
     """What a decision's value means, in words; None where it needs none."""
     if (step, name) == ("shaping", "why"):
         return tell_wait(value)
+    if (step, name) == ("source", "why"):
+        return unready.told(value)
     if name in ("provider", "site"):
         return sites.named(value)
     known = VALUES.get((step, name))

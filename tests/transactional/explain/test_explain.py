@@ -187,5 +187,8 @@ def test_moments_and_waits_are_told_in_words() -> None:
             "the IP waits for DNS"
             in Step("source", "no_source", {"why": "the IP waits for DNS"}).says
         )
+        with translation.override("it"):
+            old = Step("source", "no_source", {"why": "192.0.2.1 is paused"})
+            assert "192.0.2.1 è in pausa" in old.says
         data = {"address": "192.0.2.1", "used_up": ["192.0.2.2", "192.0.2.3"]}
         assert "192.0.2.2, 192.0.2.3 used up" in Step("source", "spilled", data).says

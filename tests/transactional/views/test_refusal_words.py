@@ -72,6 +72,12 @@ def test_each_sentence_is_found_again_and_keeps_its_data(sentence: str) -> None:
     assert all(value in italian for value in values.values())
 
 
+def test_a_reason_of_another_core_is_told_too() -> None:
+    with translation.override("it"):
+        said = told("No dedicated IP of this account is ready: 192.0.2.1 is paused.")
+    assert said.endswith("192.0.2.1 è in pausa.")
+
+
 def test_what_is_not_known_stays() -> None:
     assert told("Something else.") == "Something else."
     assert remedy("NOPE") == "" and set(REMEDIES)
