@@ -199,10 +199,13 @@ class Session:
         except OSError as error:  # ssl.SSLError, TimeoutError and resets are all OSErrors
             plain.abort()
             raise StreamError(f"TLS handshake failed: {error}") from error
-        if secured is None:
+        about: ssl.SSLObject | None = secured.get_extra_info("ssl_object") if secured else None
+        if (
+            secured is None or about is None
+        ):  # uvloop gives one without TLS where the peer was quicker
+            plain.abort()
             raise StreamError("connection closed during the TLS handshake")
         self._stream.adopt(secured)
-        about: ssl.SSLObject = secured.get_extra_info("ssl_object")
         cipher = about.cipher()
         if self._tlsa:
             names = [self._server_name] if self._server_name else []

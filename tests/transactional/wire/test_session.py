@@ -20,7 +20,8 @@ from tests.transactional.wire.smtp_parts import (
 from transactional.wire.handler import ServerConfig
 from transactional.wire.outcome import SessionRefused, Timeouts, TlsPolicy
 from transactional.wire.reply import Reply, Stage
-from transactional.wire.session import Session
+from transactional.wire.reply_stream import StreamError
+from transactional.wire.session import Session, client_context
 
 CONFIG = ServerConfig("mx.example", size_limit=100_000)
 SHORT = Timeouts(marker=0.3)
@@ -90,6 +91,24 @@ def test_starttls(
             await session.quit()
         assert [m.tls for m in keeper.messages] == [True] * 3
         assert keeper.messages[0].data == MESSAGE + b"x" * 50_000 + b"\r\n"
+
+    run(go())
+
+
+def test_a_connection_that_is_reset_right_before_the_handshake_is_a_failure_like_any(
+    run: Run,
+) -> None:
+    """uvloop then gives a transport without TLS: no error of ours, of which too many hold the mail."""
+
+    async def go() -> None:
+        async with listening(CONFIG, Keeper()) as port:
+            session = await connect(port)
+            transport = session._stream.transport
+            assert transport is not None
+            transport.abort()  # as the loop does with what it cannot read from: told a moment later
+            assert session._stream.is_quiet
+            with pytest.raises(StreamError, match="closed during the TLS handshake"):
+                await session._handshake(client_context(verify=False))
 
     run(go())
 
