@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 TA, EE = 2, 3  # the only usages of SMTP (RFC 7672 §3.1): trust anchor, end entity
 CHAIN = 10  # certificates of a chain that are looked at
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    UnsupportedAlgorithm,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def judge(
         if problem:
             return problem
         return "" if _is_for(found[0], names) else "the certificate is for another name"
-    except (ValueError, TypeError, x509.InvalidVersion) as err:
+    except _UNREADABLE as err:
         return f"the certificate cannot be read: {err}"
 
 

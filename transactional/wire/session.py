@@ -196,7 +196,9 @@ class Session:
                 server_hostname=self._server_name,
                 ssl_handshake_timeout=self._timeouts.starttls,
             )
-        except OSError as error:  # ssl.SSLError, TimeoutError and resets are all OSErrors
+        # ssl.SSLError, TimeoutError and resets are all OSErrors; ValueError: DNS names a host that no
+        # certificate can be for
+        except (OSError, ValueError) as error:
             plain.abort()
             raise StreamError(f"TLS handshake failed: {error}") from error
         about: ssl.SSLObject | None = secured.get_extra_info("ssl_object") if secured else None

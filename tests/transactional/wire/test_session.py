@@ -113,6 +113,18 @@ def test_a_connection_that_is_reset_right_before_the_handshake_is_a_failure_like
     run(go())
 
 
+def test_a_host_whose_name_tls_does_not_take_is_a_failure_like_any(
+    run: Run, server_tls: ssl.SSLContext
+) -> None:
+    async def go() -> None:
+        async with listening(replace(CONFIG, tls_context=server_tls), Keeper()) as port:
+            with pytest.raises(SessionRefused) as failed:
+                await connect(port, tls=TlsPolicy.REQUIRED, server_name="a" * 70 + ".example")
+            assert failed.value.outcome.stage is Stage.STARTTLS
+
+    run(go())
+
+
 @pytest.mark.parametrize("name", ["mx.example", "other.example"])
 def test_verified_refuses_a_stranger_certificate(
     run: Run, server_tls: ssl.SSLContext, tls_folder: Path, name: str
