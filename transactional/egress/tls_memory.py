@@ -8,12 +8,12 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 import psycopg
+from django.db import DataError, connection, transaction
 from django.db import Error as DjangoDatabaseError
-from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 BROKEN_FOR = timedelta(days=1)  # servers are repaired: tried again after that
 KEEP_EVERY = 60.0  # seconds between two exchanges with the database
 MOST_BROKEN = 20_000
+NAME = 253  # characters of a host's name that are kept: with escapes DNS can say four times as many
 MOST_COUNTS = 50_000  # kinds of outcomes between two exchanges; further ones are not counted
 
 
@@ -68,10 +69,12 @@ class TlsMemory:
         if len(self._broken) >= MOST_BROKEN:
             self._broken.clear()
         self._broken[address, port] = (time.monotonic() + BROKEN_FOR.total_seconds(), error[:300])
-        self._new[address, port] = (host, error[:300])
+        self._new[address, port] = (host[:NAME], error[:300])
 
     def count(self, counted: Counted) -> None:
         """A delivery to a domain that asks for reports."""
+        if len(counted.mx) > NAME:
+            counted = replace(counted, mx=counted.mx[:NAME])
         if counted in self._counts or len(self._counts) < MOST_COUNTS:
             self._counts[counted] += 1
 
@@ -90,6 +93,9 @@ class TlsMemory:
         counts, self._counts = self._counts, Counter()
         try:
             self._broken |= await loop.run_in_executor(self._thread, exchange, new, counts)
+        except (DataError, psycopg.DataError) as err:
+            # One of them cannot be stored, now or later: it must not stand before what comes
+            logger.error("what was learnt of TLS in a minute is lost: %s", err)
         except (DjangoDatabaseError, psycopg.Error) as err:
             logger.warning("what is known of TLS is not written yet: %s", err)
             self._new = new | self._new
@@ -110,27 +116,8 @@ def exchange(
     """In a thread: write what is new; returns the servers that are broken, until when and why."""
     now = timezone.now()
     try:
-        BrokenTls.objects.bulk_create(
-            [
-                BrokenTls(
-                    address=address,
-                    port=port,
-                    host=host,
-                    error=error,
-                    seen_at=now,
-                    until=now + BROKEN_FOR,
-                )
-                for (address, port), (host, error) in sorted(new.items())
-            ],
-            update_conflicts=True,
-            unique_fields=["address", "port"],
-            update_fields=["host", "error", "seen_at", "until"],
-        )
-        for counted, number in sorted(counts.items(), key=lambda one: str(one[0])):
-            fields = {name: getattr(counted, name) for name in Counted.__slots__}
-            row, made = TlsCount.objects.get_or_create(**fields, defaults={"count": number})
-            if not made:
-                TlsCount.objects.filter(pk=row.pk).update(count=F("count") + number)
+        with transaction.atomic():  # or a part of it would be counted again with the next try
+            _write(new, counts, now)
         moment = time.monotonic()
         rows = BrokenTls.objects.filter(until__gt=now).order_by("-seen_at")[:MOST_BROKEN]
         return {
@@ -139,3 +126,29 @@ def exchange(
         }
     finally:
         connection.close()
+
+
+def _write(
+    new: dict[tuple[str, int], tuple[str, str]], counts: Counter[Counted], now: datetime
+) -> None:
+    BrokenTls.objects.bulk_create(
+        [
+            BrokenTls(
+                address=address,
+                port=port,
+                host=host,
+                error=error,
+                seen_at=now,
+                until=now + BROKEN_FOR,
+            )
+            for (address, port), (host, error) in sorted(new.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["address", "port"],
+        update_fields=["host", "error", "seen_at", "until"],
+    )
+    for counted, number in sorted(counts.items(), key=lambda one: str(one[0])):
+        fields = {name: getattr(counted, name) for name in Counted.__slots__}
+        row, made = TlsCount.objects.get_or_create(**fields, defaults={"count": number})
+        if not made:
+            TlsCount.objects.filter(pk=row.pk).update(count=F("count") + number)

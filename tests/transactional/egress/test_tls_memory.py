@@ -1,0 +1,57 @@
+"""What is learnt of TLS reaches the database, whatever a receiver calls its servers."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import DataError
+
+from transactional.egress import tls_memory
+from transactional.egress.tls_memory import NAME, Counted, TlsMemory
+from transactional.models import BrokenTls, TlsCount
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LONG = r"\000" * 100 + ".example"  # as DNS texts octets that are no letters
+
+
+def counted(mx: str) -> Counted:
+    return Counted(date(2026, 1, 1), "x.example", "sts", mx, "127.0.0.10", "")
+
+
+def test_names_longer_than_names_are_keep_nothing_from_being_stored() -> None:
+    async def main() -> None:
+        memory = TlsMemory()
+        await memory.ready()
+        for mx in (LONG, LONG, "mx.x.example"):
+            memory.count(counted(mx))
+        memory.remember(LONG, "192.0.2.1", 25, "e" * 1000)
+        memory.remember("mx.x.example", "192.0.2.2", 25, "closed")
+        await memory.close()
+
+    asyncio.run(main())
+    assert dict(TlsCount.objects.values_list("mx", "count")) == {LONG[:NAME]: 2, "mx.x.example": 1}
+    assert BrokenTls.objects.count() == 2
+
+
+def test_what_can_never_be_stored_does_not_stand_before_what_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = tls_memory.exchange
+
+    def refused(new: Any, counts: Any) -> Any:
+        if any("odd" in one.mx for one in counts):
+            raise DataError("value too long")
+        return real(new, counts)
+
+    async def main() -> None:
+        memory = TlsMemory()
+        await memory.ready()
+        monkeypatch.setattr(tls_memory, "exchange", refused)
+        memory.count(counted("odd.example"))
+        await memory._exchange()
+        memory.count(counted("mx.x.example"))
+        await memory.close()
+
+    asyncio.run(main())
+    assert [row.mx for row in TlsCount.objects.all()] == ["mx.x.example"]
