@@ -25,7 +25,7 @@ class Browser:
             headers={"User-Agent": AGENT, "Accept-Language": "en"},
             follow_redirects=True,
             trust_env=False,
-            timeout=20,
+            timeout=60,
         )
         self.home = ""  # the account's prefix: /a/<n>/
         self.at = ""  # where the last form led to

@@ -63,7 +63,7 @@ class Reader:
         return [mail for mail in found if mail.to == to]
 
     def wait(
-        self, to: str, *, seconds: float = 15, where: Callable[[Mail], bool] = lambda mail: True
+        self, to: str, *, seconds: float = 60, where: Callable[[Mail], bool] = lambda mail: True
     ) -> Mail:
         """The one message to this address. Raises AssertionError if none comes, or two do."""
         deadline = time.monotonic() + seconds

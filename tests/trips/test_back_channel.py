@@ -70,7 +70,7 @@ class Desk:
             base_url=start["url"],
             headers={"Authorization": f"Bearer {start['api_key']}"},
             trust_env=False,
-            timeout=20,
+            timeout=60,
         )
         # The log itself, beside what the feed says of it
         self.database = psycopg.connect(shop.joined["DATABASE_URL"], autocommit=True)
@@ -93,7 +93,7 @@ class Desk:
         answer = single.send_email(public_single_send_request_egg=asked)
         return self.settled(answer.status_id)
 
-    def settled(self, status_id: str, seconds: float = 25) -> dict[str, Any]:
+    def settled(self, status_id: str, seconds: float = 90) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         path = {"path": f"{STATUSES}/{status_id}"}
         while (seen := self.hubspot.api_request(path).json())["status"] != "COMPLETE":
@@ -101,7 +101,7 @@ class Desk:
             time.sleep(0.1)
         return dict(seen)
 
-    def story(self, address: str, wanted: str, seconds: float = 20) -> list[list[Any]]:
+    def story(self, address: str, wanted: str, seconds: float = 60) -> list[list[Any]]:
         """The events of an address once the wanted one is there."""
         deadline = time.monotonic() + seconds
         while True:

@@ -111,7 +111,7 @@ def test_from_right_dns_to_the_first_signed_mail_without_a_click(
         sign_in(mine, start)
         mine.goto(f"{home}/{domain}/")
         ip.goto(f"{home}/ips/{source}/")
-        mine.locator("#state", has_text="Not found").wait_for(timeout=20_000)
+        mine.locator("#state", has_text="Not found").wait_for(timeout=60_000)
         exported = context.request.get(f"{home}/{domain}/zone-file/").text()
         # What people do: import the file, and set the names of the IP
         begun = time.monotonic()

@@ -34,7 +34,7 @@ def paste(script: str) -> str:
         capture_output=True,
         text=True,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "no_proxy": "*"},
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,7 +69,7 @@ def test_the_curl_command(
 
     wanted = {"sent": "1", "delivered": "1", "opens": "1", "clicks": "1"}
     rates = {"openratio": "100 %", "clickratio": "100 %", "deliveredratio": "100 %"}
-    assert owner.figures_within(page, 10, wanted | rates) == wanted | rates
+    assert owner.figures_within(page, 60, wanted | rates) == wanted | rates
 
 
 def test_the_swaks_command(shop: Installation, reader: Reader) -> None:
