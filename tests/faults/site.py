@@ -17,8 +17,10 @@ from typing import Any
 import psycopg
 
 from config.stack.probes import smtp_greets
-from tests.config.stack.process_table import command, tree
+from tests.config.stack.process_table import children, command, tree
 from tests.installation import ROOT, Installation
+
+DRAINED = 60.0  # seconds in which no mail stands still, nor anything else that must go on
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,20 @@ class Site:
         (found,) = self.ask("SELECT count(*) FROM transactional_queuerow")[0]
         return int(found)
 
-    def children(self, text: str = "") -> list[int]:
-        """Every process below `up` whose command line contains the text."""
+    def processes(self) -> list[int]:
+        """Every process below `up`."""
         assert self.installation.process is not None
         up = self.installation.process.pid
-        found = []
-        for pid in sorted(tree(up) - {up}):
-            try:
-                named = command(pid)
-            except OSError:
-                continue
-            if text in named:
-                found.append(pid)
-        return found
+        return sorted(tree(up) - {up})
+
+    def children(self, text: str) -> list[int]:
+        """Those that `up` started itself whose command line contains the text.
+
+        What they start in their turn has the same one for a moment, until it gives itself another.
+        """
+        assert self.installation.process is not None
+        started = children(self.installation.process.pid)
+        return sorted(pid for pid in started if text in command(pid))
 
     def kill(self, pids: Iterable[int]) -> int:
         """SIGKILL to all of these in any order; how many sessions were open to the sink.
@@ -151,6 +154,17 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
             pass
         time.sleep(0.2)
     return False
+
+
+def drained(site: Site) -> int:
+    """Rows that are stuck: still there when for DRAINED seconds none has left."""
+    least, since = site.queued(), time.monotonic()
+    while least and time.monotonic() - since < DRAINED:
+        time.sleep(0.2)
+        now = site.queued()
+        if now < least:
+            least, since = now, time.monotonic()
+    return least
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tests.faults.site import Site, within
 from tests.trips.browser import Browser
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1500)]
-HANDED = "message_id IS NOT NULL"
+ROWS, HANDED = "transactional_broadcastrow", "message_id IS NOT NULL"
 STARTED = 2.0  # seconds from the confirmation to the first messages
 # The account's own email, with one variable that a column fills
 EMAIL = """
@@ -60,8 +60,22 @@ def begin(owner: Browser, site: Site, count: int) -> str:
 
 
 def rows(site: Site, *, where: str) -> int:
-    ((found,),) = site.ask(f"SELECT count(*) FROM transactional_broadcastrow WHERE {where}")
+    ((found,),) = site.ask(f"SELECT count(*) FROM {ROWS} WHERE {where}")
     return int(found)
+
+
+def stopped_at(site: Site, least: float) -> int:
+    """The process that hands over, stopped as soon as it has handed over so many rows."""
+    limit = time.monotonic() + 600
+    with site.database() as session:
+        while time.monotonic() < limit:
+            started = site.children("-Q default")  # none, while a killed one is yet to be followed
+            ((found,),) = session.execute(f"SELECT count(*) FROM {ROWS} WHERE {HANDED}").fetchall()
+            if started and found >= least:
+                os.kill(started[0], signal.SIGSTOP)
+                return started[0]
+            time.sleep(0.01)
+    raise AssertionError(f"{found} rows are handed over")
 
 
 def shown(owner: Browser, page: str) -> dict[str, int]:
@@ -81,12 +95,9 @@ def test_one_message_per_row_whatever_is_killed(site: Site, scale: Scale, full_s
         live: list[int] = []
         copies = 0
         for wanted in (0.3 * count, 0.6 * count):
-            assert within(600, lambda least=wanted: rows(site, where=HANDED) >= least)
             # The handing over and half of the delivery, in the middle of both; the page is read while
             # the handing over stands still, or a slow machine would be through with it before
-            doomed = [*site.children("-Q default"), site.children("-Q egress,")[0]]
-            assert len(doomed) == 2
-            os.kill(doomed[0], signal.SIGSTOP)
+            doomed = [stopped_at(site, wanted), site.children("-Q egress,")[0]]
             live.append(shown(owner, page)["sent"])
             copies += site.kill(doomed)
             assert within(120, site.whole)

@@ -19,9 +19,9 @@ from analytics.webhooks import schedule
 from tests.analytics.webhooks.receiver import Hit, Receiver
 from tests.faults.conftest import Scale
 from tests.faults.load import Load
-from tests.faults.site import Site, balance, within
+from tests.faults.site import Site, balance, drained, within
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(2400)]
 PATH = "/api/v1/webhooks"
 Api = Callable[..., Any]
 
@@ -92,7 +92,7 @@ def test_no_endpoint_touches_the_mail_and_none_loses_an_event(
     site: Site, scale: Scale, receiver: Receiver, api: Api
 ) -> None:
     receiver.answer = answered
-    assert within(60, lambda: site.queued() == 0)  # what other cases left
+    assert drained(site) == 0  # what other cases left
     ((since,),) = site.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     made = {
         name: api("POST", url=f"http://127.0.0.1:{receiver.port}/{name}")
@@ -103,16 +103,16 @@ def test_no_endpoint_touches_the_mail_and_none_loses_an_event(
         for share in (0.2, 0.6):
             load.reached(share)
             before = sum(got(receiver, "/steady").values())
-            assert within(60, lambda n=before: sum(got(receiver, "/steady").values()) > n)  # type: ignore[misc]
+            assert within(180, lambda n=before: sum(got(receiver, "/steady").values()) > n)  # type: ignore[misc]
             os.kill(site.children("-Q webhooks")[0], signal.SIGKILL)
         load.reached(1)
     assert not load.unexpected
-    assert within(60, lambda: site.queued() == 0)
+    assert drained(site) == 0
     verdict = balance(site, "hooks", load.acknowledged)
     assert not verdict.lost and not verdict.copies and not verdict.wrong, verdict
     wanted = events(site, since)
     assert len(wanted) >= 2 * count  # each was delivered, and what else its story tells
-    assert within(60, lambda: set(got(receiver, "/steady")) >= wanted)
+    assert within(180, lambda: set(got(receiver, "/steady")) >= wanted)
     hits = of(receiver, "/steady")
     steady = Counter(hit.id for hit in hits)
     # More may have followed since: the mail that tells the owner of the endpoints that fail
@@ -130,9 +130,14 @@ def test_no_endpoint_touches_the_mail_and_none_loses_an_event(
     assert max(steady.values()) <= 1 + 2  # a kill makes one more copy of what was under way
     # Those that fail get some tries and then a probe at a time; the one that is gone is left alone
     assert len(got(receiver, "/down")) < len(wanted) / 2
-    assert api("GET", f"/{made['gone']['id']}")["state"] == "gone"
-    assert api("GET", f"/{made['moved']['id']}")["lastOutcome"] == "redirect"
-    assert within(30, lambda: api("GET", f"/{made['slow']['id']}")["lastOutcome"] == "timeout")
+
+    def stands(name: str) -> Any:
+        return api("GET", f"/{made[name]['id']}")
+
+    # How a post went is written after it, and what a kill left open is posted anew
+    assert within(180, lambda: stands("gone")["state"] == "gone")
+    assert within(180, lambda: stands("moved")["lastOutcome"] == "redirect")
+    assert within(180, lambda: stands("slow")["lastOutcome"] == "timeout")
     for hook in made.values():
         api("DELETE", f"/{hook['id']}")
 
@@ -141,12 +146,12 @@ def test_dead_letters_after_their_tries_are_seen_and_sent_again(
     site: Site, receiver: Receiver, api: Api
 ) -> None:
     receiver.answer = 503
-    assert within(60, lambda: site.queued() == 0)
+    assert drained(site) == 0
     ((since,),) = site.ask("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     hook = api("POST", url=f"http://127.0.0.1:{receiver.port}/later")
     with Load(site.installation.quickstart, "letters", 2, threads=1) as load:
         load.reached(1)
-    assert within(60, lambda: site.queued() == 0)
+    assert drained(site) == 0
     wanted = events(site, since)
     assert len(wanted) >= 4
     path = f"/{hook['id']}"
@@ -155,7 +160,7 @@ def test_dead_letters_after_their_tries_are_seen_and_sent_again(
         found: list[Any] = api("GET", f"{path}/deliveries?state=dead")["results"]
         return found
 
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + 600
     while len(dead()) < len(wanted):
         assert time.monotonic() < ends, dead()
         make_due(site, hook["id"])
@@ -167,6 +172,6 @@ def test_dead_letters_after_their_tries_are_seen_and_sent_again(
     assert api("GET", path)["deadLetters"] == len(wanted)
     receiver.answer = 200
     api("POST", f"{path}/replay", since=hook["createdAt"])
-    assert within(60, lambda: api("GET", path)["delivered"] == len(wanted))
+    assert within(180, lambda: api("GET", path)["delivered"] == len(wanted))
     assert api("GET", path)["deadLetters"] == 0
     api("DELETE", path)
