@@ -302,14 +302,18 @@ def test_mail_that_a_report_has_ended_meanwhile_leaves_the_queue_without_a_try(
 def test_an_engine_that_stops_gives_back_what_it_has_not_begun(
     account: Account, settings: Any
 ) -> None:
+    begun: list[Engine] = []
+
     def slow(envelope: Envelope, number: int) -> Reply | None:
-        time.sleep(0.3)  # the sink's loop stands still: one message at a time
+        # The sink's loop stands still, one message at a time, until the engine is told to stop
+        eventually(lambda: bool(begun) and begun[0]._told_to_stop)
         return None
 
     with running(Sink(slow)) as one:
         settings.EGRESS = f"relay://127.0.0.1:{one.port}"
         send_raw(account, 6)
-        with engine(sessions=1):
+        with engine(sessions=1) as engaged:
+            begun.append(engaged)
             one.wait_for(1)
         assert one.seen < 6
         left = QueueRow.objects.count()

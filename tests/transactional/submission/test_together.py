@@ -28,13 +28,18 @@ def submission(key: Principal, email: Email, n: int, **fields: Any) -> TemplateS
     return TemplateSubmission(**values)
 
 
+coming: list[int] = []  # those of a crowd that have not knocked yet
+
+
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
     """What each call gives or raises, all started at the same moment."""
     results: list[Any] = [None] * len(calls)
     start = threading.Barrier(len(calls))
+    coming[:] = range(len(calls))
 
     def run(place: int) -> None:
         start.wait()
+        coming.remove(place)
         try:
             results[place] = calls[place]()
         except DatabaseError as err:
@@ -73,6 +78,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def slow(submissions: list[TemplateSubmission]) -> list[Answer]:
         sizes.append(len(submissions))
+        assert eventually(lambda: not coming, 20)
         time.sleep(0.2)
         return accept_many(submissions)
 
