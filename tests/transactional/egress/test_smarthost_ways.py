@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,13 +50,16 @@ def send_from_listed(account: Account) -> None:
     stand(account, SourceState.LISTED)
 
 
-def unplug() -> None:
-    """Nobody listens at the smarthost's port any more."""
+@contextmanager
+def unplugged() -> Iterator[None]:
+    """Nobody listens at the smarthost's port any more, and nobody else gets it."""
     row = Smarthost.objects.get()
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        row.port = closed.getsockname()[1]
-    row.set_password(PASSWORD)
-    row.save()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        row.port = held.getsockname()[1]
+        row.set_password(PASSWORD)
+        row.save()
+        yield
 
 
 def stand(account: Account, state: str) -> None:
@@ -72,15 +77,14 @@ def test_mail_that_found_no_smarthost_takes_the_direct_way_once_it_is_open(
     account: Account, smarthost: Relaying, settings: Any
 ) -> None:
     """That nobody answered there says nothing of the receiver."""
-    settings.RETRY_SCALE = 0.05
-    unplug()
-    with running(Sink()) as direct:
+    settings.RETRY_SCALE = 0.1  # five seconds, in which the IP is ready again and known to be
+    with unplugged(), running(Sink()) as direct:
         settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
         send_from_listed(account)
         with engine():
             eventually(lambda: Recipient.objects.get().status == Status.DEFERRED)
             stand(account, SourceState.ACTIVE)
-            eventually(drained, 30)
+            eventually(drained)
     assert Recipient.objects.get().status == Status.DELIVERED and len(direct.kept) == 1
     assert by_smarthost() == [True, False]
 
@@ -89,17 +93,16 @@ def test_near_its_deadline_mail_takes_both_ways_by_turns(
     account: Account, smarthost: Relaying, settings: Any
 ) -> None:
     settings.RETRY_SCALE = 0.02
-    unplug()
-
     tried = threading.Event()
-    with running(Sink(lambda envelope, number: None if tried.is_set() else LATER)) as direct:
+    sink = Sink(lambda envelope, number: None if tried.is_set() else LATER)
+    with unplugged(), running(sink) as direct:
         settings.EGRESS = f"relay://127.0.0.1:{direct.port}"
         send_raw(account)
-        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=8))
+        QueueRow.objects.update(ends=None, deliver_by=datetime.now(UTC) + timedelta(seconds=12))
         with engine():
             eventually(lambda: any(by_smarthost()))
             tried.set()
-            eventually(drained, 30)
+            eventually(drained)
     assert Recipient.objects.get().status == Status.DELIVERED and len(direct.kept) == 1
     ways = by_smarthost()
     assert True in ways and ways[-1] is False
@@ -117,7 +120,7 @@ def test_where_the_day_s_budget_is_used_up_mail_goes_round_without_touching_it(
     )
     send_raw(account, 3)
     with engine():
-        eventually(drained, 30)
+        eventually(drained)
     assert len(smarthost.kept) == 3
     assert by_smarthost() == [True] * 3
     day.refresh_from_db()
@@ -136,7 +139,7 @@ def test_what_a_smarthost_has_against_us_ends_no_mail(
             eventually(lambda: Recipient.objects.get().status != Status.QUEUED)
             assert Recipient.objects.get().status == Status.DEFERRED
             stand(account, SourceState.ACTIVE)
-            eventually(drained, 30)
+            eventually(drained)
     assert Recipient.objects.get().status == Status.DELIVERED and len(direct.kept) == 1
 
 
