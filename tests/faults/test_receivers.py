@@ -192,7 +192,7 @@ def test_s07_silence_is_left_after_a_while_and_parked(after: Scene) -> None:
             return {one["code"] for one in after.decisions(domain)}
 
         # they have no end to wait for: their first tries may still be running into their timeout
-        assert within(90 if after.full else 30, lambda: "site_down" in codes()), (domain, codes())
+        assert within(90, lambda: "site_down" in codes()), (domain, codes())
 
 
 def test_s08_refusals_count_for_their_recipient_alone(after: Scene) -> None:
