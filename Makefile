@@ -18,7 +18,7 @@ run: $(VENV)/.installed ## start everything with the demo account and the sandbo
 		SECURE_COOKIES="$${SECURE_COOKIES:-false}" exec $(PY) manage.py up --demo
 
 test: check ## every check, then every test
-	@$(PY) -m pytest -n 2 $(PYTEST_FLAGS)
+	@$(PY) -m pytest -n 3 $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
 	@$(MAKE) --no-print-directory -j 2 check-types check-rest
