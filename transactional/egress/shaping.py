@@ -20,6 +20,10 @@ from transactional.wire import outcome as wire
 from transactional.wire.reply import ReplyClass, Stage, classify
 
 PATIENCE = 0.5  # seconds that a message waits here for its turn; longer waits are the queue's
+# For a place that moves: what a worker has in hand passes within this even where the processor is what
+# holds it up. Sent back sooner, such mail comes at a pace that is not its receiver's
+PATIENCE_FOR_PLACES = 1.5
+PLACES = ("connections", "site_busy")  # codes of what ends when somebody leaves
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
 PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
 STALLED = 1.0  # seconds in which nobody has left a site that is spoken with: it stands still
@@ -141,13 +145,15 @@ class Shaper:
     ) -> Permit | Closed | pools.Choice:
         """Leave for one message, or why not; a choice without a source where `choose` finds none.
 
-        Waits PATIENCE seconds at most; also for the IP to `keep`, which the try before left from.
+        Waits PATIENCE seconds at most, also for the IP to `keep`, which the try before left from, and
+        PATIENCE_FOR_PLACES where others go on.
         `close` hears of what was chosen and not used.
         """
         loop = asyncio.get_running_loop()
         gate = self.gate(route, domain)
         cells = [(source, self.cell(source.address, route)) for source in sources]
-        deadline = loop.time() + PATIENCE
+        began = loop.time()
+        deadline = began + PATIENCE
         while True:
             now = loop.time()
             shut = [cell.closed(now) for _, cell in cells]
@@ -175,7 +181,8 @@ class Shaper:
             reasons = [why for why in shut if why is not None]
             room = tuple(cell for _, cell in cells)
             closed = self._why(gate, room, [] if fit else reasons, now)
-            left = deadline - now
+            places = closed.code in PLACES
+            left = (began + PATIENCE_FOR_PLACES if places else deadline) - now
             if closed.wait > left:
                 return closed
             await self._wait(gate, room, left, closed)
@@ -215,7 +222,7 @@ class Shaper:
     ) -> None:
         """Until a place is promised, or the time is up."""
         loop = asyncio.get_running_loop()
-        if closed.code not in ("connections", "site_busy"):
+        if closed.code not in PLACES:
             await asyncio.sleep(closed.wait)
             return
         future: asyncio.Future[None] = loop.create_future()

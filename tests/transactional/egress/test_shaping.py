@@ -11,7 +11,7 @@ from domains.sites import Site
 from transactional.egress.cell import Breaker, Closed
 from transactional.egress.profiles import Limits, Profiles, Rule
 from transactional.egress.route import Route, Target
-from transactional.egress.shaping import BUSY, STALLED, Gate, Shaper
+from transactional.egress.shaping import BUSY, STALLED, Gate, Permit, Shaper
 
 
 def gate(*, inflight: int, hold: float, left_at: float) -> Gate:
@@ -151,5 +151,29 @@ def test_what_is_cancelled_while_it_asks_to_be_the_canary_shuts_no_cell() -> Non
         await asyncio.wait([entering])
         assert shaper.cell(SOURCE.address, route("a")).inflight == 0
         assert shaper.gate(route("a"), "a").inflight == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("hold", "sent_back"), [(0.1, 0), (0.2, 13), (2.0, 47)])
+def test_a_place_that_moves_is_waited_for_as_long_as_what_is_in_hand_takes(
+    hold: float, sent_back: int
+) -> None:
+    """50 beside the 5 that are spoken with: a second of them, two, or twenty."""
+
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        inside = [await shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(5)]
+        assert all(isinstance(permit, Permit) for permit in inside)
+        shaper.gate(route("a"), "a").hold = hold
+        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
+        waiting = [asyncio.create_task(one_) for one_ in asked]
+        await asyncio.sleep(0)
+        back = [task.result() for task in waiting if task.done()]
+        assert [one_.code for one_ in back if isinstance(one_, Closed)] == ["site_busy"] * sent_back
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
     asyncio.run(main())
