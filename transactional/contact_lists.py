@@ -15,6 +15,7 @@ from config.errors import PostinoError, Refusal
 from transactional import contacts
 from transactional.contact_changes import NAME_MAX
 from transactional.models import Contact, ContactList, ListKind, ListMember
+from transactional.models.contact import LISTED
 from transactional.wire.address import AddressError, parse_address
 
 LIST_NAME_MAX = 100
@@ -213,7 +214,7 @@ def count(account_id: int, found: ContactList) -> int:
 
 def page(account_id: int, found: ContactList, *, before: int | None, limit: int) -> list[Contact]:
     """Members made as contacts before the one of id `before`, newest first."""
-    rows = members(account_id, found)
+    rows = members(account_id, found).filter(LISTED)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-pk")[:limit])

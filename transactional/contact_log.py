@@ -22,6 +22,7 @@ from transactional.models import (
     Recipient,
     SubscriptionChange,
 )
+from transactional.models.contact import LISTED
 
 SLACK = timedelta(days=1)  # between a recipient's id and its message's: they are made together
 CHUNK = 1000  # contacts read at a time by who walks through all
@@ -47,7 +48,7 @@ class Filters:
 
 def people(account_id: int, filters: Filters, *, before: int | None, limit: int) -> list[Contact]:
     """Contacts made before the one of id `before`, newest first."""
-    rows = _narrowed(account_id, filters)
+    rows = _narrowed(account_id, filters).filter(LISTED)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-pk")[:limit])

@@ -9,6 +9,7 @@ from django.db import connection, connections
 from tests.cast import Cast, make_account
 from transactional import contacts
 from transactional.models import Contact
+from transactional.models.contact import LISTED
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +107,26 @@ def test_parallel_batches_in_opposite_order_make_each_contact_once() -> None:
     assert rows.count() == 60
     assert all(set(row.properties) == {"p0", "p1", "p2", "p3"} for row in rows)
     assert connection.in_atomic_block is False
+
+
+@pytest.mark.parametrize("told", ["never looked at", "found empty"])
+def test_an_address_is_looked_up_by_itself_before_the_table_is_known(told: str, cast: Cast) -> None:
+    """Every index of a table without rows seems as good as another, and plans are kept."""
+
+    def plan(statement: str, values: tuple[Any, ...]) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")
+            cursor.execute(f"EXPLAIN {statement}", values)
+            return "\n".join(line for (line,) in cursor.fetchall())
+
+    if told == "found empty":
+        Contact.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE transactional_contact")
+    account = cast.account.pk
+    assert "one_contact_per_address" in plan(contacts.FACTS, ([account], ["ann@a.example"]))
+    upsert = plan(contacts.UPSERT, ([account], ["ann@a.example"], ["{}"]))
+    assert "one_contact_per_address" in upsert and "contact_newest" not in upsert
+    rows = Contact.objects.of(account).filter(LISTED).order_by("-pk")[:50]
+    assert "Index Scan using contact_newest" in plan(*rows.query.sql_with_params())
