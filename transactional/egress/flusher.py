@@ -91,6 +91,12 @@ class Flusher:
             try:
                 connection = connection or await self._connect()
                 await self._write_all(connection, batch)
+            except psycopg.errors.DeadlockDetected:
+                # The statement was undone whole, and the other's went through: nobody is told of it
+                logger.info(
+                    "%d markers and outcomes met a deadlock and are written again", len(batch)
+                )
+                self._again(batch)
             except (psycopg.Error, OSError) as err:
                 logger.warning("outcomes not written yet: %s", err)
                 if connection is not None:
@@ -137,6 +143,14 @@ class Flusher:
                 self.refused += 1
                 logger.warning("recipient %s: late outcome refused", outcome.job.id)
             _answer(future, said=taken)
+
+    def _again(self, batch: _Batch) -> None:
+        """Write the same once more, beside what has come since; everybody goes on waiting."""
+        self._next.marks[:0] = batch.marks
+        self._next.unmarks[:0] = batch.unmarks
+        self._next.outcomes[:0] = [pair for pair in batch.outcomes if not pair[1].done()]
+        self._next.beyond |= batch.beyond
+        self._wake.set()
 
     def _put_back(self, batch: _Batch) -> None:
         """No marker, no dot; outcomes are kept until they can be written."""

@@ -63,10 +63,18 @@ FROM u WHERE q.id = u.id AND q.lease = u.lease AND u.wait IS NOT NULL
 RETURNING q.id, u.lease
 """
 
+# It waits for no row, so that it never stands crosswise with what writes outcomes at the same moment; a
+# row that is being written has its next turn long before its lease ends
 RENEW = """
-UPDATE transactional_queuerow SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
-WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
-RETURNING id, lease
+WITH held AS MATERIALIZED (
+    SELECT id FROM transactional_queuerow
+    WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND lease_until > now()
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE transactional_queuerow q
+SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+FROM held WHERE q.id = held.id
+RETURNING q.id, q.lease
 """
 
 # A worker that stops gives back what it has not begun
