@@ -77,6 +77,13 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     _v(
         "Keeping",
+        "KEEP_SEND_IDS_DAYS",
+        int,
+        400,
+        "Days for which a sendId makes at most one mail; 0: for ever.",
+    ),
+    _v(
+        "Keeping",
         "LOG_PARTITIONS",
         str,
         "month",
@@ -332,7 +339,7 @@ def _check_webhooks(values: dict[str, Any]) -> None:
 def _check_keeping(values: dict[str, Any]) -> None:
     """Refuse to keep mail for less long than it may be under way, or content without its message."""
     names = ("KEEP_BODIES_DAYS", "KEEP_MESSAGES_DAYS", "KEEP_EVENTS_DAYS")
-    for name in names:
+    for name in (*names, "KEEP_SEND_IDS_DAYS"):
         if values[name] != 0 and values[name] < 14:
             raise ImproperlyConfigured(f"{name}: use 14 or more, or 0 to keep it for ever")
     bodies, messages, _ = (values[name] or 10**6 for name in names)

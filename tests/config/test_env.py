@@ -12,6 +12,7 @@ from config import env
         ("KEEP_BODIES_DAYS", "13"),
         ("KEEP_MESSAGES_DAYS", "-1"),
         ("KEEP_EVENTS_DAYS", "1"),
+        ("KEEP_SEND_IDS_DAYS", "13"),
         ("KEEP_BODIES_DAYS", "500"),
         ("KEEP_BODIES_DAYS", "0"),
         ("LOG_PARTITIONS", "week"),

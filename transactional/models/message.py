@@ -235,7 +235,7 @@ class QueueRow(models.Model):
 
 
 class SendIdentity(models.Model):
-    """A sendId that an account has used: at most one message each, for ever."""
+    """A sendId that an account has used: at most one message each, while it is kept."""
 
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="+"

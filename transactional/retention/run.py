@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from transactional.retention import months, rows, shorter
+from transactional.retention import months, rows, send_ids, shorter
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """What went: names of partitions; rows of default partitions, ended sessions, rows of finished
-    sends; messages and contents of accounts that keep less.
+    sends; messages and contents of accounts that keep less; sendIds.
     """
 
     partitions: tuple[str, ...]
@@ -18,6 +18,7 @@ class Done:
     sends: int
     messages: int
     bodies: int
+    send_ids: int
 
 
 def run(now: datetime) -> Done:
@@ -31,4 +32,5 @@ def run(now: datetime) -> Done:
         sends=rows.of_sends(now),
         messages=messages,
         bodies=bodies,
+        send_ids=send_ids.forget(now),
     )

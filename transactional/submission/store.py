@@ -69,7 +69,7 @@ def store(
 
     Returns, for each message whose sendId had been used, the earlier message; nothing of it was stored.
     Raises psycopg.Error or django.db.Error: then nothing was stored at all, but where the sendId that stood
-    in the way vanished meanwhile, which only the deletion of its account can do.
+    in the way vanished meanwhile: its account was deleted, or its time was up in that very moment.
     """
     filled = [(table, given) for table, given in rows.batches() if given]
     values: dict[str, Any] = {}

@@ -24,6 +24,6 @@ def remove_old() -> None:
     done = retention.run(timezone.now())
     for name in done.partitions:
         logger.info("partition %s is past its time: dropped", name)
-    rows = done.strays + done.messages + done.bodies + done.sends
+    rows = done.strays + done.messages + done.bodies + done.sends + done.send_ids
     if rows:
         logger.info("%d rows that were past their time were removed", rows)

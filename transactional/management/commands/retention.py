@@ -37,7 +37,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{len(done.partitions)} partitions, {done.strays} rows outside of partitions, "
             f"{done.messages} messages and {done.bodies} contents of accounts that keep less, "
-            f"{done.sends} rows of finished sends, {done.sessions} sessions are gone."
+            f"{done.sends} rows of finished sends, {done.sessions} sessions, {done.send_ids} sendIds are gone."
         )
 
     def _state(self) -> None:
