@@ -7,12 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics import selectors
-from analytics.api.email_event_view import APP_ID, APP_NAME, milliseconds
 from analytics.api.email_events import PAGE, FeedCall
 from analytics.selectors import Active
 from analytics.stats import Numbers
 from config.paging import LONGEST_PAGE, find, number
 from config.rest import Fault, invalid
+from config.v1 import APP_ID, APP_NAME, milliseconds
 from tokens.web import caller
 from transactional.models import Campaign, Email
 

@@ -1,24 +1,16 @@
 """An event of the log in the words of HubSpot's events feed (`docs/hubspot.md` has the table)."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from analytics.event_feed import Named, Told
+from config.v1 import APP_ID, APP_NAME, milliseconds
 from transactional.classify import Reason
 from transactional.classify.names_table import NAMES
 from transactional.models import EventType
 
-APP_ID, APP_NAME = 22709, "SmtpApi"  # there one app of many; here all mail
 UNCATEGORIZED = "UNCATEGORIZED"
 LEFT = "UNSUBSCRIBED"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def milliseconds(at: datetime) -> int:
-    """Since 1970, as v1 writes every date."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def view(told: Told) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics import event_feed
-from analytics.api.email_event_view import APP_ID, milliseconds, view
+from analytics.api.email_event_view import view
 from analytics.event_feed import Asked, Key
 from config.calls import Call
 from config.paging import MAX_ID, number
 from config.rest import Fault, invalid
+from config.v1 import APP_ID, milliseconds
 from tokens.web import caller
 from transactional.wire.address import AddressError, parse_address
 

@@ -70,11 +70,11 @@ class SmtpToken(Call):
 
     def get(self, request: Request, token_id: str) -> Response:
         """Everything but the password."""
-        return Response(view(_token(request, token_id)))
+        return Response(view(token_named(caller(request).account_id, token_id)))
 
     def delete(self, request: Request, token_id: str) -> Response:
         """204: it signs in no more; its numbers stay."""
-        credentials.delete(_token(request, token_id))
+        credentials.delete(token_named(caller(request).account_id, token_id))
         return Response(status=204)
 
 
@@ -85,7 +85,7 @@ class SmtpTokenReset(Call):
 
     def post(self, request: Request, token_id: str) -> Response:
         """The new password; the old one is refused from now on."""
-        token = _token(request, token_id)
+        token = token_named(caller(request).account_id, token_id)
         password = credentials.reset_smtp_password(token)
         return Response(view(token, password=password))
 
@@ -103,9 +103,9 @@ def view(token: SmtpCredential, *, password: str | None = None) -> dict[str, Any
     return found if password is None else {**found, "password": password}
 
 
-def _token(request: Request, token_id: str) -> SmtpCredential:
+def token_named(account_id: int, token_id: str) -> SmtpCredential:
     """The account's token of this user name. Raises Http404."""
-    rows = selectors.smtp_tokens(caller(request).account_id)
+    rows = selectors.smtp_tokens(account_id)
     token = rows.filter(username=token_id.strip().lower()).first() if "\0" not in token_id else None
     if token is None:
         raise Http404

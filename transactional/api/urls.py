@@ -8,6 +8,7 @@ from transactional.api.email_checks import EmailChecks
 from transactional.api.explain import Explain
 from transactional.api.held import MessageGiveUp, MessageRelease
 from transactional.api.incidents import IncidentById, Incidents, IncidentUndo
+from transactional.api.legacy_v1 import SingleEmailSend, SmtpApiTokenReset, SmtpApiTokens
 from transactional.api.send_status import SendStatusById
 from transactional.api.senders import SenderById, SenderResend, Senders
 from transactional.api.single_send import MarketingSingleSend, SingleSend
@@ -51,5 +52,11 @@ for _root in (V3, "marketing/transactional/2026-03"):
         *call(f"{_root}/smtp-tokens/<str:token_id>", SmtpToken.as_view()),
         *call(f"{_root}/smtp-tokens/<str:token_id>/password-reset", SmtpTokenReset.as_view()),
     ]
+V1 = "email/public/v1"
+urlpatterns += [
+    *call(f"{V1}/singleEmail/send", SingleEmailSend.as_view()),
+    *call(f"{V1}/smtpapi/tokens", SmtpApiTokens.as_view()),
+    *call(f"{V1}/smtpapi/tokens/<str:username>/password-reset", SmtpApiTokenReset.as_view()),
+]
 urlpatterns += call("api/v1/emails/<str:email_id>/checks", EmailChecks.as_view())
 urlpatterns += audience_urls.urlpatterns + email_urls.urlpatterns
