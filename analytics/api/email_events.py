@@ -35,7 +35,7 @@ class EmailEvents(FeedCall):
 
     def get(self, request: Request) -> Response:
         """A page of them, newest first. Raises CallRefused with every fault."""
-        query = _Query(request)
+        query = Query(request)
         asked, app_id = query.asked(), query.whole("appId")
         query.refuse_faults()
         if app_id not in (None, APP_ID):
@@ -65,7 +65,7 @@ class EmailEvent(FeedCall):
         return Response(view(found))
 
 
-class _Query:
+class Query:
     """Reads a query string, collecting what is wrong with it."""
 
     def __init__(self, request: Request) -> None:

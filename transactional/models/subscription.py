@@ -136,7 +136,9 @@ class SubscriptionChange(models.Model):
     class Meta:
         indexes = [
             # The timeline of a contact
-            models.Index(fields=["contact", "-id"], name="subscription_timeline")
+            models.Index(fields=["contact", "-id"], name="subscription_timeline"),
+            # That of an account
+            models.Index(fields=["account", "-id"], name="subscription_changes"),
         ]
 
     def __str__(self) -> str:
