@@ -73,6 +73,9 @@ SENTENCES: Mapping[str, str | Promise] = {
         "suppressions lifted"
     ),
     "held.released": _("Sent %(number)s held messages again. %(name)s"),
+    "held.suppressed": _(
+        "Wanted to send %(number)s held messages again whose addresses are suppressed by now. %(name)s"
+    ),
     "held.given_up": _("Gave up %(number)s held messages. %(name)s"),
     "webhook.created": _("Made the webhook “%(name)s”"),
     "webhook.changed": _("Changed the webhook “%(name)s”: %(changed)s"),

@@ -1,11 +1,12 @@
 """Mail that is held, in doubt or since it cannot be built: what there is, and what a person decides.
 
-The only way out of `held`: sent again, or given up. In batches, each its own transaction with its entry
-in the audit log; each recipient's event names who decided.
+The only way out of `held`: sent again, or given up. Whose address must not be mailed any more is not
+sent again: its story ends as `suppressed`. In batches, each its own transaction with its entry in the
+audit log; each recipient's event names who decided.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -15,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from tokens import audit
-from transactional import events
+from transactional import events, mailable
 from transactional.events import NewEvent
 from transactional.lifecycle import TRANSITIONS
 from transactional.models import EventType, Recipient, Status
@@ -27,17 +28,33 @@ HELD = (Status.HELD,)
 # Why, as the events keep it
 SENT_AGAIN = gettext_noop("Sent again by hand: it was held")
 GIVEN_UP = gettext_noop("Given up by hand: it was held")
+BARRED: Mapping[str, str] = {
+    mailable.BOUNCED: gettext_noop("Not sent again: mail to this address has bounced since."),
+    mailable.SPAM: gettext_noop("Not sent again: its reader has reported mail as spam since."),
+    mailable.BLOCKED: gettext_noop(
+        "Not sent again: the address has been suppressed by hand since."
+    ),
+    mailable.LEFT_ALL: gettext_noop("Not sent again: its reader has unsubscribed since."),
+    mailable.LEFT_TYPE: gettext_noop(
+        "Not sent again: its reader has unsubscribed from this type of mail since."
+    ),
+    mailable.QUARANTINED: gettext_noop("Not sent again: the contact is in quarantine by now."),
+    mailable.UNCONFIRMED: gettext_noop(
+        "Not sent again: its reader has not confirmed the double opt-in."
+    ),
+}
 assert Status.CANCELLED in TRANSITIONS[Status.HELD]  # noqa: S101 — what a decision may lead to
 assert Status.QUEUED in TRANSITIONS[Status.HELD]  # noqa: S101
+assert Status.SUPPRESSED in TRANSITIONS[Status.HELD]  # noqa: S101
 
 # In the order of ids, so that two decisions about the same mail do not wait for each other
-_GIVE_UP = """
+_END = """
 WITH chosen AS (
     SELECT id FROM transactional_recipient
     WHERE id = ANY(%(ids)s) AND account_id = %(account)s AND status = 'held'
     ORDER BY id FOR UPDATE
 )
-UPDATE transactional_recipient r SET status = 'cancelled', status_at = %(at)s
+UPDATE transactional_recipient r SET status = %(status)s, status_at = %(at)s
 FROM chosen, transactional_message m WHERE r.id = chosen.id AND m.id = r.message_id
 RETURNING r.id, r.message_id, m.campaign_id
 """
@@ -45,7 +62,8 @@ RETURNING r.id, r.message_id, m.campaign_id
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What came of a decision. `late` and `gone` are held still (see `requeue.Judged`).
+    """What came of a decision. `late` and `gone` are held still (see `requeue.Judged`); `barred` have
+    ended, since their addresses must not be mailed any more.
 
     `more`: there was too much for one time.
     """
@@ -53,6 +71,7 @@ class Decided:
     done: int = 0
     late: int = 0
     gone: int = 0
+    barred: int = 0
     more: bool = False
 
 
@@ -128,7 +147,7 @@ def _decide(
     by: str,
     act: Callable[[int, Sequence[uuid.UUID], str], Judged],
 ) -> Decided:
-    done = late = gone = seen = 0
+    done = late = gone = barred = seen = 0
     for ids in batches:
         seen += len(ids)
         with transaction.atomic():
@@ -136,7 +155,8 @@ def _decide(
         done += len(found.ready)
         late += len(found.late)
         gone += len(found.gone)
-    return Decided(done, late, gone, more=seen >= MOST)
+        barred += len(found.barred)
+    return Decided(done, late, gone, barred, more=seen >= MOST)
 
 
 def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
@@ -146,14 +166,38 @@ def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
             account_id, "held.released", by=by, name=_named(found.ready),
             data={"number": len(found.ready)},
         )  # fmt: skip
+    told = {
+        pk: {"how": "suppressed", "was": "held", "by": by, "code": code, "reason": BARRED[code]}
+        for pk, code in found.barred.items()
+    }
+    if ended := _end(account_id, Status.SUPPRESSED, told):
+        audit.record(
+            account_id, "held.suppressed", by=by, name=_named(ended), data={"number": len(ended)}
+        )
     return found
 
 
 def _give_up(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
+    data = {"how": "given_up", "was": "held", "by": by, "reason": GIVEN_UP}
+    ended = _end(account_id, Status.CANCELLED, dict.fromkeys(ids, data))
+    if ended:
+        audit.record(
+            account_id, "held.given_up", by=by, name=_named(ended), data={"number": len(ended)}
+        )
+    return Judged(ready=ended)
+
+
+def _end(
+    account_id: int, status: Status, told: Mapping[uuid.UUID, Mapping[str, str]]
+) -> tuple[uuid.UUID, ...]:
+    """End these, each with what its event tells; those that were held still."""
+    if not told:
+        return ()
     now = timezone.now()
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_GIVE_UP, {"ids": list(ids), "account": account_id, "at": now})
+        values = {"ids": list(told), "account": account_id, "at": now, "status": str(status)}
+        cursor.execute(_END, values)
         rows = cursor.fetchall()
     events.append(
         [
@@ -164,18 +208,12 @@ def _give_up(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
                 campaign_id=campaign_id,
                 type=EventType.CANCELLED,
                 at=now,
-                data={"how": "given_up", "was": "held", "by": by,
-                      "reason": GIVEN_UP},
+                data=told[pk],
             )
             for pk, message_id, campaign_id in rows
         ]
-    )  # fmt: skip
-    ids = tuple(row[0] for row in rows)
-    if ids:
-        audit.record(
-            account_id, "held.given_up", by=by, name=_named(ids), data={"number": len(ids)}
-        )
-    return Judged(ready=ids)
+    )
+    return tuple(row[0] for row in rows)
 
 
 def _named(ids: Sequence[uuid.UUID]) -> str:

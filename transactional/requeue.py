@@ -5,8 +5,8 @@ is held; never mail that could not be built any more, or that nobody has a use f
 """
 
 import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from django.db import connection
 from django.utils import timezone
 
 from config import bulk
-from transactional import events, queue
+from transactional import events, mailable, queue
 from transactional.events import NewEvent
+from transactional.mailable import Wish
 from transactional.models import EventType
 from transactional.wire.address import AddressError, parse_path
 
@@ -27,7 +28,8 @@ SHORT = 3600
 # Gone: the body, or the values of its secret variables, which are masked once a mail has ended.
 # Doubtful: a copy may have arrived, so the next one is marked
 _JUDGE = """
-SELECT r.id, r.message_id, r.address, r.status, r.attempts, m.stream_id, m.campaign_id,
+SELECT r.id, r.message_id, r.address, r.kind = 'to' AS written_to, r.status, r.attempts,
+       m.stream_id, m.campaign_id, m.kind, v.subscription_type_id,
        coalesce(m.lane, v.lane, 1) AS lane,
        coalesce(m.lifetime, nullif(v.lifetime, 0), s.lifetime) AS lifetime,
        extract(epoch FROM now() - m.created_at)::float8 AS age,
@@ -55,7 +57,8 @@ UPDATE transactional_recipient SET status = 'queued', status_at = %(at)s WHERE i
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What can be sent again; what came too `late` to be of use; what is `gone`, in part at least.
+    """What can be sent again; what came too `late` to be of use; what is `gone`, in part at least;
+    what would be ready, but is `barred`: the address must not be mailed any more, by code.
 
     `doubtful`, of all of them: a copy may have arrived.
     """
@@ -64,6 +67,7 @@ class Judged:
     late: tuple[uuid.UUID, ...] = ()
     gone: tuple[uuid.UUID, ...] = ()
     doubtful: tuple[uuid.UUID, ...] = ()
+    barred: Mapping[uuid.UUID, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,13 @@ class _Ended:
     id: uuid.UUID
     message_id: uuid.UUID
     address: str
+    written_to: bool
     status: str
     attempts: int
     stream_id: int
     campaign_id: int | None
+    kind: str
+    type_id: int | None
     lane: int
     lifetime: int
     age: float
@@ -86,6 +93,11 @@ class _Ended:
         return self.lifetime <= SHORT and self.age >= self.lifetime
 
     @property
+    def wish(self) -> Wish:
+        """What the suppression list and the reader's consent are asked about."""
+        return Wish(self.address, self.kind, self.type_id, self.written_to)
+
+    @property
     def left(self) -> timedelta:
         """How long it may be tried from now on."""
         spent = self.age if self.lifetime <= SHORT else 0.0
@@ -94,7 +106,7 @@ class _Ended:
 
 def judge(account_id: int, ids: Sequence[uuid.UUID], olds: Collection[str]) -> Judged:
     """What `requeue` would do with these now."""
-    return _judged(_find(account_id, ids, olds, lock=False))
+    return _judged(account_id, _find(account_id, ids, olds, lock=False))
 
 
 def requeue(
@@ -107,11 +119,12 @@ def requeue(
 ) -> Judged:
     """Queue recipients of an account again, in the caller's transaction; what was done with each.
 
-    One that stands at none of the statuses `olds` is left alone. Each goes in the lane it had; a copy
-    that may have arrived before is marked as resent.
+    One that stands at none of the statuses `olds` is left alone, as is one whose address has been
+    suppressed since. Each goes in the lane it had; a copy that may have arrived before is marked as
+    resent.
     """
     rows = _find(account_id, ids, olds, lock=True)
-    judged = _judged(rows)
+    judged = _judged(account_id, rows)
     ready = set(judged.ready)
     again = [one for one in rows if one.id in ready]
     if not again:
@@ -175,12 +188,16 @@ def _find(
         return [_Ended(*row) for row in cursor]
 
 
-def _judged(rows: Sequence[_Ended]) -> Judged:
+def _judged(account_id: int, rows: Sequence[_Ended]) -> Judged:
+    fit = [one for one in rows if not (one.late or one.gone)]
+    codes = mailable.barred(account_id, (one.wish for one in fit))
+    barred = {one.id: codes[one.wish] for one in fit if one.wish in codes}
     return Judged(
-        ready=tuple(one.id for one in rows if not (one.late or one.gone)),
+        ready=tuple(one.id for one in fit if one.id not in barred),
         late=tuple(one.id for one in rows if one.late),
         gone=tuple(one.id for one in rows if one.gone and not one.late),
         doubtful=tuple(one.id for one in rows if one.doubtful),
+        barred=barred,
     )
 
 

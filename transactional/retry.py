@@ -28,6 +28,7 @@ FLOOR: dict[str, float] = {
     "throttled": 1 * MINUTE,
     "mailbox_full": 5 * MINUTE,
 }
+DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
 TRIES_LEFT = 4  # a deadline leaves room for so many more tries, if the floor allows
 
 

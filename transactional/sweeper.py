@@ -3,7 +3,9 @@
 With `lifecycle`, a writer of Recipient.status; the transitions are those of its table.
 """
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +14,40 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from transactional import events, queue
+from transactional import events, queue, retry
 from transactional.events import NewEvent
 from transactional.lifecycle import TRANSITIONS
 from transactional.models import EventType, Status
 
 # Why, as the events keep it
 UNSEEN = gettext_noop("The final dot was sent, its reply was never seen.")
-HOLDING = (
-    "hold",
-    "smarthost",
-)  # policies that send nothing again: a stream's, and beyond a smarthost
+# What keeps a copy in doubt from being sent again: a stream's policy, a smarthost, enough of them
+HOLDING = ("hold", "smarthost", "copies")
+
+
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A row whose worker fell silent. `doubts`: earlier copies that nobody answered for."""
+
+    id: uuid.UUID
+    message_id: uuid.UUID
+    account_id: int
+    dot_at: datetime | None
+    policy: str
+    campaign_id: int | None
+    doubts: int
+
+    @property
+    def because(self) -> str:
+        """What decides about its copy in doubt: one of HOLDING, or `resend`."""
+        enough = self.policy == "resend" and self.doubts + 1 >= retry.DOUBTS
+        return "copies" if enough else self.policy
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its event says."""
+        copies = {"copies": self.doubts + 1} if self.because == "copies" else {}
+        return {"reason": UNSEEN, "because": self.because, **copies}
 
 
 @transaction.atomic
@@ -30,16 +55,16 @@ def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
     """Give back rows whose worker fell silent; returns how many. `until`: only leases before it.
 
     A row without a final-dot marker simply becomes due. With one, its outcome is unknown: it is
-    sent again and marked, or held, as its stream says.
+    sent again and marked, or held, as its stream says; the last of `retry.DOUBTS` copies is held.
     """
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(queue.SWEEP, {"limit": limit, "until": until})
-        rows = cursor.fetchall()
-        plain = [row[0] for row in rows if row[3] is None]
-        unknown = [row for row in rows if row[3] is not None]
-        again = [row[0] for row in unknown if row[4] == "resend"]
-        held = [row[0] for row in unknown if row[4] in HOLDING]
+        rows = [_Silent(*row) for row in cursor]
+        plain = [row.id for row in rows if row.dot_at is None]
+        unknown = [row for row in rows if row.dot_at is not None]
+        again = [row.id for row in unknown if row.because not in HOLDING]
+        held = [row.id for row in unknown if row.because in HOLDING]
         now = timezone.now()
         for ids, resent in ((plain, False), (again, True)):
             if ids:
@@ -51,9 +76,7 @@ def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
     return len(rows)
 
 
-def _tell_unknown(
-    cursor: psycopg.Cursor[Any], unknown: Sequence[tuple[Any, ...]], now: datetime
-) -> None:
+def _tell_unknown(cursor: psycopg.Cursor[Any], unknown: Sequence[_Silent], now: datetime) -> None:
     cursor.execute(
         """
         UPDATE transactional_recipient SET status = u.status, status_at = %(at)s
@@ -63,9 +86,9 @@ def _tell_unknown(
         RETURNING transactional_recipient.id
         """,
         {
-            "ids": [row[0] for row in unknown],
+            "ids": [row.id for row in unknown],
             "statuses": [
-                str(Status.HELD if row[4] in HOLDING else Status.UNCERTAIN) for row in unknown
+                str(Status.HELD if row.because in HOLDING else Status.UNCERTAIN) for row in unknown
             ],
             "at": now,
             "olds": [str(old) for old, new in TRANSITIONS.items() if Status.UNCERTAIN in new],
@@ -75,15 +98,15 @@ def _tell_unknown(
     events.append(
         [
             NewEvent(
-                account_id=account_id,
-                message_id=message_id,
-                recipient_id=recipient_id,
-                campaign_id=campaign_id,
-                type=EventType.HELD if policy in HOLDING else EventType.UNCERTAIN,
+                account_id=row.account_id,
+                message_id=row.message_id,
+                recipient_id=row.id,
+                campaign_id=row.campaign_id,
+                type=EventType.HELD if row.because in HOLDING else EventType.UNCERTAIN,
                 at=now,
-                data={"reason": UNSEEN, "because": policy},
+                data=row.told,
             )
-            for recipient_id, message_id, account_id, _, policy, campaign_id in unknown
-            if recipient_id in moved
+            for row in unknown
+            if row.id in moved
         ]
     )

@@ -66,6 +66,8 @@ def _dropped(told: Told) -> Mapping[str, Any]:
     message = told.data.get("message")
     if told.row.type == EventType.CANCELLED:
         code, message = "CAMPAIGN_CANCELLED", "It was withdrawn before it was sent."
+        if told.data.get("code"):  # held, and not to be sent any more when a person let it go
+            code, message = str(told.data["code"]), str(told.data.get("reason", ""))
     return {**_sent(told), "dropReason": code, "dropMessage": message}
 
 

@@ -10,11 +10,12 @@ from tests.cast import Cast
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
 from tests.transactional.views.test_messages import happened, make_message
-from tokens.models import Account, AuditEntry
-from transactional import events, held
+from tokens.models import Account, AuditEntry, Scope
+from transactional import events, explain, held, suppressions
 from transactional.egress.poison import HELD_REPLY
 from transactional.models import (
     Body,
+    Contact,
     DeliveryAttempt,
     Event,
     Lane,
@@ -24,7 +25,10 @@ from transactional.models import (
     SecretBody,
     Status,
     Stream,
+    Subscription,
+    SubscriptionType,
 )
+from transactional.models import SuppressionReason as Why
 
 BY = "alice@shop.example"
 
@@ -81,6 +85,8 @@ def make_undecided(account: Account) -> None:
     )
     ago = timezone.now() - timedelta(hours=2)
     make_held(account, "carla@reader.example", lifetime=600, created_at=ago)
+    make_held(account, "hanna@reader.example")
+    suppressions.add(account.pk, "hanna@reader.example", reason=Why.MANUAL)
     make_held_because(
         account, "ben@reader.example", "dot: connection lost", tried="dot",
         **doubt | {"because": "hold", "copies": 1},
@@ -189,6 +195,65 @@ class TestDecisions:
         assert Recipient.objects.get(message=delivered).status == Status.DELIVERED
         monkeypatch.setattr(held, "MOST", 2)
         assert held.give_up_all(cast.account.pk, "", by=BY) == held.Decided(done=2, more=True)
+
+    def test_what_is_suppressed_meanwhile_ends_and_the_others_leave(self, cast: Cast) -> None:
+        ready = [make_held(cast.account, f"u{n}@reader.example") for n in range(2)]
+        gone = make_held(cast.account, "Gone@reader.example")
+        spam = make_held(cast.account, "spam@reader.example")
+        elsewhere = make_held(cast.account, "free@reader.example")
+        suppressions.add(cast.account.pk, "gone@READER.example", reason=Why.HARD_BOUNCE)
+        suppressions.add(cast.account.pk, spam.address, reason=Why.COMPLAINT, scope=Scope.MARKETING)
+        suppressions.add(cast.other_account.pk, elsewhere.address, reason=Why.MANUAL)
+        rows = [*ready, gone, spam, elsewhere]
+        waits = explain.why_held(cast.account.pk, rows)
+        assert (waits[gone.pk].release, waits[gone.pk].releasable) == ("barred", False)
+        came = held.release(cast.account.pk, [one.pk for one in rows], by=BY)
+        assert came == held.Decided(done=4, barred=1)
+        assert gone.pk not in set(QueueRow.objects.values_list("id", flat=True))
+        gone.refresh_from_db()
+        assert gone.status == Status.SUPPRESSED
+        told = Event.objects.get(recipient_id=gone.pk, type="cancelled")
+        assert (told.data["how"], told.data["code"], told.data["by"]) == (
+            "suppressed", "PREVIOUSLY_BOUNCED", BY,
+        )  # fmt: skip
+        assert told.data["reason"] == held.BARRED["PREVIOUSLY_BOUNCED"]
+        entry = AuditEntry.objects.of(cast.account).get(what="held.suppressed")
+        assert (entry.name, entry.data) == (str(gone.pk), {"number": 1})
+        assert held.release(cast.account.pk, [gone.pk], by=BY) == held.Decided()
+
+    @pytest.mark.parametrize("how", ["left", "type", "quarantined", "pending", "listed"])
+    def test_marketing_mail_asks_its_readers_consent_again(self, cast: Cast, how: str) -> None:
+        code = {
+            "left": "PREVIOUSLY_UNSUBSCRIBED_PORTAL", "type": "PREVIOUSLY_UNSUBSCRIBED_MESSAGE",
+            "quarantined": "QUARANTINED_ADDRESS", "pending": "EMAIL_UNCONFIRMED",
+            "listed": "PREVIOUS_SPAM",
+        }[how]  # fmt: skip
+        news = make_held(cast.account, "ann@reader.example", kind="marketing")
+        order = make_held(
+            cast.account, "ann@reader.example"
+        )  # transactional mail asks none of this
+        ann = Contact.objects.create(account=cast.account, email="ann@reader.example")
+        now, rows = timezone.now(), Contact.objects.filter(pk=ann.pk)
+        if how == "left":
+            rows.update(unsubscribed_at=now)
+        elif how == "type":
+            type_ = SubscriptionType.objects.default(cast.account)
+            Subscription.objects.create(
+                account=cast.account, contact=ann, type=type_, status="unsubscribed"
+            )
+        elif how == "quarantined":
+            rows.update(quarantined_at=now)
+        elif how == "pending":
+            rows.update(opt_in="pending")
+        else:
+            reason, scope = Why.COMPLAINT, Scope.MARKETING
+            suppressions.add(cast.account.pk, ann.email, reason=reason, scope=scope)
+        came = held.release_all(cast.account.pk, "", by=BY)
+        assert came == held.Decided(done=1, barred=1)
+        assert QueueRow.objects.get().id == order.pk
+        news.refresh_from_db()
+        assert news.status == Status.SUPPRESSED
+        assert Event.objects.get(recipient_id=news.pk, type="cancelled").data["code"] == code
 
     @pytest.mark.parametrize(
         ("asked", "found"),

@@ -92,7 +92,9 @@ class RecipientAdmin(Log):
         by = request.user.get_username()
         came = [act(account_id, ids, by=by) for account_id, ids in chosen.items()]
         done, left = sum(one.done for one in came), sum(one.late + one.gone for one in came)
-        messages.success(request, f"{done} {word}.")
+        barred = sum(one.barred for one in came)
+        meanwhile = f", {barred} suppressed meanwhile" if barred else ""
+        messages.success(request, f"{done} {word}{meanwhile}.")
         if left:
             messages.warning(
                 request, f"{left} stay held: too late to be of use, or no longer kept."

@@ -57,7 +57,14 @@ class MessageRelease(_HeldCall):
         """200 with what was done; a second time finds nothing to do."""
         who, ids = caller(request), self.chosen(request, message_id)
         done = held.release(who.account_id, ids, by=who.name)
-        return Response({"released": done.done, "tooLate": done.late, "noLongerKept": done.gone})
+        return Response(
+            {
+                "released": done.done,
+                "suppressedMeanwhile": done.barred,
+                "tooLate": done.late,
+                "noLongerKept": done.gone,
+            }
+        )
 
 
 class MessageGiveUp(_HeldCall):

@@ -81,6 +81,7 @@ def _whole(row: IncidentAccount) -> dict[str, Any]:
             "until": caused.until.isoformat(),
             "failed": caused.failed,
             "suppressed": caused.suppressed,
+            "suppressedMeanwhile": caused.barred,
             "tooLate": caused.late,
             "noLongerKept": caused.gone,
             "more": caused.cut,

@@ -24,7 +24,6 @@ from transactional.wire.reply import ReplyClass, Stage, classify
 
 # A reply at these stages is about the host, not the recipient: the next host may take the mail
 HOST_STAGES = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH})
-DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
 # What a "not yet" says of the mailbox itself, and wears its address out if it never changes
 OF_THE_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.SUSPEND})
 # What is said of mail whose worker died behind the final dot, where no reply is known
@@ -183,7 +182,7 @@ def _uncertain(tried: Tried, policy: str, reply: str, doubts: int) -> Outcome:
     due = retry.next_due(now, tried.job.deliver_by, wait)
     if policy != "resend":
         return _held_in_doubt(tried, reply, doubts, policy)
-    if doubts >= DOUBTS or due is None:
+    if doubts >= retry.DOUBTS or due is None:
         return _held_in_doubt(tried, reply, doubts, "deadline" if due is None else "copies")
     tried.trail.note("retry", "in_doubt", due=due, copies=doubts)
     return _ended(tried, Status.UNCERTAIN, reply, due_at=due, resent=True)

@@ -26,7 +26,7 @@ class WhyHeld:
 
     `kept_by`: what keeps it from being sent again by itself; empty where `code` says it, or nobody
     noted it. `in_doubt`: a copy may have arrived. `release`: `marked`, `anew`, or why it cannot be
-    sent again: `late`, `gone`. `reply`: the receiver's server's own words, if they are part of it.
+    sent again: `barred`, `late`, `gone`. `reply`: the receiver's server's own words, if they are part of it.
     """
 
     code: str
@@ -62,6 +62,7 @@ def why_held(account_id: int, rows: Sequence[Recipient]) -> dict[uuid.UUID, WhyH
     found = held.judged(account_id, ids)
     release = {pk: "marked" if pk in found.doubtful else "anew" for pk in found.ready}
     release |= dict.fromkeys(found.late, "late") | dict.fromkeys(found.gone, "gone")
+    release |= dict.fromkeys(found.barred, "barred")
     own = [row for row in rows if row.pk in release]
     if not own:  # another account's, or decided about meanwhile
         return {}

@@ -54,6 +54,10 @@ RELEASED: Mapping[str, Promise] = {
         "one more."
     ),
     "anew": _("Sent again, it is put together anew: no reader has a copy yet."),
+    "barred": _(
+        "Its address has been suppressed, or its reader has left, meanwhile: it is not sent again; "
+        "deciding to do so ends it here."
+    ),
     "late": _("The time in which it was of use is over: it cannot be sent again."),
     "gone": _("Its body or secret values are no longer kept: it cannot be sent again."),
 }

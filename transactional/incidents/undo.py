@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from config.ids import uuid7_floor
 from tokens import audit
-from transactional import suppression_list
+from transactional import mailable, suppression_list, suppressions
 from transactional.incidents.skeleton import skeleton
 from transactional.models import (
     DeliveryAttempt,
@@ -23,12 +23,13 @@ from transactional.models import (
     EventType,
     Incident,
     IncidentAccount,
+    Recipient,
     Status,
     Suppression,
     SuppressionReason,
 )
 from transactional.queue.parking import REASON
-from transactional.requeue import judge, requeue
+from transactional.requeue import Judged, judge, requeue
 
 STEP = 500  # recipients per transaction
 MOST = 100_000  # looked through; beyond it the page says "at least"
@@ -44,7 +45,8 @@ class Caused:
     """What an undo would do now. `cut`: there is more than MOST.
 
     `late`: codes and the like that nobody has a use for any more; `gone`: mail whose body or secret
-    values are no longer kept. Neither is sent again.
+    values are no longer kept; `barred`: addresses that have been suppressed since for other reasons, or
+    left. None of these is sent again.
     """
 
     since: datetime
@@ -54,6 +56,7 @@ class Caused:
     cut: bool
     late: int = 0
     gone: int = 0
+    barred: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -70,17 +73,19 @@ def window(incident: Incident) -> tuple[datetime, datetime]:
 def preview(one: IncidentAccount) -> Caused:
     """What the incident has done to the account and is not undone yet."""
     since, until = window(one.incident)
-    failed = suppressed = late = gone = 0
+    failed = suppressed = late = gone = barred = 0
     seen: set[uuid.UUID] = set()
     for ids in _met(one):
         batch = [pk for pk in ids if pk not in seen]
         seen.update(batch)
         judged = judge(one.account_id, batch, ENDED)
-        failed += len(judged.ready)
+        others = _barred_otherwise(one, batch, judged)
+        failed += len(judged.ready) + len(judged.barred) - others
+        barred += others
         late += len(judged.late)
         gone += len(judged.gone)
         suppressed += _suppressions(one.account_id, batch).count()
-    return Caused(since, until, failed, suppressed, len(seen) >= MOST, late, gone)
+    return Caused(since, until, failed, suppressed, len(seen) >= MOST, late, gone, barred)
 
 
 def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
@@ -159,6 +164,18 @@ def _waited(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
             batch = []
     if batch:
         yield batch
+
+
+def _barred_otherwise(one: IncidentAccount, batch: Sequence[uuid.UUID], judged: Judged) -> int:
+    """How many must not be mailed for other reasons than the suppressions that an undo lifts."""
+    if not judged.barred:
+        return 0
+    lifted = set(_suppressions(one.account_id, batch).values_list("address", flat=True))
+    rows = Recipient.objects.of(one.account_id).filter(pk__in=list(judged.barred))
+    return sum(
+        judged.barred[pk] != mailable.BOUNCED or suppressions.keyed(address) not in lifted
+        for pk, address in rows.values_list("pk", "address")
+    )
 
 
 def _suppressions(account_id: int, ids: Sequence[uuid.UUID]) -> QuerySet[Suppression]:

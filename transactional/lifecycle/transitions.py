@@ -20,7 +20,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     Status.QUEUED: _TRIED | {Status.CANCELLED, Status.SUPPRESSED},
     Status.DEFERRED: _TRIED | {Status.CANCELLED},
     Status.UNCERTAIN: _TRIED,
-    Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED}),
+    Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED, Status.SUPPRESSED}),
     Status.DELIVERED: frozenset({Status.BOUNCED}),
     Status.BOUNCED: frozenset(),
     Status.EXPIRED: frozenset({Status.BOUNCED}),

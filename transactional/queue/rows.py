@@ -83,10 +83,15 @@ UPDATE transactional_queuerow SET lease = NULL, lease_until = NULL
 WHERE id = ANY(%(ids)s) AND lease = ANY(%(leases)s) AND dot_at IS NULL
 """
 
-# A copy that a smarthost may have sent on is never sent again by itself: any other way would be a second
+# A copy that a smarthost may have sent on is never sent again by itself: any other way would be a second.
+# Last, of what is sent again: how many copies of it were in doubt before
 SWEEP = """
 SELECT q.id, q.message_id, q.account_id, q.dot_at,
-       CASE WHEN q.beyond THEN 'smarthost' ELSE s.uncertain_policy END, m.campaign_id
+       CASE WHEN q.beyond THEN 'smarthost' ELSE s.uncertain_policy END, m.campaign_id,
+       CASE WHEN q.resent AND q.dot_at IS NOT NULL THEN (
+           SELECT count(*) FROM transactional_event e
+           WHERE e.message_id = q.message_id AND e.recipient_id = q.id AND e.type = 'uncertain'
+       ) ELSE 0 END
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id
 JOIN transactional_message m ON m.id = q.message_id

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from config.errors import Refusal
+from transactional import mailable
 from transactional.contacts import ContactFacts
-from transactional.models import Kind, OptIn, SuppressionReason
+from transactional.models import Kind, SuppressionReason
 from transactional.submission.facts import AccountFacts
 from transactional.submission.prepare import Prepared
 from transactional.suppressions import SuppressionFacts
@@ -148,11 +149,17 @@ def an_ip_is_ready(asked: Prepared, known: Known) -> Refusal | None:
     return None
 
 
-_SUPPRESSED: Mapping[str, tuple[str, str]] = {
-    SuppressionReason.HARD_BOUNCE: ("PREVIOUSLY_BOUNCED", "an earlier message bounced for good"),
-    SuppressionReason.SOFT_BOUNCE: ("PREVIOUSLY_BOUNCED", "earlier messages bounced repeatedly"),
-    SuppressionReason.COMPLAINT: ("PREVIOUS_SPAM", "its reader reported an earlier one as spam"),
-    SuppressionReason.MANUAL: ("BLOCKED_ADDRESS", "it was added to the list by hand"),
+_SUPPRESSED: Mapping[str, str] = {
+    SuppressionReason.HARD_BOUNCE: "an earlier message bounced for good",
+    SuppressionReason.SOFT_BOUNCE: "earlier messages bounced repeatedly",
+    SuppressionReason.COMPLAINT: "its reader reported an earlier one as spam",
+    SuppressionReason.MANUAL: "it was added to the list by hand",
+}
+_WITHHELD: Mapping[str, str] = {
+    mailable.LEFT_ALL: "has unsubscribed",
+    mailable.LEFT_TYPE: "has unsubscribed from this type of mail",
+    mailable.QUARANTINED: "is quarantined",
+    mailable.UNCONFIRMED: "has not confirmed the double opt-in",
 }
 
 
@@ -162,9 +169,10 @@ def recipients_may_be_mailed(asked: Prepared, known: Known) -> Refusal | None:
     for address, _ in asked.recipients:
         key = (asked.account_id, address.spec.lower())
         found = known.suppressions.get(key)
-        if found is None or not found.stops(asked.kind):
+        code = mailable.suppressed(found, asked.kind)
+        if found is None or not code:
             continue
-        code, why = _SUPPRESSED[found.reason]
+        why = _SUPPRESSED[found.reason]
         if found.everywhere:
             why = "mail of several customers of this installation to it bounced for good"
         asked.suppressed[address.spec] = code
@@ -183,21 +191,10 @@ def marketing_obeys_consent(asked: Prepared, known: Known) -> Refusal | None:
     if asked.kind != Kind.MARKETING:
         return None
     key = (asked.account_id, asked.to.spec.lower())
-    contact = known.contacts.get(key)
-    if contact is None:
-        return None
-    if contact.unsubscribed:
-        return Refusal("PREVIOUSLY_UNSUBSCRIBED_PORTAL", f"{asked.to.spec} has unsubscribed.")
-    if subscription_type(asked, known) in known.stopped.get(key, ()):
-        return Refusal(
-            "PREVIOUSLY_UNSUBSCRIBED_MESSAGE",
-            f"{asked.to.spec} has unsubscribed from this type of mail.",
-        )
-    if contact.quarantined:
-        return Refusal("QUARANTINED_ADDRESS", f"{asked.to.spec} is quarantined.")
-    if contact.opt_in == OptIn.PENDING:
-        return Refusal("EMAIL_UNCONFIRMED", f"{asked.to.spec} has not confirmed the double opt-in.")
-    return None
+    stopped = known.stopped.get(key, frozenset())
+    type_id = subscription_type(asked, known)
+    code = mailable.withheld(known.contacts.get(key), type_id, stopped)
+    return Refusal(code, f"{asked.to.spec} {_WITHHELD[code]}.") if code else None
 
 
 CHECKS: tuple[Check, ...] = (

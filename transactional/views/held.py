@@ -84,6 +84,14 @@ def _tell(request: AccountRequest, action: str, what: Decided) -> None:
     elif what.done:
         text = ngettext("%(n)s message is given up.", "%(n)s messages are given up.", what.done)
         messages.success(request, text % {"n": what.done})
+    if what.barred:
+        text = ngettext(
+            "%(n)s message ended: its address has been suppressed, or its reader has left, meanwhile.",
+            "%(n)s messages ended: their addresses have been suppressed, or their readers have left, "
+            "meanwhile.",
+            what.barred,
+        )
+        messages.warning(request, text % {"n": what.barred})
     if what.late:
         text = ngettext(
             "%(n)s message stays held: the time in which it was of use is over.",
@@ -100,7 +108,7 @@ def _tell(request: AccountRequest, action: str, what: Decided) -> None:
         messages.warning(request, text % {"n": what.gone})
     if what.more:
         messages.info(request, _("That was as much as is done at once: there may be more."))
-    elif not (what.done or what.late or what.gone):
+    elif not (what.done or what.barred or what.late or what.gone):
         messages.info(request, _("There was nothing to decide (any more)."))
 
 

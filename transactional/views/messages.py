@@ -38,7 +38,7 @@ TONES: Mapping[str, str] = {
     EventType.CLICKED: "accent",
 }
 # Reasons that events keep in English
-REASONS = frozenset({held.SENT_AGAIN, held.GIVEN_UP, sweeper.UNSEEN})
+REASONS = frozenset({held.SENT_AGAIN, held.GIVEN_UP, *held.BARRED.values(), sweeper.UNSEEN})
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
 
 
