@@ -5,6 +5,7 @@ With `lifecycle`, the only writer of Recipient.status; the transition is one of 
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg
 from django.db import connection, transaction
@@ -23,18 +24,25 @@ RETURNING r.id, r.account_id, r.message_id, m.campaign_id
 """
 
 
-def withdraw(account_id: int, message_ids: Sequence[uuid.UUID]) -> int:
-    """Take back what no worker holds of these messages; returns how many recipients that were.
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """How many recipients were taken back; how many were `missed`: a worker was writing them."""
 
-    What is under way, or may have arrived, stays.
+    number: int
+    missed: int
+
+
+def withdraw(account_id: int, message_ids: Sequence[uuid.UUID]) -> Withdrawn:
+    """Take back what of these messages no final dot may have been sent of.
+
+    What is under way, or may have arrived, stays. What is missed is asked for again, after a commit.
     """
     now = timezone.now()
     with transaction.atomic():
+        taken = queue.withdraw(account_id, message_ids)
         connection.ensure_connection()
         with psycopg.Cursor(connection.connection) as cursor:
-            values = {"account_id": account_id, "message_ids": list(message_ids)}
-            cursor.execute(queue.WITHDRAW, values)
-            ids = [row[0] for row in cursor.fetchall()]
+            ids = list(taken.ids)
             olds = [str(old) for old, new in TRANSITIONS.items() if Status.CANCELLED in new]
             given = {"status": str(Status.CANCELLED), "at": now, "ids": ids, "olds": olds}
             cursor.execute(_CANCEL, given)
@@ -53,4 +61,4 @@ def withdraw(account_id: int, message_ids: Sequence[uuid.UUID]) -> int:
                 for recipient_id, owner, message_id, campaign_id in rows
             ]
         )
-    return len(rows)
+    return Withdrawn(len(rows), taken.missed)

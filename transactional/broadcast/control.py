@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,7 +125,9 @@ def refresh_version(account_id: int, broadcast_id: int) -> None:
 
 
 def pause(account_id: int, broadcast_id: int) -> bool:
-    """Stand still: no further row is handed over, and what nobody has tried yet is held."""
+    """Stand still: no further row is handed over, and what nobody has tried yet is held, also in a
+    worker's hands: only what has its final dot goes on.
+    """
     with transaction.atomic():
         found = _locked(account_id, broadcast_id)
         if found.state not in (
@@ -135,7 +138,8 @@ def pause(account_id: int, broadcast_id: int) -> bool:
             return False
         found.state, found.why = BroadcastState.PAUSED, ""
         found.save(update_fields=["state", "why"])
-        run.hold(found)
+        missed = run.hold(found)
+    run.hold_the_rest(found, missed)
     return True
 
 
@@ -174,7 +178,19 @@ def cancel(account_id: int, broadcast_id: int) -> int | None:
         found.state, found.why = BroadcastState.CANCELLED, ""
         found.finished_at = timezone.now()
         found.save(update_fields=["state", "why", "finished_at"])
-    return left + taken
+    return left + taken.number + _withdraw_the_rest(found, taken.missed)
+
+
+def _withdraw_the_rest(found: Broadcast, missed: int) -> int:
+    """After the commit: what a worker was writing then is under way by now, or can be taken back."""
+    number, until = 0, time.monotonic() + run.REST
+    while missed and time.monotonic() < until:
+        time.sleep(0.02)
+        taken = withdrawal.withdraw(found.account_id, run.untried(found))
+        number, missed = number + taken.number, taken.missed
+    if number:
+        progress.collect(found)
+    return number
 
 
 def discard(account_id: int, broadcast_id: int) -> bool:

@@ -5,6 +5,7 @@ names. Batches of one send never run side by side: they lock the send.
 """
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +36,7 @@ WINDOW = 1000  # rows handed over and not tried yet: what a pause has to hold ba
 EMAIL_CHANGED, TOO_MANY_BOUNCES = "EMAIL_CHANGED", "TOO_MANY_BOUNCES"
 CORRUPT = "CORRUPT_INPUT"  # a row that the database does not take
 LANES: Mapping[str, Lane] = {Kind.MARKETING: Lane.BULK, Kind.TRANSACTIONAL: Lane.NORMAL}
+REST = 2.0  # seconds to wait for rows that a worker is writing: a batch of it takes milliseconds
 AFTERWARDS = timedelta(seconds=15)  # between two looks at a send that is handed over
 
 _HANDED = """
@@ -182,14 +184,27 @@ def _watch(found: Broadcast) -> bool:
 def _stand_still(found: Broadcast, state: BroadcastState, why: str) -> bool:
     found.state, found.why = state, why
     found.save(update_fields=["state", "why"])
-    hold(found)
+    missed = hold(found)
+    transaction.on_commit(lambda: hold_the_rest(found, missed))
     logger.warning("send %s stands still: %s", found.pk, why)
     return False
 
 
-def hold(found: Broadcast) -> None:
-    """Keep back what has been handed over and not tried yet."""
-    queue.hold(found.account_id, untried(found))
+def hold(found: Broadcast) -> int:
+    """Keep back what has been handed over and not tried yet; how much was missed, since a worker was
+    writing it at that moment.
+    """
+    return queue.hold(found.account_id, untried(found)).missed
+
+
+def hold_the_rest(found: Broadcast, missed: int) -> None:
+    """After the commit: what was being written then is under way by now, or can be held."""
+    until = time.monotonic() + REST
+    while missed and time.monotonic() < until:
+        time.sleep(0.02)
+        missed = hold(found)
+    if missed:
+        logger.warning("send %s stands still, but %d of it may be tried", found.pk, missed)
 
 
 def untried(found: Broadcast) -> list[Any]:

@@ -6,7 +6,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
-from transactional.queue.held import WITHDRAW, hold, let_go
+from transactional.queue.held import Taken, hold, let_go, withdraw
 from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
@@ -39,7 +39,6 @@ __all__ = [
     "RESCHEDULE",
     "SWEEP",
     "TABLE",
-    "WITHDRAW",
     "Claimed",
     "Claimer",
     "Counted",
@@ -48,6 +47,7 @@ __all__ = [
     "Job",
     "Plan",
     "Stray",
+    "Taken",
     "Waker",
     "counted",
     "depth",
@@ -58,4 +58,5 @@ __all__ = [
     "put_right",
     "row",
     "wake",
+    "withdraw",
 ]

@@ -1,5 +1,6 @@
 """Handing a send over: one message a row, in order, held, stopped, resumed, cancelled."""
 
+import uuid
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -206,11 +207,19 @@ def test_pausing_holds_what_was_not_tried_and_going_on_lets_it_go(cast: Cast) ->
     steps(made)
     outcome(made, "delivered", 50)
     progress.collect(made)
+    waiting = QueueRow.objects.exclude(pk__in=Recipient.objects.filter(status="delivered"))
+    under_way, in_hand, parked = waiting.order_by("pk")[:3]
+    later = timezone.now() + timedelta(minutes=9)
+    QueueRow.objects.filter(pk=under_way.pk).update(lease=uuid.uuid4(), dot_at=timezone.now())
+    QueueRow.objects.filter(pk=in_hand.pk).update(lease=uuid.uuid4(), lease_until=later)
+    QueueRow.objects.filter(pk=parked.pk).update(due_at=later, parked="rate google")
     assert control.pause(cast.account.pk, made.pk)
     assert not control.pause(cast.account.pk, made.pk)
     assert steps(made) == 0
     now = timezone.now()
-    assert QueueRow.objects.filter(due_at__gt=now + timedelta(hours=1)).count() == 150
+    held = QueueRow.objects.filter(due_at__gt=now + timedelta(hours=1))
+    assert held.count() == 149 and not held.exclude(lease=None).exists()
+    assert QueueRow.objects.get(pk=under_way.pk).lease is not None
     assert control.resume(cast.account.pk, made.pk)
     assert QueueRow.objects.filter(due_at__lte=timezone.now()).count() == 200
     assert not control.resume(cast.account.pk, made.pk)
@@ -224,7 +233,10 @@ def test_cancelling_takes_back_what_nobody_tried(cast: Cast) -> None:
     QueueRow.objects.filter(pk__in=done).delete()
     busy = QueueRow.objects.order_by("pk").last()
     assert busy is not None
-    QueueRow.objects.filter(pk=busy.pk).update(lease=busy.pk)  # a worker has it
+    # One worker has sent its dot, another has one in hand
+    QueueRow.objects.filter(pk=busy.pk).update(lease=busy.pk, dot_at=timezone.now())
+    in_hand = QueueRow.objects.exclude(pk=busy.pk).first()
+    QueueRow.objects.filter(pk=in_hand.pk).update(lease=in_hand.pk)
     assert control.cancel(cast.account.pk, made.pk) == 100 + 200 - 40 - 1
     made.refresh_from_db()
     assert made.state == BroadcastState.CANCELLED

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.utils import translation
 
 from domains.sites import NAMES
+from transactional import mailable
 from transactional.egress import tls
 from transactional.egress.cell import OWN_CODES
 from transactional.egress.waits import SENTENCES as WAITS
@@ -119,9 +120,9 @@ def test_every_value_that_a_sentence_holds_has_words() -> None:
     assert set(RESULT_TYPES) <= set(VALUES["tls", "result"])
     assert {result for _, result in tls._RESULTS} <= set(VALUES["tls", "result"])
     assert set(OWN_CODES) <= set(WAITS)
-    codes = {code for code, _ in policy._SUPPRESSED.values()}
-    assert codes == set(VALUES["policy", "reason"])
-    assert set(policy._SUPPRESSED) == set(SuppressionReason.values)
+    assert set(mailable.SUPPRESSED.values()) == set(VALUES["policy", "reason"])
+    reasons = set(SuppressionReason.values)
+    assert set(policy._SUPPRESSED) == set(mailable.SUPPRESSED) == reasons
 
 
 def _data() -> Iterator[dict[str, object]]:

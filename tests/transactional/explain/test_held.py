@@ -89,8 +89,8 @@ def test_however_many_they_are_the_queries_are_the_same(cast: Cast) -> None:
     with CaptureQueriesContext(connection) as queries:
         found = why_held(cast.account.pk, rows)
     assert len(queries) == 2  # beside the judgement, which is asked on the bare connection
-    assert len(found) == len(rows) == 7
-    assert {why.release for why in found.values()} == {"marked", "anew", "late"}
+    assert len(found) == len(rows) == 8
+    assert {why.release for why in found.values()} == {"marked", "anew", "late", "barred"}
 
 
 def test_every_sentence_is_told_in_italian_too() -> None:

@@ -132,7 +132,7 @@ def test_the_calls_decide_about_one_recipient_or_all_of_a_message(cast: Cast) ->
     Recipient.objects.filter(pk=two.pk).update(message_id=one.message_id)
     api, root = Api(make_key(cast.account)), f"/api/v1/messages/{one.message_id}"
     assert api("POST", f"{root}/release", {"recipient": str(two.pk)}).json() == {
-        "released": 1, "tooLate": 0, "noLongerKept": 0,
+        "released": 1, "suppressedMeanwhile": 0, "tooLate": 0, "noLongerKept": 0,
     }  # fmt: skip
     assert QueueRow.objects.get().id == two.pk
     assert api("POST", f"{root}/give_up").json() == {"givenUp": 1}
