@@ -227,8 +227,6 @@ class Attempts:
         """
         tried = plan.tried
         try:
-            if not await self._poison.tell(tried.job):
-                return None
             last = await self._over(plan, permit, other)
         except (PostinoError, MimeError, HeaderError) as err:
             return verdict.bounce(tried, f"554 5.6.0 {err}")
@@ -236,7 +234,6 @@ class Attempts:
             return self.no_family(tried)
         if last.lease_lost:
             return None
-        self._poison.survived(tried.job)
         doubts = await self._lookups.doubts(tried.job)
         round_by = plan.relay is not None
         return verdict.judge(tried, last, plan.stream.uncertain, doubts, went_round=round_by)

@@ -10,6 +10,7 @@ from transactional.egress.cell import Cell
 from transactional.egress.flusher import Flusher
 from transactional.egress.leases import Leases
 from transactional.egress.lookups import StreamPolicy
+from transactional.egress.poison import LeaseLost, Poison
 from transactional.egress.route import Target
 from transactional.egress.sessions import Peer, SessionPool
 from transactional.egress.tls import ANY, TlsRule
@@ -54,10 +55,11 @@ _peer = lru_cache(maxsize=4096)(Peer)  # the same object each time: its sessions
 class Conversations:
     """Holds them; one per engine."""
 
-    def __init__(self, pool: SessionPool, flusher: Flusher, leases: Leases) -> None:
+    def __init__(self, pool: SessionPool, flusher: Flusher, leases: Leases, poison: Poison) -> None:
         self._pool = pool
         self._flusher = flusher
         self._leases = leases
+        self._poison = poison
 
     @property
     def memory(self) -> TlsMemory:
@@ -87,8 +89,18 @@ class Conversations:
 
     async def _hand_over(self, talk: Talk, session: Session) -> wire.Outcome:
         eight_bit = session.capabilities.eight_bit_mime
-        built: Built = build(talk.job, talk.material, eight_bit=eight_bit)
         job = talk.job
+        try:
+            if self._poison.is_risky(job):
+                async with self._poison.building(job):
+                    built: Built = build(job, talk.material, eight_bit=eight_bit)
+            else:
+                built = build(job, talk.material, eight_bit=eight_bit)
+        except LeaseLost:
+            return wire.Outcome(Stage.MAIL, error="lease lost before the copy", lease_lost=True)
+        except BaseException:
+            session.close()
+            raise
         try:
             seen = await session.deliver(
                 mail_from=built.mail_from,

@@ -140,9 +140,8 @@ class Engine:
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect)
         circuits = Circuits(lookups, shaper, scale=scale)
-        attempts = Attempts(
-            lookups, Conversations(pool, flusher, self._leases), shaper, circuits, poison
-        )
+        conversations = Conversations(pool, flusher, self._leases, poison)
+        attempts = Attempts(lookups, conversations, shaper, circuits, poison)
         courier = Courier(attempts, shaper, parking, flusher, self._places)
         await self._take_over(lookups, shaper, circuits)  # before the first message
         writing = [self._beside(flusher.run()), self._beside(parking.run())]

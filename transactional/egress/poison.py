@@ -3,16 +3,25 @@
 Building a copy runs inside the process: a very large message can exhaust its memory, a template can
 break the engine below Python. So before a copy that could, its row is told; a row whose process
 died that way too often is held, and the mail around it goes on.
+
+Only a death in the middle of a build counts: as soon as the copy is built and on its way, the row is told
+so. And one such copy is built at a time, so that a death has one suspect. A process that is stopped, or
+killed for another's fault, while a message waits for its receiver says nothing about that message.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 
+from config.errors import PostinoError
 from transactional import queue
 from transactional.queue import Job
+from transactional.wire.header import HeaderError
+from transactional.wire.mime import MimeError
 
 logger = logging.getLogger(__name__)
 
@@ -24,47 +33,81 @@ HELD_REPLY = "554 5.3.0 Held: each time this message was built, the delivery pro
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 
 
+class LeaseLost(Exception):
+    """The job's row is not this engine's any more: nothing is built."""
+
+
 class Poison:
     """The guard of one engine."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._built: set[int] = set()
+        self._one = asyncio.Lock()
+        self._clearing: set[asyncio.Task[None]] = set()
 
     def is_held(self, job: Job) -> bool:
         """Whether the message has ended enough processes."""
         return job.crashes >= LIMIT
 
-    async def tell(self, job: Job) -> bool:
-        """Make it durable that a risky copy is about to be built; False where the lease was lost.
-
-        Most copies are not risky and cost nothing: a version that this process has built before,
-        a message of ordinary size.
+    def is_risky(self, job: Job) -> bool:
+        """Whether building its copy could end the process. Most could not, and cost nothing: a version
+        that this process has built before, a message of ordinary size.
         """
-        if not self._is_risky(job):
-            return True
-        return await self._count(job)
+        if job.version_id is not None:
+            return job.version_id not in self._built
+        return len(job.raw or b"") > LARGE
+
+    @asynccontextmanager
+    async def building(self, job: Job) -> AsyncIterator[None]:
+        """Around the build of a risky copy: meanwhile its row says so. Raises LeaseLost."""
+        await self._one.acquire()
+        told = False
+        try:
+            if self.is_risky(job):  # or else another copy of its version was built meanwhile
+                if not await self._write(queue.BUILDING, job):
+                    raise LeaseLost
+                told = True
+            try:
+                yield
+            except (PostinoError, MimeError, HeaderError):
+                self._survived(job)  # refused to be built, and harmless
+                raise
+            self._survived(job)
+        finally:
+            if told:
+                # Begun when this copy has said its first words: what is done at once with all of its
+                # octets (dots doubled) is part of the risk
+                clearing = asyncio.create_task(self._clear(job))
+                self._clearing.add(clearing)
+                clearing.add_done_callback(self._clearing.discard)
+            else:
+                self._one.release()
 
     async def failed(self, job: Job) -> None:
         """Count a failure of our own that nobody foresaw: the same message may bring it again."""
         try:
-            await self._count(job)
+            await self._write(queue.BUILDING, job)
         except (psycopg.Error, OSError) as err:
             logger.warning("recipient %s: failure not counted: %s", job.id, err)
 
-    def survived(self, job: Job) -> None:
-        """The copy was built, or refused to be: its version is harmless."""
+    def _survived(self, job: Job) -> None:
+        """The copy was built: its version is harmless."""
         if job.version_id is not None:
             if len(self._built) > KNOWN:
                 self._built.clear()
             self._built.add(job.version_id)
 
-    async def _count(self, job: Job) -> bool:
-        async with await self._connect() as connection:
-            cursor = await connection.execute(queue.BUILDING, {"id": job.id, "lease": job.lease})
-            return cursor.rowcount == 1
+    async def _clear(self, job: Job) -> None:
+        """The process has outlived the build, however it ended."""
+        try:
+            await self._write(queue.BUILT, job)
+        except (psycopg.Error, OSError) as err:
+            logger.warning("recipient %s: what was built stays counted: %s", job.id, err)
+        finally:
+            self._one.release()
 
-    def _is_risky(self, job: Job) -> bool:
-        if job.version_id is not None:
-            return job.version_id not in self._built
-        return len(job.raw or b"") > LARGE
+    async def _write(self, statement: str, job: Job) -> bool:
+        async with await self._connect() as connection:
+            cursor = await connection.execute(statement, {"id": job.id, "lease": job.lease})
+            return cursor.rowcount == 1

@@ -10,6 +10,7 @@ from transactional.queue.held import Taken, hold, let_go, withdraw
 from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
+    BUILT,
     DROP,
     FINISH,
     FORGET,
@@ -28,6 +29,7 @@ from transactional.queue.wakeups import Waker, wake
 
 __all__ = [
     "BUILDING",
+    "BUILT",
     "COUNTED",
     "DROP",
     "FINISH",

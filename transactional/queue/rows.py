@@ -106,7 +106,11 @@ SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = clock_timestamp(),
 WHERE id = ANY(%(ids)s)
 """
 
-# Before a copy is built that could end the process; an outcome forgets it
+# Before a copy is built that could end the process, and when it has not; an outcome forgets it
+BUILT = """
+UPDATE transactional_queuerow SET crashes = crashes - 1
+WHERE id = %(id)s AND lease = %(lease)s AND crashes > 0
+"""
 BUILDING = """
 UPDATE transactional_queuerow SET crashes = crashes + 1
 WHERE id = %(id)s AND lease = %(lease)s AND lease_until > now()

@@ -1,23 +1,30 @@
 """A message that ends the process which builds it: three times at most, and the others flow."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from tests.transactional.egress.sink import Sink
+from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, eventually, send_raw, sink  # noqa: F401
 from tokens.models import Account
 from transactional import explain, sweeper
-from transactional.egress.poison import LARGE, LIMIT
-from transactional.models import DeliveryAttempt, Event, QueueRow, Recipient, Status
+from transactional.egress.engine import connect
+from transactional.egress.poison import LARGE, LIMIT, Poison
+from transactional.models import DeliveryAttempt, Event, Lane, QueueRow, Recipient, Status
+from transactional.queue import Claimer
 from transactional.submission.request import Accepted
+from transactional.wire.handler import Envelope
+from transactional.wire.mime import MimeError
+from transactional.wire.reply import Reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,14 +61,14 @@ def test_a_message_that_ends_its_process_is_held_and_the_others_flow(
     [poison] = send_raw(account, raw=HEAD + b"POISON " + b"x" * 70 + (b"\r\n" + b"y" * 70) * 20_000)
     assert Recipient.objects.get(message_id=poison.message_id).status == Status.QUEUED
     deaths = 0
-    running = worker(settings)
+    process = worker(settings)
     try:
         deadline = time.monotonic() + PATIENCE
         while status(poison) == Status.QUEUED and time.monotonic() < deadline:
-            if running.poll() is not None:
-                assert running.returncode == -signal.SIGKILL
+            if process.poll() is not None:
+                assert process.returncode == -signal.SIGKILL
                 deaths += 1
-                running = worker(settings)
+                process = worker(settings)
             sweeper.sweep()
             time.sleep(0.1)
         assert status(poison) == Status.HELD
@@ -71,8 +78,8 @@ def test_a_message_that_ends_its_process_is_held_and_the_others_flow(
         eventually(lambda: all(status(one) == Status.DELIVERED for one in others), PATIENCE)
         sink.wait_for(3)
     finally:
-        running.kill()
-        running.wait()
+        process.kill()
+        process.wait()
     event = Event.objects.filter(message_id=poison.message_id).latest("id")
     assert event.type == "held" and "the delivery process ended" in str(event.data)
     assert (event.data["class"], event.data["crashes"]) == ("poison", LIMIT)
@@ -89,16 +96,16 @@ def test_a_failure_that_nobody_foresaw_is_tried_three_times(
 ) -> None:
     settings.LEASE_SECONDS = LEASE
     [odd] = send_raw(account, raw=HEAD + b"STUMBLE\r\n")
-    running = worker(settings)
+    process = worker(settings)
     try:
         deadline = time.monotonic() + PATIENCE
         while status(odd) == Status.QUEUED and time.monotonic() < deadline:
-            assert running.poll() is None
+            assert process.poll() is None
             sweeper.sweep()
             time.sleep(0.1)
     finally:
-        running.kill()
-        running.wait()
+        process.kill()
+        process.wait()
     assert status(odd) == Status.HELD
     assert sink.seen == 0
     assert not DeliveryAttempt.objects.exists()
@@ -108,3 +115,80 @@ def test_ordinary_messages_are_not_told(account: Account) -> None:
     assert len(HEAD) < LARGE
     send_raw(account)
     assert list(QueueRow.objects.values_list("crashes", flat=True)) == [0]
+
+
+class Tarpit(Sink):
+    """Takes its time over each recipient, until it is told to be quick."""
+
+    checks_rcpt = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.quick = threading.Event()
+
+    async def rcpt(self, envelope: Envelope, address: str) -> Reply | None:
+        self.asked += 1
+        while not self.quick.is_set():
+            await asyncio.sleep(0.02)
+        return None
+
+
+def test_a_large_message_that_restarts_interrupt_at_its_receiver_is_no_poison(
+    account: Account, settings: Any
+) -> None:
+    settings.LEASE_SECONDS = LEASE
+    large = HEAD + b"x" * 70 + (b"\r\n" + b"y" * 70) * 20_000
+    assert len(large) > LARGE
+    with running(Tarpit()) as slow:
+        assert isinstance(slow, Tarpit)
+        settings.EGRESS = f"relay://127.0.0.1:{slow.port}"
+        [sent] = send_raw(account, raw=large)
+        for kills in range(1, LIMIT + 1):
+            process = worker(settings)
+            try:
+                eventually(lambda n=kills: slow.asked == n, PATIENCE)
+                eventually(lambda: QueueRow.objects.get().crashes == 0, PATIENCE)
+            finally:
+                process.kill()
+                process.wait()
+            eventually(lambda: sweeper.sweep() == 1, PATIENCE)
+        slow.quick.set()
+        process = worker(settings)
+        try:
+            eventually(drained, PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        assert status(sent) == Status.DELIVERED
+        [copy] = slow.kept
+        assert b"X-Postino-Resent" not in copy.data
+
+
+def test_one_risky_copy_is_built_at_a_time_and_each_is_told_of_and_cleared(
+    account: Account,
+) -> None:
+    raw = HEAD + b"x" * 70 + (b"\r\n" + b"y" * 70) * 20_000
+    send_raw(account, 3, raw=raw)
+    seen: list[list[int]] = []
+
+    async def told() -> None:
+        async with await connect() as connection:
+            jobs = (await Claimer([int(Lane.NORMAL)]).claim(connection, limit=3)).jobs
+            guard = Poison(connect)
+
+            async def build(number: int) -> None:
+                async with guard.building(jobs[number]):
+                    rows = await connection.execute(
+                        "SELECT crashes FROM transactional_queuerow ORDER BY crashes"
+                    )
+                    seen.append([row[0] for row in await rows.fetchall()])
+                    if number == 1:
+                        raise MimeError("cannot be built")
+
+            await asyncio.gather(*map(build, range(3)), return_exceptions=True)
+            async with guard.building(jobs[0]):  # once the last is cleared
+                pass
+
+    asyncio.run(told())
+    assert seen == [[0, 0, 1]] * 3
