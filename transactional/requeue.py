@@ -7,7 +7,7 @@ is held; never mail that could not be built any more, or that nobody has a use f
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -154,7 +154,11 @@ def requeue(
                 )
             ],
         )
-    told = {"reason": why, **({"by": by} if by else {})}
+    _tell(account_id, again, now, {"reason": why, **({"by": by} if by else {})})
+    return judged
+
+
+def _tell(account_id: int, again: Sequence[_Ended], now: datetime, told: Mapping[str, str]) -> None:
     events.append(
         [
             NewEvent(
@@ -169,7 +173,6 @@ def requeue(
             for one in again
         ]
     )
-    return judged
 
 
 def _find(
