@@ -121,7 +121,7 @@ def incidents_and_sources() -> list[Metric]:
     """Circuit breakers that are open, IPs by state, when each machine that delivers reported."""
     open_now = Incident.objects.exclude(state=IncidentState.CLOSED)
     states = open_now.order_by().values_list("state").annotate(n=Count("pk"))
-    counted = {"open": 0, "draining": 0, **dict(states)}
+    counted = {"open": 0, "draining": 0, "quiet": 0, **dict(states)}
     held = Recipient.objects.filter(status=Status.HELD)
     ips = EgressSource.objects.order_by().values_list("state").annotate(n=Count("pk"))
     now = timezone.now()
@@ -130,7 +130,7 @@ def incidents_and_sources() -> list[Metric]:
     return [
         Metric(
             name="incidents",
-            text="Incidents under way: open (mail of an IP to a site is parked) or draining.",
+            text="Incidents under way: open (mail of an IP to a site is parked), draining, or quiet (no mail came).",
             samples=[({"state": name}, number) for name, number in counted.items()],
         ),
         one(

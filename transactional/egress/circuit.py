@@ -53,7 +53,7 @@ class Circuits:
             (one.source_address, one.site): Breaker(
                 incident=one.id,
                 skeleton=one.skeleton,
-                probing=one.state == IncidentState.OPEN,
+                probing=one.state != IncidentState.DRAINING,
                 until=now + (one.probe_at - wall).total_seconds(),
                 per_minute=one.per_minute(wall),
             )

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 FIRST_PROBE, LONGEST_PROBE = 60.0, 900.0  # seconds to the first canary; doubled up to the longest
 DRAIN_STEP = 60.0  # seconds in which the pace of a slow start doubles
 DRAIN_FROM = 10.0  # messages a minute after the canary
+QUIET_AFTER = 3600.0  # seconds behind a probe's time in which no mail came that could be the canary
+OVER_AFTER = 24 * 3600.0  # seconds of quiet, after which what was refused says nothing any more
+SHUT = (IncidentState.OPEN, IncidentState.QUIET)  # states in which one message may try
 DRAIN_STEPS = 7  # then it is over: at 1,280 a minute shaping alone is enough
 
 
@@ -123,21 +126,25 @@ def affect(incident_id: int, account_id: int) -> None:
 
 
 def take_probe(incident_id: int) -> bool:
-    """Whether this engine may send the canary now: one does, and the next waits twice as long."""
+    """Whether this engine may send the canary now: one does, and the next waits twice as long.
+
+    Where it was quiet it is open again: there is mail, and what comes of it is told.
+    """
     now = timezone.now()
     row = Incident.objects.filter(pk=incident_id).first()
     if row is None:
         return False
     wait = min(FIRST_PROBE * 2.0 ** min(row.probes + 1, 10), LONGEST_PROBE)
-    due = Incident.objects.filter(pk=incident_id, state=IncidentState.OPEN, probe_at__lte=now)
+    due = Incident.objects.filter(pk=incident_id, state__in=SHUT, probe_at__lte=now)
     following = now + timedelta(seconds=scaled(wait))
-    return bool(due.update(probe_at=following, probes=F("probes") + 1))
+    values = {"probe_at": following, "probes": F("probes") + 1, "state": IncidentState.OPEN}
+    return bool(due.update(**values))
 
 
 def canary_taken(incident_id: int) -> None:
     """The receiver takes mail again: start slowly."""
     now = timezone.now()
-    changed = Incident.objects.filter(pk=incident_id, state=IncidentState.OPEN).update(
+    changed = Incident.objects.filter(pk=incident_id, state__in=SHUT).update(
         state=IncidentState.DRAINING, drain_at=now
     )
     if changed:
@@ -155,6 +162,21 @@ def refused_again(incident_id: int, account_id: int) -> None:
         logger.warning("incident %d: refused again, parked", incident_id)
 
 
+def rest() -> int:
+    """Incidents for which no mail came for long after their probe was due are quiet, and nobody is
+    alarmed by them any more; how many became so. After a day of quiet they are over.
+    """
+    now = timezone.now()
+    waited = now - timedelta(seconds=scaled(QUIET_AFTER))
+    rows = Incident.objects.filter(state=IncidentState.OPEN, probe_at__lte=waited)
+    if quiet := rows.update(state=IncidentState.QUIET):
+        logger.warning("%d incidents are quiet: no mail came that could try", quiet)
+    past = waited - timedelta(seconds=scaled(OVER_AFTER))
+    for row in Incident.objects.filter(state=IncidentState.QUIET, probe_at__lte=past)[:100]:
+        close(row.pk, by=audit.SYSTEM)
+    return quiet
+
+
 def close_drained() -> list[int]:
     """Incidents whose slow start is through are over; which ones."""
     limit = timezone.now() - timedelta(seconds=scaled(DRAIN_STEP) * DRAIN_STEPS)
@@ -163,7 +185,7 @@ def close_drained() -> list[int]:
 
 
 def close(incident_id: int, *, by: str) -> bool:
-    """End an incident: by its slow start, or by an operator who knows better."""
+    """End an incident: by its slow start, by long quiet, or by an operator who knows better."""
     now = timezone.now()
     with transaction.atomic():
         open_rows = Incident.objects.filter(pk=incident_id, closed_at=None)

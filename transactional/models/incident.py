@@ -19,6 +19,10 @@ class IncidentState(models.TextChoices):
     """Where the circuit breaker stands. Only `transactional/incidents` writes it."""
 
     OPEN = "open", _("Parked")  # nothing leaves but a canary now and then
+    QUIET = (
+        "quiet",
+        _("Quiet"),
+    )  # nothing came that could have tried: the next message is the canary
     DRAINING = "draining", _("Starting again, slowly")  # a canary was taken
     CLOSED = "closed", _("Over")
 

@@ -1,4 +1,4 @@
-"""Ends incidents whose slow start is through, and writes to the owners of accounts they met, once."""
+"""Ends incidents whose slow start is through or which are quiet, and writes to the owners of accounts they met, once."""
 
 import logging
 from datetime import timedelta
@@ -27,6 +27,7 @@ AGAIN = timedelta(minutes=5)  # after which those who could not be told are writ
 @shared_task(name="transactional.tend_incidents")
 def tend_incidents() -> None:
     """Every few seconds. Who cannot be told now is told later; an account at a time, others first."""
+    breaker.rest()
     if breaker.close_drained():
         queue.wake(Lane.values)
     now = timezone.now()

@@ -17,6 +17,7 @@ from transactional.models import IncidentAccount, IncidentState
 PAGE = 50
 TONES: dict[str, str] = {
     IncidentState.OPEN: "bad",
+    IncidentState.QUIET: "mute",
     IncidentState.DRAINING: "warn",
     IncidentState.CLOSED: "ok",
 }
@@ -78,8 +79,9 @@ def _find(request: AccountRequest, incident_id: int) -> IncidentAccount:
 
 @attention.source
 def open_incidents(account_id: int) -> list[Item]:
-    """Receivers that refuse the account's mail now."""
+    """Receivers that refuse the account's mail now. A quiet one alarms nobody: nothing waits for it."""
     rows = IncidentAccount.objects.of(account_id).filter(incident__closed_at=None)
+    rows = rows.exclude(incident__state=IncidentState.QUIET)
     found = rows.select_related("incident__source").order_by("-pk")
     return [
         Item(

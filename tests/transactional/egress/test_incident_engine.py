@@ -1,10 +1,13 @@
 """An incident from the first refusals to its end, with the engine, a real receiver and an undo."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from domains.models import EgressSource
 from tests.cast import Cast
 from tests.dns_server import DnsServer
 from tests.transactional.egress.peers import server
@@ -78,3 +81,23 @@ def test_a_receiver_that_refuses_everything_is_parked_and_drained_and_undone(
 def drained(failed: int) -> bool:
     """Whether nothing waits any more; canaries that were refused count with the failed."""
     return not QueueRow.objects.filter(domain="big.example").exists()
+
+
+def test_the_first_message_after_a_quiet_time_tries_and_the_others_follow(
+    cast: Cast, settings: Any, dns_server: DnsServer
+) -> None:
+    settings.RETRY_SCALE = 0.02
+    source = EgressSource.objects.of(cast.account).get()
+    now = timezone.now()
+    long_ago = now - timedelta(seconds=breaker.scaled(breaker.QUIET_AFTER) + 1)
+    Incident.objects.create(
+        source=source, site="mx.big.example", reason="blocked", category="block",
+        skeleton="550 5.7.1 *", sample="550 5.7.1 no", began_at=long_ago, opened_at=long_ago,
+        probe_at=long_ago,
+    )  # fmt: skip
+    assert breaker.rest() == 1
+    with receivers(settings, dns_server, big=server(lambda line: None)), engine(sessions=4):
+        send(cast.account, "big.example", 5)
+        eventually(lambda: delivered("big.example", 5), 60)
+    row = Incident.objects.get()
+    assert (row.state, row.probes) == ("draining", 1)
