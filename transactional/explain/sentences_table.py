@@ -17,6 +17,10 @@ SENTENCES = {
     ("policy", "consent_ignored"): _(
         "Transactional: subscriptions, quarantine and double opt-in were not asked."
     ),
+    ("policy", "not_noted"): _(
+        "It was accepted. Which checks it passed is not noted with it; these are the ones that every "
+        "message passes today:"
+    ),
     ("policy", ""): _("One more check was passed."),
     ("policy", "refused"): _("Refused: %(message)s"),
     ("policy", "suppressed"): _("Not sent to this address: it is suppressed (%(reason)s)."),

@@ -17,6 +17,7 @@ from transactional.mail_log import Story
 from transactional.models import DeliveryAttempt, Event, EventType, Kind, Message, Recipient
 from transactional.queue import InFront, Plan
 from transactional.submission import policy
+from transactional.submission.editions_table import EDITION, EDITIONS, NOTED
 
 COUNTED = 10_000  # rows in front that are counted at most: an estimate needs no more
 
@@ -92,7 +93,22 @@ def _door(story: Story) -> tuple[Step, ...]:
     if message.refusal:
         data = {"reason": message.refusal, "message": message.refusal_text}
         return (Step("policy", "refused", data),)
-    return tuple(Step("policy", _name(check.__name__, message.kind)) for check in policy.CHECKS)
+    passed = EDITIONS.get(_edition(story))
+    if passed is None:  # accepted before it was noted, or its events are past their time
+        today = EDITIONS[EDITION]
+        told = tuple(Step("policy", _name(one, message.kind)) for one in today)
+        return (Step("policy", "not_noted"), *told)
+    return tuple(Step("policy", _name(one, message.kind)) for one in passed)
+
+
+def _edition(story: Story) -> int:
+    """The edition of the policy that the message passed; 0: not noted."""
+    for moment in story.moments:
+        event = moment.event
+        if event is not None and event.type == EventType.ACCEPTED and isinstance(event.data, dict):
+            edition = event.data.get(NOTED)
+            return edition if isinstance(edition, int) else 0
+    return 0
 
 
 def _name(check: str, kind: str) -> str:

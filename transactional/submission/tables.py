@@ -10,6 +10,7 @@ from config.ids import uuid7
 from transactional import events, queue
 from transactional.events import NewEvent
 from transactional.models import EventType, Kind, Status
+from transactional.submission.editions_table import EDITION, NOTED
 from transactional.submission.facts import StreamFacts
 from transactional.submission.prepare import Prepared
 from transactional.submission.request import TemplateSubmission
@@ -102,7 +103,9 @@ class Rows:
             self.secrets.append((asked.id,))
         deliver_by = asked.created_at + timedelta(seconds=lifetime)
         queued = 0
-        told: dict[str, Any] = {"dmarc": asked.alignment.stored()} if asked.alignment else {}
+        told: dict[str, Any] = {NOTED: EDITION}
+        if asked.alignment:
+            told["dmarc"] = asked.alignment.stored()
         if asked.asked_from:
             told["asked_from"] = asked.asked_from
         for address, kind in asked.recipients:

@@ -21,6 +21,7 @@ from transactional.explain.tell import Other
 from transactional.explain.values import VALUES
 from transactional.models import SuppressionReason
 from transactional.submission import policy
+from transactional.submission.editions_table import EDITION, EDITIONS
 from transactional.wire.reply import ReplyClass
 from transactional.wire.tls_report import RESULT_TYPES
 
@@ -90,7 +91,7 @@ def known() -> set[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 found.update(_of_call(node, named))
-    checks = {check.__name__ for check in policy.CHECKS}
+    checks = {name for names in EDITIONS.values() for name in names} | {"not_noted"}
     found |= {("policy", name) for name in checks - {policy.marketing_obeys_consent.__name__}}
     found |= {("retry", str(kind)) for kind in ReplyClass} | {("retry", "connection")}
     found |= {("passed", code) for code in OWN_CODES}
@@ -108,6 +109,12 @@ def test_the_walk_finds_the_codes_of_every_module() -> None:
         ("shaping", "rule_suspend"), ("retry", "in_doubt"), ("build", "poison"),
     } <= found  # fmt: skip
     assert len(found) > 70
+
+
+def test_the_editions_of_the_policy_end_with_the_checks_of_today() -> None:
+    """Whoever changes the checks adds an edition: what old messages passed stays told."""
+    assert tuple(check.__name__ for check in policy.CHECKS) == EDITIONS[EDITION]
+    assert list(EDITIONS) == list(range(1, EDITION + 1))
 
 
 def test_every_code_has_a_sentence_of_its_own() -> None:

@@ -15,10 +15,11 @@ from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
 from tokens.models import Account
 from transactional import explain
-from transactional.explain import Step, steps
+from transactional.explain import Step, steps, story
 from transactional.explain.sentences_table import SENTENCES
-from transactional.models import QueueRow, Recipient, Suppression
+from transactional.models import Event, QueueRow, Recipient, Suppression
 from transactional.submission import policy
+from transactional.submission.editions_table import EDITION, EDITIONS
 from transactional.submission.request import Accepted
 from transactional.wire.reply import Reply
 
@@ -80,6 +81,25 @@ def test_every_decision_from_the_door_to_the_delivery(account: Account, sink: Si
     assert others["127.0.0.63"][1].startswith("Waits for DNS: The name servers of m.example")
     assert "others" not in source["data"]
     assert any("RCPT TO" in line for line in first["dialogue"])
+
+
+@pytest.mark.django_db
+def test_the_door_tells_the_checks_of_the_edition_that_the_message_passed(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [answer] = send_raw(account)
+    assert Event.objects.get(type="accepted").data["door"] == EDITION
+    # a later version of the software has one more check: this message did not pass it
+    later = {**EDITIONS, EDITION + 1: (*EDITIONS[EDITION], "a_new_check")}
+    monkeypatch.setattr(story, "EDITIONS", later)
+    monkeypatch.setattr(story, "EDITION", EDITION + 1)
+    codes = [step["code"] for step in told(account, answer)["door"]]
+    assert len(codes) == len(EDITIONS[EDITION]) and "a_new_check" not in codes
+    # and one from before it was noted is not said to have passed anything
+    Event.objects.filter(type="accepted").update(data={})
+    first, *rest = told(account, answer)["door"]
+    assert first["code"] == "not_noted" and "today" in first["says"]
+    assert rest[-1]["code"] == "a_new_check"
 
 
 def not_chosen(account: Account) -> None:

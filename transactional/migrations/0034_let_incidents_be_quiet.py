@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transactional', '0032_list_contacts_apart'),
+        ('transactional', '0033_list_subscription_changes'),
     ]
 
     operations = [
