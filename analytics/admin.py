@@ -47,7 +47,7 @@ class CampaignDayAdmin(ReadOnly):
 class FirstEngagementAdmin(ReadOnly):
     """The first open and click of each recipient."""
 
-    list_display = ("recipient_id", "kind", "at")
+    list_display = ("recipient_id", "kind", "at", "only_machines", "human_at")
     search_fields = ("=recipient_id",)
     ordering = ("-pk",)
 

@@ -46,16 +46,11 @@ _FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION = 0xF << 76  # of a UUID (RFC 9562 §4.2); 8 is for what an implementation defines
 
-# Programs that load whatever they see: scanners, previews, Apple's and others' prefetching
-_ROBOT = """(
-    e.type IN ('opened', 'clicked') AND (
-        e.type = 'opened' AND coalesce(e.data ->> 'user_agent', '') IN ('', 'Mozilla/5.0')
-        OR e.data ->> 'user_agent' ~* '(bot|crawl|spider|scan|preview|curl|wget|python|okhttp|headless)'
-    )
-)"""
+# Judged when it was recorded (`analytics/machines.py`)
+_MACHINE = "(e.type IN ('opened', 'clicked') AND e.data ->> 'machine' IS NOT NULL)"
 
 _OF_ACCOUNT = f"""
-    SELECT e.id, e.at, e.type, e.campaign_id, %(unfiltered)s AND {_ROBOT} AS filtered
+    SELECT e.id, e.at, e.type, e.campaign_id, %(unfiltered)s AND {_MACHINE} AS filtered
     FROM transactional_event e
     WHERE e.account_id = %(account)s AND e.at >= %(since)s AND e.at < %(until)s
       AND (e.at, e.id) <= (%(at)s, %(id)s)
@@ -65,7 +60,7 @@ _OF_ACCOUNT = f"""
 # A refused message has no recipients: whom it was for stands in its event
 _OF_RECIPIENT = f"""
     SELECT * FROM (
-        SELECT e.id, e.at, e.type, e.campaign_id, %(unfiltered)s AND {_ROBOT} AS filtered
+        SELECT e.id, e.at, e.type, e.campaign_id, %(unfiltered)s AND {_MACHINE} AS filtered
         FROM transactional_recipient r
         JOIN transactional_event e ON e.message_id = r.message_id AND e.recipient_id = r.id
         WHERE r.account_id = %(account)s AND r.address = ANY(%(addresses)s)
@@ -98,7 +93,7 @@ UNION ALL
 
 _READ = f"""
 SELECT e.id, e.account_id, e.message_id, e.recipient_id, e.campaign_id, e.type, e.at, e.data,
-       {_ROBOT} AS filtered, r.address, m.source, m.from_address, m.subject,
+       {_MACHINE} AS filtered, r.address, m.source, m.from_address, m.subject,
        m.message_id AS header_id, v.email_id
 FROM transactional_event e
 LEFT JOIN transactional_message m ON m.id = e.message_id

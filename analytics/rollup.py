@@ -39,36 +39,57 @@ count(*) FILTER (WHERE type = 'first_click') AS clicks,
 count(*) FILTER (WHERE type = 'opened') AS open_hits,
 count(*) FILTER (WHERE type = 'clicked') AS click_hits,
 count(*) FILTER (WHERE type = 'complained') AS complaints,
-count(*) FILTER (WHERE type = 'unsubscribed') AS unsubscribes
+count(*) FILTER (WHERE type = 'unsubscribed') AS unsubscribes,
+count(*) FILTER (WHERE type = 'first_open') - count(*) FILTER (WHERE type = 'human_open') AS machine_opens,
+count(*) FILTER (WHERE type = 'first_click') - count(*) FILTER (WHERE type = 'human_click') AS machine_clicks,
+count(*) FILTER (WHERE type = 'opened' AND machine) AS machine_open_hits,
+count(*) FILTER (WHERE type = 'clicked' AND machine) AS machine_click_hits
 """
 
 # A first is the first in the log's order (xid, id), not in time: so the size of batches does not
-# matter, and a rebuild finds the same ones. Events whose campaign is gone count nowhere.
+# matter, and a rebuild finds the same ones. Where machines were first, a person's first is counted
+# on its own day, whenever it comes. Events whose campaign is gone count nowhere.
 FOLD = f"""
 WITH batch AS MATERIALIZED (
     SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.type, e.at,
-           CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was
+           CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was,
+           CASE WHEN e.type IN ('opened', 'clicked') THEN e.data ->> 'machine' IS NOT NULL END
+               AS machine
     FROM transactional_event e
     WHERE (e.xid, e.id) > (%(xid)s, %(event_id)s)
       AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
     ORDER BY e.xid, e.id LIMIT %(limit)s
-), engaged AS (
-    SELECT DISTINCT ON (b.recipient_id, k.kind)
-           b.recipient_id, k.kind, b.campaign_id, b.at
+), engaged AS MATERIALIZED (
+    SELECT b.recipient_id, k.kind,
+           (array_agg(b.campaign_id ORDER BY b.xid, b.id))[1] AS campaign_id,
+           (array_agg(b.at ORDER BY b.xid, b.id))[1] AS at,
+           (array_agg(b.at ORDER BY b.xid, b.id) FILTER (WHERE NOT b.machine))[1] AS human_at,
+           (array_agg(b.machine ORDER BY b.xid, b.id))[1] AS machine
     FROM batch b JOIN (VALUES ('opened', 'open'), ('clicked', 'click'), ('clicked', 'open'))
          AS k(type, kind) ON k.type = b.type
     WHERE b.recipient_id IS NOT NULL AND b.campaign_id IS NOT NULL AND b.at >= %(since)s
-    ORDER BY b.recipient_id, k.kind, b.xid, b.id
+    GROUP BY b.recipient_id, k.kind
 ), firsts AS (
-    INSERT INTO analytics_firstengagement (recipient_id, kind, at)
-    SELECT recipient_id, kind, at FROM engaged ORDER BY recipient_id, kind
+    INSERT INTO analytics_firstengagement (recipient_id, kind, at, only_machines, human_at)
+    SELECT recipient_id, kind, at, human_at IS NULL, CASE WHEN machine THEN human_at END
+    FROM engaged ORDER BY recipient_id, kind
     ON CONFLICT (recipient_id, kind) DO NOTHING
     RETURNING recipient_id, kind
+), followed AS (
+    UPDATE analytics_firstengagement f SET only_machines = false, human_at = g.human_at
+    FROM engaged g
+    WHERE f.recipient_id = g.recipient_id AND f.kind = g.kind
+      AND f.only_machines AND g.human_at IS NOT NULL
+    RETURNING f.recipient_id, f.kind
 ), counted AS (
-    SELECT campaign_id, type, at, was FROM batch WHERE at >= %(since)s
+    SELECT campaign_id, type, at, was, machine FROM batch WHERE at >= %(since)s
     UNION ALL
-    SELECT g.campaign_id, 'first_' || g.kind, g.at, NULL
+    SELECT g.campaign_id, 'first_' || g.kind, g.at, NULL, NULL
     FROM firsts f JOIN engaged g USING (recipient_id, kind)
+    UNION ALL
+    SELECT g.campaign_id, 'human_' || g.kind, g.human_at, NULL, NULL
+    FROM (SELECT * FROM firsts UNION ALL SELECT * FROM followed) f
+    JOIN engaged g USING (recipient_id, kind) WHERE g.human_at IS NOT NULL
 ), totals AS (
     INSERT INTO analytics_eventtotal AS t (type, count)
     SELECT type, count(*) FROM batch GROUP BY type ORDER BY type
@@ -118,6 +139,8 @@ def rebuild(*, limit: int = BATCH) -> int:
     EventTotal.objects.all().delete()
     CampaignDay.objects.filter(day__gte=since.date()).delete()
     FirstEngagement.objects.filter(at__gte=since).delete()
+    followed = FirstEngagement.objects.filter(human_at__gte=since)
+    followed.update(only_machines=True, human_at=None)
     position.xid, position.event_id = 0, BEGINNING
     position.save()
     read = total = _advance(position, limit=limit, since=since)

@@ -1,15 +1,23 @@
-"""Reading the counters: a campaign's numbers per day and in sum."""
+"""Reading the counters: a campaign's numbers per day and in sum.
 
-from collections.abc import Iterable
+Without machines' opens and clicks, unless the account has switched that off; both are kept, so
+the switch changes all numbers at once and none is counted anew.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from analytics.models import CampaignDay
-from analytics.stats import COUNTERS, Numbers
+from analytics.stats import COUNTERS, Numbers, without_machines
 from transactional.models import Campaign
+
+SWITCH = "account__filter_machines"
+SUMS = {f"sum_{name}": Sum(name) for name in COUNTERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,10 @@ def totals(account_id: int, campaign_ids: Iterable[int]) -> dict[int, Numbers]:
     rows = (
         CampaignDay.objects.of(account_id)
         .filter(campaign_id__in=wanted)
-        .values("campaign_id")
-        .annotate(**{f"sum_{name}": Sum(name) for name in COUNTERS})
+        .values("campaign_id", SWITCH)
+        .annotate(**SUMS)
     )
-    found = {
-        row["campaign_id"]: Numbers(**{name: int(row[f"sum_{name}"]) for name in COUNTERS})
-        for row in rows
-    }
+    found = {row["campaign_id"]: _numbers(row) for row in rows}
     return {pk: found.get(pk, Numbers()) for pk in wanted}
 
 
@@ -61,10 +66,11 @@ def days(account_id: int, campaign_id: int, *, since: date, until: date) -> list
     rows = (
         CampaignDay.objects.of(account_id)
         .filter(campaign_id=campaign_id, day__gte=since, day__lte=until)
+        .values("day", SWITCH)
+        .annotate(**SUMS)
         .order_by("day")
-        .values("day", *COUNTERS)
     )
-    return [Day(row["day"], Numbers(**{name: row[name] for name in COUNTERS})) for row in rows]
+    return [Day(row["day"], _numbers(row)) for row in rows]
 
 
 def account_days(account_id: int, *, since: date, until: date) -> list[Day]:
@@ -72,11 +78,13 @@ def account_days(account_id: int, *, since: date, until: date) -> list[Day]:
     rows = (
         CampaignDay.objects.of(account_id)
         .filter(day__gte=since, day__lte=until)
-        .values("day")
-        .annotate(**{f"sum_{name}": Sum(name) for name in COUNTERS})
+        .values("day", SWITCH)
+        .annotate(**SUMS)
         .order_by("day")
     )
-    return [
-        Day(row["day"], Numbers(**{name: int(row[f"sum_{name}"]) for name in COUNTERS}))
-        for row in rows
-    ]
+    return [Day(row["day"], _numbers(row)) for row in rows]
+
+
+def _numbers(row: Mapping[str, Any]) -> Numbers:
+    numbers = Numbers(**{name: int(row[f"sum_{name}"]) for name in COUNTERS})
+    return without_machines(numbers) if row[SWITCH] else numbers

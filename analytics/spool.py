@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +41,10 @@ class Hit:
     user_agent: str
     link_index: int | None = None
     url: str = ""
+    hint: str = ""  # what the request said of itself: head, prefetch
+
+
+Record = Callable[[list[Hit]], Sequence[Hit] | None]
 
 
 class Lost:
@@ -62,6 +66,7 @@ def new_hit(
     user_agent: str,
     link_index: int | None = None,
     url: str = "",
+    hint: str = "",
 ) -> Hit:
     """A hit of this moment."""
     return Hit(
@@ -73,18 +78,23 @@ def new_hit(
         user_agent=_clean(user_agent)[:USER_AGENT_LIMIT],
         link_index=link_index,
         url=url,
+        hint=hint,
     )
 
 
 def add(hit: Hit) -> bool:
     """Append a hit; False where it could not be kept. Never raises: the reader's way goes on."""
     try:
-        _append(folder() / ACTIVE, b"\n" + orjson.dumps(hit) + b"\n")
+        _append(folder() / ACTIVE, _line(hit))
     except OSError as err:
         Lost.count += 1
         logger.error("a hit could not be kept (%s so far): %s", Lost.count, err)
         return False
     return True
+
+
+def _line(hit: Hit) -> bytes:
+    return b"\n" + orjson.dumps(hit) + b"\n"
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -128,11 +138,12 @@ def _bears(path: Path, fd: int) -> bool:
     return (held.st_ino, held.st_dev) == (named.st_ino, named.st_dev)
 
 
-def drain(record: Callable[[list[Hit]], object]) -> int:
+def drain(record: Record) -> int:
     """Hand every segment's hits to `record`, and delete the segment once it has returned.
 
     Segments left by an earlier, failed run come first; only when all of them are done is the
-    active one taken. What `record` raises goes through and the segment stays. Returns the hits.
+    active one taken. Hits that `record` returns go back into the spool. What it raises goes
+    through and the segment stays. Returns the number of hits that were recorded.
     """
     done = sum(_ingest(path, record) for path in sorted(folder().glob("taken-*.jsonl")))
     taken = folder() / f"taken-{uuid7()}.jsonl"
@@ -143,15 +154,17 @@ def drain(record: Callable[[list[Hit]], object]) -> int:
     return done + _ingest(taken, record)
 
 
-def _ingest(path: Path, record: Callable[[list[Hit]], object]) -> int:
+def _ingest(path: Path, record: Record) -> int:
     with _held(path) as lines:
         if lines is None:
             return 0
         hits = [hit for line in lines.split(b"\n") if line and (hit := _read(line)) is not None]
-        if hits:
-            record(hits)
+        kept = (record(hits) or ()) if hits else ()
+        if kept:
+            # Before the segment goes: a hit that is in both, or recorded too, still counts once
+            _append(folder() / ACTIVE, b"".join(_line(hit) for hit in kept))
         path.unlink()
-        return len(hits)
+        return len(hits) - len(kept)
 
 
 @contextmanager
@@ -183,6 +196,7 @@ def _read(line: bytes) -> Hit | None:
             user_agent=str(found["user_agent"]),
             link_index=found["link_index"],
             url=str(found["url"]),
+            hint=str(found.get("hint", "")),
         )
     except (ValueError, KeyError, TypeError) as err:
         logger.error("a spooled hit cannot be read, it is left out: %s", err)

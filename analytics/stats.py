@@ -1,7 +1,7 @@
 """The definition of every number: what it counts, what it is divided by, how it is written."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.functional import Promise
@@ -29,6 +29,10 @@ class Numbers:
     click_hits: int = 0
     complaints: int = 0
     unsubscribes: int = 0
+    machine_opens: int = 0
+    machine_clicks: int = 0
+    machine_open_hits: int = 0
+    machine_click_hits: int = 0
 
     @property
     def bounces(self) -> int:
@@ -66,6 +70,17 @@ class Numbers:
         return percent(self.bounces, self.sent)
 
 
+def without_machines(numbers: Numbers) -> Numbers:
+    """The same with people's opens and clicks alone; what machines made stays beside them."""
+    return replace(
+        numbers,
+        opens=numbers.opens - numbers.machine_opens,
+        clicks=numbers.clicks - numbers.machine_clicks,
+        open_hits=numbers.open_hits - numbers.machine_open_hits,
+        click_hits=numbers.click_hits - numbers.machine_click_hits,
+    )
+
+
 COUNTERS: tuple[str, ...] = tuple(field.name for field in fields(Numbers))
 
 
@@ -101,10 +116,12 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("opens", _("Opens"), _(
         "Recipients who loaded the message's pixel or followed a link, each counted once, "
-        "however often they did. A click counts as an open even where images are off."
+        "however often they did. A click counts as an open even where images are off. Machines "
+        "count only where the account's settings say so."
     )),
     Metric("clicks", _("Clicks"), _(
-        "Recipients who followed a tracked link, each counted once."
+        "Recipients who followed a tracked link, each counted once. Machines count only where the "
+        "account's settings say so."
     )),
     Metric("openratio", _("Open rate"), _("Opens divided by delivered."), rate=True),
     Metric("clickratio", _("Click rate"), _("Clicks divided by delivered."), rate=True),

@@ -219,6 +219,13 @@ VARIABLES: tuple[Variable, ...] = (
         14,
         "How long deliveries, dead letters too, can be looked at and replayed.",
     ),
+    _v(
+        "Counting",
+        "MACHINE_NETWORKS",
+        [str],
+        [],
+        "Networks of mail scanners that you know, as CIDR: opens and clicks from them are machines'.",
+    ),
     _v("DNS", "DNS_SERVERS", [str], [], "Resolvers to ask; empty: the system's."),
     _v("DNS", "DNS_PORT", int, 53, "Port of those resolvers."),
     _v(
@@ -304,7 +311,7 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("EGRESS_TIMEOUT: use seconds, more than 0")
     if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
         raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
-    for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS"):
+    for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS", "MACHINE_NETWORKS"):
         for net in values[name]:
             try:
                 ipaddress.ip_network(net)

@@ -85,11 +85,12 @@ def _narrowed(account_id: int, filters: Filters) -> QuerySet[Contact]:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What the reader did with a message, how often, and when last."""
+    """What the reader did with a message, or a machine that read it, how often, and when last."""
 
     type: str
     times: int
     last: datetime
+    machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,13 @@ def _mail(account_id: int, recipients: Sequence[Recipient]) -> list[Entry]:
     done = (
         Event.objects.of(account_id)
         .filter(message_id__in=ids, recipient_id__in=list(acts), type__in=DONE, pk__gte=since)
-        .values_list("recipient_id", "type")
+        .annotate(machine=Q(data__has_key="machine"))
+        .values_list("recipient_id", "type", "machine")
         .annotate(times=Count("pk"), last=Max("at"))
         .order_by("last")
     )
-    for recipient_id, kind, times, last in done:
-        acts[recipient_id].append(Act(kind, times, last))
+    for recipient_id, kind, machine, times, last in done:
+        acts[recipient_id].append(Act(kind, times, last, machine))
     sent = BroadcastRow.objects.filter(message_id__in=ids, broadcast__account_id=account_id)
     sends = {one.message_id: one.broadcast for one in sent.select_related("broadcast")}
     return [

@@ -91,7 +91,8 @@ def _bounce(told: Told) -> Mapping[str, Any]:
 
 
 def _open(told: Told) -> Mapping[str, Any]:
-    return {"userAgent": told.data.get("user_agent", ""), "ipAddress": told.data.get("ip", "")}
+    said = {"userAgent": told.data.get("user_agent", ""), "ipAddress": told.data.get("ip", "")}
+    return said | ({"filteredReason": told.data.get("machine")} if told.row.filtered else {})
 
 
 def _click(told: Told) -> Mapping[str, Any]:

@@ -8,7 +8,11 @@ from transactional.models import Campaign
 
 
 class CampaignDay(models.Model):
-    """One campaign's counts of one UTC day. Opens and clicks count recipients, not hits."""
+    """One campaign's counts of one UTC day. Opens and clicks count recipients, not hits.
+
+    They count everybody; `machine_…` says how many of these are machines' alone. Where a person
+    follows on another day, that day takes it back: so on a day it may be negative, in sum never.
+    """
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey(
@@ -27,6 +31,11 @@ class CampaignDay(models.Model):
     click_hits = models.BigIntegerField(default=0)
     complaints = models.BigIntegerField(default=0)
     unsubscribes = models.BigIntegerField(default=0)
+    # Of rows from before machines were told apart: none, so these count as they did
+    machine_opens = models.BigIntegerField(default=0, db_default=0)
+    machine_clicks = models.BigIntegerField(default=0, db_default=0)
+    machine_open_hits = models.BigIntegerField(default=0, db_default=0)
+    machine_click_hits = models.BigIntegerField(default=0, db_default=0)
 
     objects = OfAccount.as_manager()
 
@@ -59,6 +68,10 @@ class FirstEngagement(models.Model):
     recipient_id = models.UUIDField()
     kind = models.CharField(max_length=5, choices=[("open", "Open"), ("click", "Click")])
     at = models.DateTimeField()
+    only_machines = models.BooleanField(default=False, db_default=False)
+    human_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a person did first, if a machine was before."
+    )
 
     class Meta:
         constraints = [

@@ -71,13 +71,17 @@ def _answer(
     today = timezone.now().date()
     since = today - timedelta(days=DAYS - 1)
     days = selectors.days(campaign.account_id, campaign.pk, since=since, until=today)
-    seen = hashlib.sha256(repr((numbers, days)).encode()).hexdigest()[:16]
+    seen = hashlib.sha256(
+        repr((numbers, days, request.account.filter_machines)).encode()
+    ).hexdigest()[:16]
     polling = request.headers.get("HX-Request") == "true"
     if polling and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context |= {
         "figures": [Figure(metric, getattr(numbers, metric.name)) for metric in METRICS],
         "numbers": numbers,
+        "machines": {"opens": numbers.machine_opens, "clicks": numbers.machine_clicks},
+        "may_set": request.may(Role.OWNER),
         "days": list(reversed(days)),
         "bars": _bars(days, since=since),
         "height": HEIGHT,

@@ -32,6 +32,8 @@ LOST_LINK = (
 )
 # Left alone in a Location: all of printable ASCII, so that the target is the one that was written
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
+# Headers with which browsers and others tell that nobody has asked for it yet
+_PURPOSES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _DROPPED_BY_BROWSERS = re.compile(r"[\t\r\n]")
 
 
@@ -56,28 +58,40 @@ def pixel(request: HttpRequest, name: str) -> HttpResponse:
                 recipient_id,
                 ip=client_address(request),
                 user_agent=request.META.get("HTTP_USER_AGENT", ""),
+                hint=_hint(request),
             )
         )
     return _plain(HttpResponse(PIXEL, content_type="image/gif"))
 
 
+def _hint(request: HttpRequest) -> str:
+    """What a request says of itself that no reader's does: asked for ahead, or not for itself."""
+    if request.method == "HEAD":
+        return "head"
+    said = " ".join(request.META.get(name, "") for name in _PURPOSES).lower()
+    return "prefetch" if "prefetch" in said or "preview" in said else ""
+
+
 @require_safe
 def click(request: HttpRequest, token: str) -> HttpResponse:
-    """`/c/<token>`: 302 to the target that the token carries; 404 unless it is exactly ours."""
+    """`/c/<token>`: 302 to the target that the token carries; 404 unless it is exactly ours.
+
+    HEAD, which programs ask links with, is kept as theirs.
+    """
     found = signing.read_click(token)
     if found is None:
         return _plain(HttpResponse(LOST_LINK, status=404))
-    if request.method == "GET":
-        spool.add(
-            spool.new_hit(
-                "click",
-                found.recipient_id,
-                ip=client_address(request),
-                user_agent=request.META.get("HTTP_USER_AGENT", ""),
-                link_index=found.link_index,
-                url=found.url,
-            )
+    spool.add(
+        spool.new_hit(
+            "click",
+            found.recipient_id,
+            ip=client_address(request),
+            user_agent=request.META.get("HTTP_USER_AGENT", ""),
+            link_index=found.link_index,
+            url=found.url,
+            hint=_hint(request),
         )
+    )
     return _plain(HttpResponse(status=302, headers={"Location": location(found.url)}))
 
 

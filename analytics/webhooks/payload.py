@@ -62,6 +62,7 @@ _TOLD: Mapping[str, str] = {
     "link": "link",
     "user_agent": "userAgent",
     "ip": "ip",
+    "machine": "machine",
 }
 
 

@@ -68,6 +68,7 @@ def make_sent(account: Account, addresses: tuple[str, ...] = ("ann@reader.exampl
             address=address,
             kind="to",
             status="delivered",
+            status_at=NOON,
         )
         for address in addresses
     ]

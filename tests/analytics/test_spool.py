@@ -77,8 +77,48 @@ def test_a_segment_stays_until_its_hits_are_recorded(spool_dir: Path) -> None:
 def test_what_is_added_while_a_segment_is_recorded_is_kept(spool_dir: Path) -> None:
     first, second = hit(), hit()
     spool.add(first)
-    spool.drain(lambda hits: spool.add(second))
+
+    def record(hits: list[Hit]) -> None:
+        assert spool.add(second)
+
+    spool.drain(record)
     assert collect() == [second]
+
+
+def test_what_is_given_back_stays_in_the_spool(spool_dir: Path) -> None:
+    first, second, third = hit(), hit(), hit(hint="head")
+    for one in (first, second, third):
+        spool.add(one)
+    assert spool.drain(lambda hits: hits[1:]) == 1
+    assert spool.drain(lambda hits: hits) == 0
+    assert collect() == [second, third]
+    assert list(spool_dir.iterdir()) == []
+
+
+def test_a_segment_stays_while_what_is_given_back_cannot_be_written(
+    spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = hit()
+    spool.add(one)
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.drain(lambda hits: hits)
+    monkeypatch.undo()
+    assert collect() == [one]
+
+
+def test_hits_of_an_older_program_are_read(spool_dir: Path) -> None:
+    one = hit()
+    line = {
+        name: value for name, value in orjson.loads(orjson.dumps(one)).items() if name != "hint"
+    }
+    spool_dir.mkdir()
+    (spool_dir / spool.ACTIVE).write_bytes(orjson.dumps(line))
+    assert collect() == [one]
 
 
 def test_a_writer_that_holds_its_segment_is_waited_for(spool_dir: Path) -> None:

@@ -1,12 +1,14 @@
 """A click becomes a number: from the door to the performance page, by the real parts."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from analytics import engagement, machines
 from analytics.tasks import fold, record_engagement
 from tests.cast import PASSWORD, make_account, make_email, make_user
 from tokens.auth import Principal
@@ -15,7 +17,7 @@ from transactional.compose import versions
 from transactional.compose.build import instrument
 from transactional.compose.render import render
 from transactional.events import NewEvent
-from transactional.models import Recipient, Source
+from transactional.models import Event, Recipient, Source
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, TemplateSubmission
 
@@ -58,6 +60,8 @@ def test_an_open_and_a_click_are_a_hundred_percent(spool_dir: Path) -> None:
         assert reader.get(pixel).status_code == 200
     assert reader.get(link)["Location"] == "https://shop.example/o/A-7?x=1&y=%C3%BC"
     record_engagement()
+    assert not Event.objects.filter(type="opened").exists()  # judged when the moment is over
+    engagement.ingest(datetime.now(UTC) + 2 * machines.SETTLED)
     fold()
 
     member = Client()

@@ -30,6 +30,10 @@ class Account(models.Model):
         max_length=10, choices=Scope.choices, default=Scope.MARKETING,
         help_text="What a spam complaint stops: marketing mail only, or all mail.",
     )  # fmt: skip
+    filter_machines = models.BooleanField(
+        default=True, db_default=True,
+        help_text="Opens and clicks of machines are left out of the numbers.",
+    )  # fmt: skip
     time_zone = models.CharField(max_length=64, default="UTC")
     approvers = models.CharField(
         max_length=10, blank=True, default="",

@@ -50,6 +50,19 @@ class AccountForm(forms.ModelForm[Account]):
     complaint_scope = forms.ChoiceField(
         label=gettext_lazy("A spam report stops"), choices=_SCOPES, widget=forms.RadioSelect
     )
+    filter_machines = forms.TypedChoiceField(
+        label=gettext_lazy("Opens and clicks count"),
+        choices=[
+            ("True", gettext_lazy("People’s only")),
+            ("False", gettext_lazy("All, machines’ too")),
+        ],
+        coerce=lambda value: value == "True",
+        widget=forms.RadioSelect,
+        help_text=gettext_lazy(
+            "Both are counted, so all numbers change at once, and back. Whatever is chosen, what "
+            "machines did is kept, and each message shows it."
+        ),
+    )
 
     approvers = forms.ChoiceField(
         label=gettext_lazy("Who approves what is published"),
@@ -69,7 +82,7 @@ class AccountForm(forms.ModelForm[Account]):
         model = Account
         fields = (
             "name", "company_name", *ADDRESS, "language", "time_zone", "approvers",
-            "hard_bounce_scope", "complaint_scope",
+            "hard_bounce_scope", "complaint_scope", "filter_machines",
         )  # fmt: skip
         labels: ClassVar = {
             "name": gettext_lazy("Name of the account"),

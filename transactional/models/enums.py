@@ -71,6 +71,19 @@ class EventType(models.TextChoices):
     UNBOUNCED = "unbounced", _("Bounce lifted")
 
 
+class Machine(models.TextChoices):
+    """Why an open or a click is held to be a program's; kept in its event as `machine`."""
+
+    PRIVACY = "privacy", _("Apple's Mail Privacy Protection loads pictures before anybody reads")
+    PREFETCH = "prefetch", _("It was loaded ahead, before anybody asked for it")
+    HEAD = "head", _("It only asked whether the link is there (HEAD)")
+    NETWORK = "network", _("It came from a network that this installation lists as a scanner's")
+    ROBOT = "robot", _("It says itself that it is a program")
+    NAMELESS = "nameless", _("It did not say which program it is, as every browser does")
+    PROMPT = "prompt", _("It came within two seconds of the delivery")
+    BURST = "burst", _("Several links were followed at once")
+
+
 class OptIn(models.TextChoices):
     """Double opt-in of a contact."""
 

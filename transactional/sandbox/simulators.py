@@ -9,7 +9,7 @@ import html
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -31,11 +31,15 @@ USER_AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/131.0.0.0 Safari/537.36"
 )
+PROXY_AGENT = "Mozilla/5.0"  # all that Apple's says of itself
+SCANNED = 50  # links of one message that a scanner follows
 WORKERS = 8
 WAITING = 10_000  # messages waiting for their reader; more are delivered without one
 # Seconds after the delivery before its reader acts, as people and servers that give up later do: the
 # sender has written down by then that the mail was taken
 AFTER = 1.0
+# People take longer to open, and what is quicker is a machine's (`analytics/machines.py`)
+READING = 3.0
 TRIES = 8  # of a report or a hit, while inbound or web are not up yet
 FIRST_PAUSE = 0.5  # seconds; doubles with each try
 _ATTRIBUTE = re.compile(r"""(?:src|href)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""", re.I)
@@ -70,7 +74,7 @@ class Simulators:
         self._queue: asyncio.Queue[tuple[float, Delivered]] = asyncio.Queue(WAITING)
         self._crew: list[asyncio.Task[None]] = []
         self.http = httpx.AsyncClient(
-            headers={"User-Agent": USER_AGENT, "Accept-Language": "en"},
+            headers={"Accept-Language": "en"},
             timeout=10.0,
             follow_redirects=False,  # the target of a link is somebody else's site
             trust_env=False,
@@ -103,10 +107,11 @@ class Simulators:
 
     def see(self, delivered: Delivered) -> None:
         """Queue a message for its reader, if it has one."""
-        if role_of(delivered.recipient) not in ACTIONS:
+        role = role_of(delivered.recipient)
+        if role not in ACTIONS:
             return
         try:
-            self._queue.put_nowait((time.monotonic() + AFTER, delivered))
+            self._queue.put_nowait((time.monotonic() + _patience(role), delivered))
         except asyncio.QueueFull:
             logger.warning("too many messages wait: %s is not simulated", delivered.recipient)
 
@@ -151,14 +156,19 @@ class Simulators:
             return True
         return outcome.accepted
 
-    async def get(self, url: str) -> bool:
+    async def get(self, url: str, *, user_agent: str = USER_AGENT) -> bool:
         """A hit on our own web; False: try again later."""
         try:
-            answer = await self.http.get(url)
+            answer = await self.http.get(url, headers={"User-Agent": user_agent})
         except httpx.HTTPError as error:
             logger.info("the web does not answer: %s", error)
             return False
         return answer.status_code < 500
+
+
+def _patience(role: str) -> float:
+    """Seconds after the delivery: machines are there at once, people take their time."""
+    return {"scanned": 0.0, "opened": READING, "clicked": READING}.get(role, AFTER)
 
 
 async def _go() -> bool:
@@ -194,28 +204,50 @@ async def _click(crew: Simulators, delivered: Delivered) -> bool:
     return url is None or await crew.get(url)
 
 
+async def _prefetch(crew: Simulators, delivered: Delivered) -> bool:
+    """As Apple's Mail Privacy Protection does: the pixel, by a program without a name."""
+    url = first_url(delivered.content, base=crew.public_url, folder="/o/")
+    return url is None or await crew.get(url, user_agent=PROXY_AGENT)
+
+
+async def _scan(crew: Simulators, delivered: Delivered) -> bool:
+    """As a company's scanner does: every link, at once, in the guise of a browser."""
+    urls = [
+        url
+        for folder in ("/o/", "/c/")
+        for url in our_urls(delivered.content, base=crew.public_url, folder=folder)
+    ]
+    return all(await asyncio.gather(*[crew.get(url) for url in urls[:SCANNED]]))
+
+
 Action = Callable[[Simulators, Delivered], Awaitable[bool]]
 ACTIONS: Mapping[str, Action] = {
     "bounce": _bounce,
     "complaint": _complain,
     "opened": _open,
     "clicked": _click,
+    "prefetched": _prefetch,
+    "scanned": _scan,
 }
 ROLES = frozenset({*ACTIONS, "delivered", "defer", "full", "refuse"})
 
 
 def first_url(content: bytes, *, base: str, folder: str) -> str | None:
     """The first URL of the message's HTML that leads to `folder` of our own web, and only there."""
+    return next(our_urls(content, base=base, folder=folder), None)
+
+
+def our_urls(content: bytes, *, base: str, folder: str) -> Iterator[str]:
+    """Every such URL, in the message's order."""
     wanted = base + folder
     try:
         parts = scan(content).leaves()
     except MimeError:
-        return None
+        return
     for part in parts:
         if part.media_type != "text/html" or (body := part.decoded()) is None:
             continue
         for double, single in _ATTRIBUTE.findall(body.decode("utf-8", "replace")):
             url = html.unescape(double or single)
             if url.startswith(wanted):
-                return url
-    return None
+                yield url

@@ -191,7 +191,11 @@ def _entry(entry: contact_log.Entry) -> dict[str, Any]:
     words = dict(EventType.choices)
     statuses = dict(Status.choices)
     acts = [
-        {"word": words.get(act.type, act.type), "tone": TONES.get(act.type, "mute"), "act": act}
+        {
+            "word": words.get(act.type, act.type),
+            "tone": "mute" if act.machine else TONES.get(act.type, "mute"),
+            "act": act,
+        }
         for act in entry.acts
     ]
     status = entry.recipient.status if entry.recipient else ""

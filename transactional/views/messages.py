@@ -17,7 +17,7 @@ from transactional import explain, held, mail_log, retention, sweeper
 from transactional.egress.waits import tell_wait
 from transactional.explain import Step
 from transactional.mail_log import Filters
-from transactional.models import DeliveryAttempt, EventType, Status
+from transactional.models import DeliveryAttempt, EventType, Machine, Status
 from transactional.views import refusal_words
 
 PAGE = 50
@@ -37,6 +37,7 @@ TONES: Mapping[str, str] = {
     EventType.OPENED: "accent",
     EventType.CLICKED: "accent",
 }
+MACHINES: Mapping[str, object] = dict(Machine.choices)
 # Reasons that events keep in English
 REASONS = frozenset({held.SENT_AGAIN, held.GIVEN_UP, *held.BARRED.values(), sweeper.UNSEEN})
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
@@ -190,4 +191,5 @@ def _moment(
         "says": "" if says in told else says,
         "who": data.get("user_agent") or data.get("by", ""),
         "ip": data.get("ip", ""),
+        "machine": MACHINES.get(str(data.get("machine", "")), ""),
     }

@@ -73,7 +73,8 @@ def test_every_type_is_told_in_the_contract_s_words(api: Api, mail: Sent) -> Non
         (EventType.DEFERRED, {"attempt": 1, "response": "452 4.2.2 full", "category": "soft"}),
         (EventType.DELIVERED, {"attempt": 2, "response": "250 2.0.0 ok"}),
         (EventType.OPENED, {"ip": "192.0.2.1", "user_agent": "Mozilla/5.0 (X11; Linux)"}),
-        (EventType.CLICKED, {"ip": "192.0.2.1", "user_agent": "curl/8", "url": "https://a/", "link": 3}),
+        (EventType.CLICKED, {"ip": "192.0.2.1", "user_agent": "curl/8", "url": "https://a/", "link": 3,
+                             "machine": "robot"}),
         (EventType.BOUNCED, {"reason": "userunknown", "status": "5.1.1", "response": "550 no"}),
         (EventType.UNBOUNCED, {"how": "member"}),
         (EventType.COMPLAINED, {"user_agent": "Feedback/1"}),
@@ -106,6 +107,7 @@ def test_every_type_is_told_in_the_contract_s_words(api: Api, mail: Sent) -> Non
     assert delivered["response"] == "250 2.0.0 ok"
     assert (opened["ipAddress"], opened["filteredEvent"]) == ("192.0.2.1", False)
     assert (clicked["url"], clicked["linkId"], clicked["filteredEvent"]) == ("https://a/", 3, True)
+    assert clicked["filteredReason"] == "robot" and "filteredReason" not in opened
     assert (bounce["category"], bounce["status"]) == ("UNKNOWN_USER", "5.1.1")
     assert lifted["causedBy"]["id"] == bounce["id"]
     assert spam["userAgent"] == "Feedback/1"
@@ -148,7 +150,7 @@ def test_filters_narrow_and_together(api: Api, cast: Cast, mail: Sent) -> None:
     other = make_sent(cast.account, ("ann@reader.example",))
     happen(mail, (EventType.ACCEPTED, {}), (EventType.DELIVERED, {}))
     happen(mail, (EventType.ACCEPTED, {}), recipient=1)
-    robot = {"user_agent": "Googlebot/2.1"}
+    robot = {"user_agent": "Googlebot/2.1", "machine": "robot"}
     happen(other, (EventType.ACCEPTED, {}), (EventType.CLICKED, robot))
     assert len(told(api, recipient="ann@reader.example")) == 6
     here = {"campaignId": mail.campaign.pk, "appId": 22709}

@@ -92,13 +92,32 @@ def test_a_link_that_is_not_exactly_ours_is_404(client: Client, hits: Any) -> No
     assert hits() == []
 
 
-def test_head_is_answered_and_not_counted(client: Client, hits: Any) -> None:
+def test_head_is_answered_and_is_no_person(client: Client, hits: Any) -> None:
     assert client.head(OPEN).status_code == 200
+    assert hits() == []
     assert client.head(f"/c/{TOKEN}")["Location"] == URL
+    (hit,) = hits()
+    assert (hit.kind, hit.hint, hit.link_index) == ("click", "head", 2)
     for method in (client.post, client.put, client.delete, client.patch):
         assert method(f"/c/{TOKEN}").status_code == 405
         assert method(OPEN).status_code == 405
     assert hits() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("HTTP_SEC_PURPOSE", "prefetch;prerender", "prefetch"), ("HTTP_PURPOSE", "Prefetch", "prefetch"),
+        ("HTTP_X_MOZ", "prefetch", "prefetch"), ("HTTP_X_PURPOSE", "preview", "prefetch"),
+        ("HTTP_SEC_PURPOSE", "x" * 9000, ""), ("HTTP_SEC_FETCH_MODE", "navigate", ""),
+    ],
+)  # fmt: skip
+def test_what_is_asked_for_ahead_says_so(
+    client: Client, hits: Any, name: str, value: str, hint: str
+) -> None:
+    client.get(OPEN, **{name: value})
+    client.get(f"/c/{TOKEN}", **{name: value})
+    assert [hit.hint for hit in hits()] == [hint, hint]
 
 
 def test_answers_tell_nobody_and_keep_nothing(client: Client, hits: Any) -> None:

@@ -14,7 +14,7 @@ GOOD = {
     "name": "Shop", "company_name": "Shop S.r.l.", "street": "Via Roma 1", "street_2": "",
     "postcode": "42121", "city": "Reggio nell’Emilia", "region": "RE", "country": "Italia",
     "language": "it", "time_zone": "Asia/Tokyo", "hard_bounce_scope": "all",
-    "complaint_scope": "marketing",
+    "complaint_scope": "marketing", "filter_machines": "True",
 }  # fmt: skip
 
 
@@ -63,6 +63,8 @@ def test_nobody_but_an_owner_changes_them(cast: Cast, signed_in: SignedIn) -> No
         ("time_zone", "../../etc/passwd"),
         ("language", "tlh"),
         ("complaint_scope", "nobody"),
+        ("filter_machines", "perhaps"),
+        ("filter_machines", ""),
     ],
 )
 def test_what_is_refused_changes_nothing(

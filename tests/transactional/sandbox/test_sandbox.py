@@ -66,6 +66,7 @@ def sandbox(
     settings.SANDBOX_SMTP_PORT = 0
     monkeypatch.setattr(simulators, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(simulators, "AFTER", 0.01)
+    monkeypatch.setattr(simulators, "READING", 0.02)
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
     web.hits = []  # type: ignore[attr-defined]
     threading.Thread(target=web.serve_forever, daemon=True).start()
@@ -196,6 +197,19 @@ def test_opened_and_clicked_are_hits_of_a_browser(sandbox: Sandbox) -> None:
         "/o/pixel.gif",
         "/c/first?a=1&b=2",
     ]
+    assert {agent for _, agent in sandbox.hits} == {simulators.USER_AGENT}
+
+
+def test_prefetched_and_scanned_are_hits_of_machines(sandbox: Sandbox) -> None:
+    html = (
+        f'<a href="{sandbox.base}/c/first">y</a><a href="{sandbox.base}/c/second">z</a>'
+        f'<a href="https://elsewhere.example/c/1">x</a><img src="{sandbox.base}/o/pixel.gif">'
+    )
+    sandbox.send("prefetched@a.sandbox.test", letter(html))
+    assert set(sandbox.hits) == {("/o/pixel.gif", "Mozilla/5.0")}
+    sandbox.hits.clear()
+    sandbox.send("scanned@a.sandbox.test", letter(html))
+    assert {path for path, _ in sandbox.hits} == {"/o/pixel.gif", "/c/first", "/c/second"}
     assert {agent for _, agent in sandbox.hits} == {simulators.USER_AGENT}
 
 
