@@ -78,7 +78,9 @@ def make_mail(cast: Cast, email: Email) -> Mail:
         ("deferred", {"response": "451 4.7.1 Try again later"}),
         ("delivered", {"response": "250 2.0.0 OK queued"}),
         ("opened", {"ip": "2001:db8::7", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}),
+        ("opened", {"ip": "192.0.2.7", "user_agent": "Mozilla/5.0", "machine": "privacy"}),
         ("clicked", {"url": "https://shop.example/o/A-1042?" + "utm=1&" * 30}),
+        ("clicked", {"url": "https://shop.example/o/A-1042", "machine": "burst"}),
     ):
         _happened(sent, kind, data, anna)
     Message.objects.filter(pk=sent.pk).update(

@@ -142,6 +142,7 @@ def test_the_timeline_joins_mail_and_changes_in_as_many_queries_for_one_as_for_t
         ann, ben = Recipient.objects.of(cast.account).filter(message=message).order_by("pk")
         events.append([happened(message, "opened", ann) for _hit in range(3)])
         events.append([happened(message, "clicked", ann), happened(message, "clicked", ben)])
+        events.append([happened(message, "opened", ann, machine="prompt")])
         what = contact_changes.possible(contact)[0]
         contact_changes.change(cast.account.pk, contact.pk, what, by=BY, why="x")
         contact.refresh_from_db()
@@ -153,8 +154,8 @@ def test_the_timeline_joins_mail_and_changes_in_as_many_queries_for_one_as_for_t
     told = [*first, *rest]
     assert [bool(one.change) for one in told] == [True, False] * 5 + [True]
     assert [one.at for one in told] == sorted((one.at for one in told), reverse=True)
-    acts = {act.type: act.times for act in told[1].acts}
-    assert acts == {"opened": 3, "clicked": 1}
+    acts = {(act.type, act.machine): act.times for act in told[1].acts}
+    assert acts == {("opened", False): 3, ("clicked", False): 1, ("opened", True): 1}
 
 
 def test_the_timeline_is_of_this_account_alone(cast: Cast) -> None:

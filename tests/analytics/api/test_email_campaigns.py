@@ -57,6 +57,21 @@ def test_a_campaign_has_the_numbers_of_its_page(api: Api, cast: Cast) -> None:
     assert (found["type"], found["contentId"]) == ("SMTP_TOKEN", None)
 
 
+@pytest.mark.parametrize(("people_only", "opened", "clicked"), [(True, 3, 0), (False, 5, 2)])
+def test_counters_follow_the_account_s_switch(
+    api: Api, cast: Cast, people_only: bool, opened: int, clicked: int
+) -> None:
+    sent = make_sent(cast.account)
+    cast.account.filter_machines = people_only
+    cast.account.save()
+    CampaignDay.objects.create(
+        account=cast.account, campaign=sent.campaign, day=NOON.date(), sent=9, delivered=9,
+        opens=5, clicks=2, machine_opens=2, machine_clicks=2,
+    )  # fmt: skip
+    counters = api("GET", f"{PATH}/{sent.campaign.pk}").json()["counters"]
+    assert (counters["open"], counters["click"]) == (opened, clicked)
+
+
 def test_a_stranger_and_a_wrong_word_find_nothing(api: Api, cast: Cast) -> None:
     sent = make_sent(cast.account)
     stranger = Api(make_key(cast.other_account, "content"))

@@ -62,6 +62,29 @@ def test_the_page_shows_every_number_with_its_meaning(
     assert "style=" not in page and "onclick" not in page
 
 
+def test_machines_are_told_beside_the_numbers_and_counted_where_the_account_says_so(
+    counted: Sent, cast: Cast, signed_in: SignedIn
+) -> None:
+    CampaignDay.objects.update(machine_opens=2, machine_clicks=1)
+    page = signed_in(cast.alice).get(email_page(counted)).content.decode()
+    assert (figures(page)["opens"], figures(page)["clicks"]) == ("1", "1")
+    assert (figures(page)["openratio"], figures(page)["clickratio"]) == ("14.3 %", "14.3 %")
+    assert "Left out, as machines alone made them: 2 opens, 1 clicks." in page
+    seen = re.search(r"\?seen=(\w+)", page)
+    settings = f"/a/{cast.account.pk}/settings/"
+    assert seen and settings in page.split('id="figures"')[1]
+    cast.account.filter_machines = False
+    cast.account.save()
+    answer = signed_in(cast.bob).get(
+        email_page(counted), {"seen": seen[1]}, headers={"HX-Request": "true"}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 200  # an open page notices that the switch was changed
+    assert (figures(page)["opens"], figures(page)["clicks"]) == ("3", "2")
+    assert "Made by machines alone: 2 opens, 1 clicks." in page
+    assert settings not in page  # a viewer cannot change it
+
+
 def test_one_open_and_click_are_a_hundred_percent(
     sent: Sent, cast: Cast, signed_in: SignedIn
 ) -> None:

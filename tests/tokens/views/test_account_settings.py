@@ -1,5 +1,6 @@
 """The account's settings: who may change them, what is refused, what they change elsewhere."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -32,6 +33,20 @@ def test_an_owner_saves_the_company(cast: Cast, signed_in: SignedIn) -> None:
     [entry] = audit.page(account, audit.Filters())
     assert (entry.what, entry.by) == ("settings.changed", cast.alice.email)
     assert "street" in entry.data["changed"] and "Via Roma" not in str(entry.data)
+
+
+def test_an_owner_chooses_whether_machines_count(cast: Cast, signed_in: SignedIn) -> None:
+    assert Account.objects.get(pk=cast.account.pk).filter_machines
+    client = signed_in(cast.alice)
+    client.post(page(cast), GOOD | {"filter_machines": "False"})
+    assert not Account.objects.get(pk=cast.account.pk).filter_machines
+    shown = client.get(page(cast)).content.decode()
+    chosen = [tag for tag in re.findall(r"<input[^>]+>", shown) if "filter_machines" in tag]
+    assert ["checked" in tag for tag in chosen] == [False, True]
+    client.post(page(cast), GOOD)
+    assert Account.objects.get(pk=cast.account.pk).filter_machines
+    entries = audit.page(cast.account, audit.Filters())
+    assert ["filter_machines" in entry.data["changed"] for entry in entries] == [True, True]
 
 
 def test_half_an_address_is_none() -> None:

@@ -10,13 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 
 from config.ids import uuid7
 from tests.cast import Cast, make_email
 from tokens.models import Account, User
 from transactional import events, queue
 from transactional.events import NewEvent
-from transactional.models import DeliveryAttempt, Message, QueueRow, Recipient
+from transactional.models import DeliveryAttempt, Machine, Message, QueueRow, Recipient
 
 SignedIn = Callable[[User], Client]
 XSS = '"><img src=x onerror=alert(1)><script>alert(1)</script>'
@@ -142,6 +143,24 @@ def test_a_message_tells_its_story(cast: Cast, signed_in: SignedIn) -> None:
                  "TLSv1.3", "S: 250 &lt;hi&gt;", "Clicked", "Delivered"):  # fmt: skip
         assert text in page
     assert page.index("mx.reader.example") < page.index("https://a/?x=1")
+
+
+@pytest.mark.parametrize("reason", list(Machine))
+def test_a_machine_s_open_is_shown_with_the_reason(
+    cast: Cast, signed_in: SignedIn, reason: Machine
+) -> None:
+    message = make_message(cast.account, "ann@reader.example")
+    recipient = Recipient.objects.of(cast.account).get()
+    events.append([happened(message, "opened", recipient, ip="192.0.2.9", machine=str(reason))])
+    page = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/").content.decode()
+    assert "Opened" in page and ">machine<" in page and escape(str(reason.label)) in page
+    events.append([happened(message, "opened", recipient, machine="<nonsense>")])
+    page = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/").content.decode()
+    assert "nonsense" not in page
+    assert (
+        signed_in(cast.charlie).get(f"/a/{cast.account.pk}/messages/{message.pk}/").status_code
+        == 404
+    )
 
 
 def test_a_refused_message_says_why(cast: Cast, signed_in: SignedIn) -> None:
