@@ -56,7 +56,7 @@ class AccountForm(forms.ModelForm[Account]):
             ("True", gettext_lazy("People’s only")),
             ("False", gettext_lazy("All, machines’ too")),
         ],
-        coerce=lambda value: value == "True",
+        coerce=lambda value: str(value) == "True",
         widget=forms.RadioSelect,
         help_text=gettext_lazy(
             "Both are counted, so all numbers change at once, and back. Whatever is chosen, what "
