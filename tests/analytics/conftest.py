@@ -81,6 +81,12 @@ def sent(account: Account) -> Sent:
 
 
 @pytest.fixture
+def counted(transactional_db: None, cast: Any) -> Sent:
+    """A sent message in a database whose commits are real: folds read only what is committed."""
+    return make_sent(cast.account, ("ann@a.example", "ben@a.example", "cem@a.example"))
+
+
+@pytest.fixture
 def send(account: Account) -> Callable[..., Sent]:
     return make_sent
 

@@ -18,7 +18,6 @@ from analytics import engagement, rollup, selectors
 from analytics.models import CampaignDay, FirstEngagement, FoldCursor
 from analytics.stats import Numbers, total, without_machines
 from tests.analytics.conftest import NOON, Sent, make_sent
-from tokens.models import Account
 from transactional import events
 from transactional.events import NewEvent
 from transactional.models import Event, EventType, LogState
@@ -36,12 +35,6 @@ def numbers(sent: Sent) -> Numbers:
 def table() -> list[tuple[Any, ...]]:
     rows = CampaignDay.objects.order_by("campaign_id", "day")
     return list(rows.values_list("campaign_id", "day", *rollup.COUNTERS))
-
-
-@pytest.fixture
-def counted(transactional_db: None, cast: Any) -> Sent:
-    """A sent message in a database whose commits are real: folds read only what is committed."""
-    return make_sent(cast.account, ("ann@a.example", "ben@a.example", "cem@a.example"))
 
 
 def test_every_type_counts_in_its_column(counted: Sent) -> None:
@@ -92,86 +85,6 @@ def test_a_click_is_an_open_even_with_images_off(counted: Sent) -> None:
 
 
 MACHINE = {"machine": "prompt"}
-
-
-def unfiltered(sent: Sent) -> Numbers:
-    """The numbers of an account that counts machines too."""
-    Account.objects.filter(pk=sent.campaign.account_id).update(filter_machines=False)
-    found = numbers(sent)
-    Account.objects.filter(pk=sent.campaign.account_id).update(filter_machines=True)
-    return found
-
-
-def test_machines_are_left_out_unless_the_account_wants_them(counted: Sent) -> None:
-    counted.write("accepted", "delivered", recipient=0)
-    events.append(
-        [
-            counted.happened("opened", data=MACHINE), counted.happened("opened", data=MACHINE),
-            counted.happened("clicked", data=MACHINE), counted.happened("opened", 1),
-        ]
-    )  # fmt: skip
-    fold_all()
-    now = numbers(counted)
-    assert (now.opens, now.clicks, now.open_hits, now.click_hits) == (1, 0, 1, 0)
-    assert (now.machine_opens, now.machine_clicks) == (1, 1)
-    assert str(now.openratio) == "100.000" and str(now.clickratio) == "0.000"
-    every = unfiltered(counted)
-    assert (every.opens, every.clicks, every.open_hits, every.click_hits) == (2, 1, 3, 1)
-    assert numbers(counted) == now
-
-
-@pytest.mark.parametrize("limit", [1, 2, rollup.BATCH])
-def test_a_person_after_a_machine_is_the_first_person_on_that_day(
-    counted: Sent, limit: int
-) -> None:
-    at = NOON
-    for kind, data, days in (
-        ("opened", MACHINE, 0), ("opened", {}, 2), ("opened", {}, 3), ("clicked", MACHINE, 3),
-        ("clicked", {}, 4),
-    ):  # fmt: skip
-        events.append([counted.happened(kind, at=at + timedelta(days=days), data=data)])
-    fold_all(limit)
-    account, campaign = counted.campaign.account_id, counted.campaign.pk
-    span = {"since": date(2026, 11, 20), "until": date(2026, 11, 30)}
-    people = [(d.day.day, d.numbers.opens, d.numbers.clicks)
-              for d in selectors.days(account, campaign, **span)]  # fmt: skip
-    assert people == [(20, 0, 0), (22, 1, 0), (23, 0, 0), (24, 0, 1)]
-    Account.objects.filter(pk=account).update(filter_machines=False)
-    every = [(d.day.day, d.numbers.opens, d.numbers.clicks)
-             for d in selectors.account_days(account, **span)]  # fmt: skip
-    assert every == [(20, 1, 0), (22, 0, 0), (23, 0, 1), (24, 0, 0)]
-    whole = numbers(counted)
-    assert (whole.opens, whole.clicks, whole.machine_opens, whole.machine_clicks) == (1, 1, 0, 0)
-    before = table()
-    rollup.rebuild(limit=3)
-    assert table() == before
-
-
-def test_events_from_before_machines_were_told_apart_count_as_they_did(counted: Sent) -> None:
-    counted.write("opened", "clicked")
-    fold_all()
-    # As a fold of before has left them
-    FirstEngagement.objects.update(only_machines=False, human_at=None)
-    events.append([counted.happened("opened", data=MACHINE), counted.happened("opened")])
-    fold_all()
-    now = numbers(counted)
-    assert (now.opens, now.clicks, now.machine_opens, now.open_hits) == (1, 1, 0, 2)
-
-
-def test_a_rebuild_of_what_is_kept_finds_the_person_after_a_machine_that_is_past_its_time(
-    counted: Sent,
-) -> None:
-    events.append([counted.happened("opened", data=MACHINE)])
-    counted.write("opened", day=1)
-    fold_all()
-    before = table()
-    LogState.objects.create(
-        table="transactional_event", kept_from=datetime(2026, 11, 21, tzinfo=UTC)
-    )
-    Event.objects.filter(at__lt=datetime(2026, 11, 21, tzinfo=UTC)).delete()
-    assert rollup.rebuild() == 1
-    assert table() == before
-    assert (numbers(counted).opens, numbers(counted).machine_opens) == (1, 0)
 
 
 def test_nothing_new_changes_nothing(counted: Sent) -> None:
