@@ -71,29 +71,43 @@ def read_web_version(token: str) -> uuid.UUID | None:
     return _read_recipient("web", token)
 
 
+class Clicks:
+    """Makes the tokens of one copy's links: what they share is looked up once."""
+
+    __slots__ = ("_begun", "_shared")
+
+    def __init__(self, recipient_id: uuid.UUID) -> None:
+        self._shared = b"%c%b" % (keyring.current_id(), recipient_id.bytes)
+        # The MAC as far as all of them begin alike
+        self._begun = hashlib.blake2b(
+            self._shared, key=keyring.current("click"), digest_size=MAC_SIZE
+        )
+
+    def token(self, link_index: int, url: str) -> str | None:
+        """The token of a link; None where it cannot be tracked (not http(s), too long, too many)."""
+        if not _TARGET.match(url) or not 0 <= link_index <= LINKS_LIMIT:
+            return None
+        try:
+            target = url.encode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+        if len(target) > TARGET_LIMIT:
+            return None
+        coding = _PLAIN
+        if len(target) > 64:  # shorter ones never shrink
+            packed = zlib.compress(target, 6)
+            if len(packed) < len(target):
+                target, coding = packed, _DEFLATED
+        own = b"%c%c%c" % (link_index >> 8, link_index & 255, coding)
+        mac = self._begun.copy()
+        mac.update(own + target)
+        token = _encode(b"".join((self._shared, own, mac.digest(), target)))
+        return token if len(token) <= TOKEN_LIMIT else None
+
+
 def click_token(recipient_id: uuid.UUID, link_index: int, url: str) -> str | None:
-    """The token of a link; None where it cannot be tracked (not http(s), too long, too many)."""
-    if not _TARGET.match(url) or not 0 <= link_index <= LINKS_LIMIT:
-        return None
-    try:
-        target = url.encode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    if len(target) > TARGET_LIMIT:
-        return None
-    coding = _PLAIN
-    if len(target) > 64:  # shorter ones never shrink
-        packed = zlib.compress(target, 6)
-        if len(packed) < len(target):
-            target, coding = packed, _DEFLATED
-    head = b"%c%b%b%c" % (
-        keyring.current_id(),
-        recipient_id.bytes,
-        link_index.to_bytes(2, "big"),
-        coding,
-    )
-    token = _encode(head + _mac(keyring.current("click"), head + target) + target)
-    return token if len(token) <= TOKEN_LIMIT else None
+    """The token of one link alone (see :class:`Clicks`)."""
+    return Clicks(recipient_id).token(link_index, url)
 
 
 def read_click(token: str) -> Click | None:

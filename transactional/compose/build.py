@@ -112,11 +112,13 @@ def instrument(
     """
     link: Callable[[str, int], str | None] | None = None
     if clicks:
+        token = signing.Clicks(recipient_id).token
 
         def link(url: str, index: int) -> str | None:
             if not tracking.decide(url, base=base, secrets=secrets).yes:
                 return None
-            return signing.click_url(base, recipient_id, index, url)
+            made = token(index, url)
+            return None if made is None else f"{base}/c/{made}"
 
     pixel = None
     if opens:

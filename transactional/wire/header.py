@@ -33,7 +33,8 @@ _NAME = re.compile(r"[!-9;-~]{1,76}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
 _TOKEN = re.compile(r"([ \t]*)([^ \t]+)")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
-_HEADER = re.compile(rb"([!-9;-~]+)([ \t]*):")
+# A field with its folds: up to a CRLF that none follows, or the end
+_FIELD = re.compile(rb"([!-9;-~]++)([ \t]*+):([^\r]*+(?:\r(?:\n[ \t]|(?!\n))[^\r]*+)*+)(?:\r\n|\Z)")
 
 
 class HeaderError(ValueError):
@@ -226,17 +227,16 @@ def split_headers(block: bytes, *, strict: bool = True) -> list[RawHeader]:
     fields: list[RawHeader] = []
     start, size = 0, len(block)
     while start < size and not block.startswith(b"\r\n", start):
+        match = _FIELD.match(block, start)
+        if match:
+            name, space, value = match.groups()
+            fields.append(RawHeader(name.decode(), match[0], value, bool(space)))
+            start = match.end()
+            continue
+        if strict:
+            raise HeaderError("malformed", "A line in the header is neither a field nor a fold.")
         end = block.find(b"\r\n", start) + 2
         while end > 1 and block[end : end + 1] in (b" ", b"\t"):
             end = block.find(b"\r\n", end) + 2
-        if end <= 1:
-            end = size
-        match = _HEADER.match(block, start, end)
-        if match:
-            stop = end - 2 if block[end - 2 : end] == b"\r\n" else end
-            value = block[match.end() : max(stop, match.end())]
-            fields.append(RawHeader(match[1].decode(), block[start:end], value, bool(match[2])))
-        elif strict:
-            raise HeaderError("malformed", "A line in the header is neither a field nor a fold.")
-        start = end
+        start = end if end > 1 else size
     return fields

@@ -82,22 +82,27 @@ class _Scan:
         self._html = html
         self._ends: dict[str, int] = {}
 
-    def links(self) -> Iterator[_Link]:
-        """Every followable link in order, to the end of the text."""
+    def links(self) -> Iterator[tuple[int, int, bool, str]]:
+        """Every followable link in order, to the end of the text: the fields of a `_Link`."""
         html, at, whole = self._html, 0, len(self._html)
+        find, known = html.find, _known
         while at < whole:
-            after = html.find("\n", at) + 1 or whole
+            after = find("\n", at) + 1 or whole
             line = html[at:after]
-            found = _known(line) if after - at <= _LINE_KEPT else _walk(line)
-            for name, place in found.ends:
+            found = known(line) if after - at <= _LINE_KEPT else _walk(line)
+            if found is _NOTHING:  # most lines
+                at = after
+                continue
+            links, ends, stopped = found
+            for name, place in ends:
                 self._ends[name] = at + place
-            for link in found.links:
-                yield _Link(at + link.start, at + link.end, link.quoted, link.url)
-            if found.stopped < 0:
+            for start, end, quoted, url in links:
+                yield at + start, at + end, quoted, url
+            if stopped < 0:
                 at = after
                 continue
             # What begins in this line ends in another one, or never
-            tag = _MARKUP.match(html, at + found.stopped)
+            tag = _MARKUP.match(html, at + stopped)
             at = _beyond(html, tag) if tag else -1
             if tag is None or at < 0:
                 return
@@ -131,9 +136,10 @@ def _walk(html: str) -> _Walk:
                 links.append(link)
         elif name in _ENDS:
             ends.append((name, tag.start()))
-    return _Walk(tuple(links), tuple(ends), -1)
+    return _Walk(tuple(links), tuple(ends), -1) if links or ends else _NOTHING
 
 
+_NOTHING = _Walk((), (), -1)
 _known = lru_cache(maxsize=2048)(_walk)
 
 
@@ -199,7 +205,7 @@ def _decode_reference(match: re.Match[str]) -> str:
 
 def links(html: str) -> list[str]:
     """The URLs `rewrite_links` would hand to its callback, in the same order."""
-    return [link.url for link in _Scan(html).links()]
+    return [url for *_, url in _Scan(html).links()]
 
 
 def rewrite_links(
@@ -216,15 +222,17 @@ def rewrite_links(
     out: list[str] = []
     copied = 0
     edits: list[tuple[int, int, str]] = []
-    for index, found in enumerate(scan.links()):
-        target = link(found.url, index) if link else None
+    for index, (start, end, quoted, url) in enumerate(scan.links()):
+        target = link(url, index) if link else None
         if target is not None:
             value = escape(target, quote=True)
-            edits.append((found.start, found.end, value if found.quoted else f'"{value}"'))
+            edits.append((start, end, value if quoted else f'"{value}"'))
     if pixel:
         place = scan.pixel_place()
+        follows = edits and edits[-1][0] > place  # links may follow </body>
         edits.append((place, place, pixel))
-        edits.sort(key=lambda edit: edit[0])  # links may follow </body>
+        if follows:
+            edits.sort(key=lambda edit: edit[0])
     for start, end, value in edits:
         out += (html[copied:start], value)
         copied = end

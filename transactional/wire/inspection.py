@@ -1,5 +1,6 @@
 """The only place that reads who and what a submitted message says it is (RFC 5322 §3.6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transactional.wire.address import Address, AddressError, parse_address_list
@@ -74,11 +75,11 @@ def received_count(raw: bytes) -> int:
     return _received(scan(normalise_eol(raw)).headers)
 
 
-def _received(headers: list[RawHeader]) -> int:
+def _received(headers: Sequence[RawHeader]) -> int:
     return sum(header.name.lower() == "received" for header in headers)
 
 
-def _singles(headers: list[RawHeader]) -> dict[str, bytes]:
+def _singles(headers: Sequence[RawHeader]) -> dict[str, bytes]:
     """Unfolded values by lower-case name of the headers that may be there once."""
     found: dict[str, bytes] = {}
     for header in headers:

@@ -1,7 +1,8 @@
 """The only place that finds the parts of a MIME message: one linear scan, no recursion (RFC 2046 §5)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from transactional.wire import content_type, cte
@@ -21,6 +22,50 @@ _BOUNDARY_LINE = 256
 _PROTECTED = frozenset({"multipart/signed", "multipart/encrypted"})
 
 
+#: Octets of a part's header up to which what it says is remembered: mail of one program says the same of
+#: its parts in each message.
+_KEPT_OCTETS = 300
+
+
+class _Stated(NamedTuple):
+    """What the header of a message or a part says of it."""
+
+    headers: Sequence[RawHeader]
+    media_type: str
+    parameters: Mapping[str, str]
+    encoding: str
+    is_attachment: bool
+    is_ambiguous: bool
+
+
+def _stated(block: bytes, strict: bool) -> _Stated:
+    headers = split_headers(block, strict=strict)
+    told: dict[str, list[bytes]] = {}
+    for header in headers:
+        if len(header.name) in _LENGTHS and (name := header.name.lower()) in _ABOUT:
+            told.setdefault(name, []).append(header.value)
+    types, encodings = told.get(_TYPE, ()), told.get(_ENCODING, ())
+    kind, parameters = content_type.parse(types[0]) if types else ("text/plain", {})
+    encoding = "7bit"
+    if encodings:
+        encoding = unfold(encodings[0]).decode("ascii", "replace").strip().lower()
+    attached = "name" in parameters or any(map(_is_file, told.get(_DISPOSITION, ())))
+    twice = len(types) > 1 or len(encodings) > 1
+    return _Stated(headers, kind, parameters, encoding, attached, twice)
+
+
+_TYPE, _ENCODING = "content-type", "content-transfer-encoding"
+_DISPOSITION = "content-disposition"
+_ABOUT = frozenset({_TYPE, _ENCODING, _DISPOSITION})
+_LENGTHS = frozenset(map(len, _ABOUT))
+_stated_once = lru_cache(maxsize=512)(_stated)
+
+
+def _is_file(disposition: bytes) -> bool:
+    kind, parameters = content_type.parse(unfold(disposition))
+    return kind not in ("inline", "") or "filename" in parameters
+
+
 @dataclass(slots=True)
 class Part:
     """One body part; positions count in the scanned bytes."""
@@ -31,9 +76,13 @@ class Part:
     """Where the content begins, after the blank line."""
     end: int
     """Where it ends, before the CRLF that belongs to the boundary."""
-    headers: list[RawHeader]
+    headers: Sequence[RawHeader]
     media_type: str
     parameters: Mapping[str, str]
+    encoding: str
+    """The content transfer encoding, lower case, `7bit` when none is named."""
+    is_attachment: bool
+    """True when the part is marked or named as a file."""
     depth: int
     is_container: bool = False
     is_protected: bool = False
@@ -45,23 +94,6 @@ class Part:
         return [
             unfold(h.value) for h in self.headers if len(h.name) == size and h.name.lower() == name
         ]
-
-    @property
-    def encoding(self) -> str:
-        """The content transfer encoding, lower case, `7bit` when none is named."""
-        values = self.values("content-transfer-encoding")
-        return values[0].decode("ascii", "replace").strip().lower() if values else "7bit"
-
-    @property
-    def is_attachment(self) -> bool:
-        """True when the part is marked or named as a file."""
-        if "name" in self.parameters:
-            return True
-        for value in self.values("content-disposition"):
-            kind, parameters = content_type.parse(value)
-            if kind not in ("inline", "") or "filename" in parameters:
-                return True
-        return False
 
     @property
     def is_inline_html(self) -> bool:
@@ -80,7 +112,7 @@ class Scanned(NamedTuple):
     parts: list[Part]
 
     @property
-    def headers(self) -> list[RawHeader]:
+    def headers(self) -> Sequence[RawHeader]:
         """The headers of the message itself."""
         return self.parts[0].headers
 
@@ -154,20 +186,20 @@ class _Scan:
         raw = self._raw
         start = min(start, len(raw))
         header_end, body = self._header_end(start)
+        block = raw[start:header_end]
+        read = _stated_once if depth and len(block) <= _KEPT_OCTETS else _stated
         try:
-            headers = split_headers(raw[start:header_end], strict=depth == 0 and not self._lenient)
+            said = read(block, depth == 0 and not self._lenient)
         except HeaderError as error:
             raise MimeError("malformed", error.message) from error
-        types = [h.value for h in headers if h.name.lower() == "content-type"]
-        kind, parameters = content_type.parse(types[0]) if types else ("text/plain", {})
-        part = Part(raw, start, body, len(raw), headers, kind, parameters, depth)
+        part = Part(raw, start, body, len(raw), *said[:5], depth)
         self._parts.append(part)
-        self._judge(part, twice=len(types) > 1)
+        self._judge(part, twice=said.is_ambiguous)
         return part
 
     def _judge(self, part: Part, *, twice: bool) -> None:
         """Leaf, container or protected; a container's boundary is opened."""
-        if twice or len(part.values("content-transfer-encoding")) > 1:
+        if twice:
             part.is_protected = True  # readers disagree about what this is
         elif part.media_type.startswith("multipart/"):
             boundary = part.parameters.get("boundary", "").rstrip()[:_BOUNDARY_LINE].encode()
