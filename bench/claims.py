@@ -114,12 +114,18 @@ def table(found: "Mapping[int, Sequence[Spent]]") -> str:
     return "\n".join(lines)
 
 
-def prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
-    """A database with our tables, and so many rows queued in it."""
-    server.create_database(name)
-    environment = {**os.environ, "DATABASE_URL": server.dsn(name)}
+def migrate(server: EmbeddedPostgres) -> None:
+    """A database with our tables, which those that are measured begin from."""
+    server.create_database(DATABASE)
+    environment = {**os.environ, "DATABASE_URL": server.dsn(DATABASE)}
     migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v", "0"]
     subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+
+
+def prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
+    """A database with our tables, and so many rows queued in it."""
+    with psycopg.connect(server.dsn(), autocommit=True) as database:
+        database.execute(f"CREATE DATABASE {name} TEMPLATE {DATABASE}")  # our own names
     with psycopg.connect(server.dsn(name), autocommit=True) as database:
         fill(database, rows)
 
@@ -135,6 +141,7 @@ def run(sizes: Sequence[int], rounds: int) -> "dict[int, list[Spent]]":
         server = EmbeddedPostgres(Path(folder) / "data")
         server.start()
         try:
+            migrate(server)
             for size in sizes:
                 prepare(server, f"{DATABASE}_{size}", size)
                 print(f"{size:,} rows queued", flush=True)

@@ -1,10 +1,14 @@
 """Fixtures of all tests: the cast, a DNS server, clients from npm."""
 
+import os
+
 import hypothesis
 import pytest
 from django.conf import settings
 
 from config import shared
+from config.stack.servers import DATABASE
+from tests import cluster
 from tests.cast import _fresh_facts, account, alice, bob, cast, charlie, signed_in
 from tests.dns_server import dns_server
 from tests.npm import node_modules
@@ -39,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("untimed")
     shared.PATIENCE = throttle.PATIENCE = REDIS_MAY_TAKE
+    if cluster.SHARED in os.environ:  # the database that our server was planted with is migrated
+        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = DATABASE
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )

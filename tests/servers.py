@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from config.stack.postgres import EmbeddedPostgres
+from config.stack.servers import DATABASE
 from config.stack.valkey import EmbeddedValkey
+from tests import cluster
 
 # Unit tests may lose their data: what is proved about durability starts a server of its own.
 HASTY = {
@@ -52,13 +54,25 @@ class TestServers:
             os.environ["DATA_DIR"] = str(self.directory / "data")
         if not os.environ.get("DATABASE_URL"):
             self.postgres = EmbeddedPostgres(self.directory, settings=HASTY)
-            self.postgres.start()
-            self.postgres.create_database("postino")
-            os.environ["DATABASE_URL"] = self.postgres.dsn("postino")
+            if cluster.SHARED in os.environ:
+                cluster.copy_password(self.directory)
+            else:
+                self._start_postgres(self.postgres)
+            os.environ["DATABASE_URL"] = self.postgres.dsn(DATABASE)
         if not os.environ.get("REDIS_URL"):
             self.valkey = EmbeddedValkey(self.directory)
             self.valkey.start()
             os.environ["REDIS_URL"] = self.valkey.url
+
+    def pytest_collection_finish(self) -> None:
+        """Start from the seed, which was made while tests were collected."""
+        if self.postgres is not None and self.postgres.pid is None:
+            cluster.plant(self.directory)
+            self._start_postgres(self.postgres)
+
+    def _start_postgres(self, postgres: EmbeddedPostgres) -> None:
+        postgres.start()
+        postgres.create_database(DATABASE)
 
     def stop(self) -> None:
         """Stop what was started, and remove its files. (A killed session's servers end too.)"""
@@ -74,8 +88,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before pytest-django reads the settings."""
     known = early_config.known_args_namespace
     worker = "PYTEST_XDIST_WORKER" in os.environ
-    if known.help or known.version or (getattr(known, "numprocesses", 0) and not worker):
-        return  # with -n, the workers run the tests
+    if known.help or known.version:
+        return
+    if getattr(known, "numprocesses", 0) and not worker:  # the workers run the tests
+        early_config.add_cleanup(cluster.share())
+        return
     for sig, usual in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
@@ -84,6 +101,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
             signal.signal(sig, usual)
     servers = TestServers()
     early_config.add_cleanup(servers.stop)
+    early_config.pluginmanager.register(servers, "test-servers")
     servers.start()
 
 
