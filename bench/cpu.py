@@ -19,7 +19,7 @@ KINDS = (
     ("-Q engagement", "engagement"),
     ("-Q webhooks", "webhooks"),
     ("-Q default", "default"),
-    ("celery -q -A config beat", "beat"),
+    ("manage.py beat", "beat"),
 )
 
 

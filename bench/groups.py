@@ -189,9 +189,8 @@ class _GroupB:
         self.processes = [
             subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker"),
-                    *("-Q", queues, "--pool=solo", "-n", f"{name}-b@%h"),
-                    *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+                    *(sys.executable, "manage.py", "worker"),
+                    *("-Q", queues, "-n", f"{name}-b@%h"),
                 ],
                 cwd=ROOT,
                 env=environment,

@@ -69,7 +69,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 TRUSTED_PROXIES: list[str] = ENV["TRUSTED_PROXIES"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.admin_pages.AdminPages",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,6 +9,8 @@ import transactional.metrics  # noqa: F401
 from config import probes
 from config.calls import NoSuchCall
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("metrics", probes.measured),

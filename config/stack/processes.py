@@ -15,8 +15,6 @@ from config.stack.probes import dns_answers, http_answers, smtp_greets
 
 # What config/celery.py writes once a worker takes tasks
 WORKER_READY = b"worker ready"
-# Celery's advice against root, once per worker: it is about pickle, and our tasks are JSON.
-_ROOT_IS_FINE = "ignore:You're running the worker with superuser privileges"
 
 
 class Settings(Protocol):
@@ -64,22 +62,15 @@ class Process:
     stop_timeout: float = 10.0
 
 
-def _manage(command: str) -> tuple[str, ...]:
-    return (sys.executable, "manage.py", command)
-
-
-def _celery(*arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-W", _ROOT_IS_FINE, "-m", "celery", "-q", "-A", "config", *arguments)
+def _manage(*command: str) -> tuple[str, ...]:
+    return (sys.executable, "manage.py", *command)
 
 
 def _worker(name: str, queue: str, count: str = "") -> Process:
     return Process(
         name=name,
         stage=Stage.WORK,
-        argv=_celery(
-            *("worker", "-Q", queue, "--pool=solo", "-n", "{process}@%h"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-        ),
+        argv=_manage("worker", "-Q", queue, "-n", "{process}@%h"),
         count=count,
         ready_line=WORKER_READY,
         # a task returns within 30 s, and its mail may be between the final dot and the reply
@@ -95,7 +86,7 @@ PROCESSES: tuple[Process, ...] = (
         when="SANDBOX",
         probe=lambda s, env: smtp_greets("127.0.0.1", int(env["SANDBOX_SMTP_PORT"])),
     ),
-    Process(name="beat", stage=Stage.WORK, argv=_celery("beat", "-s", "{DATA_DIR}/run/beat")),
+    Process(name="beat", stage=Stage.WORK, argv=_manage("beat", "-s", "{DATA_DIR}/run/beat")),
     _worker("urgent", "egress.urgent,egress.urgent@{WORKER_HOST}"),
     _worker("egress", "egress,egress@{WORKER_HOST}", count="EGRESS_WORKERS"),
     _worker("engagement", "engagement"),

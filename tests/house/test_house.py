@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.management import get_commands, load_command_class
 
+import config.urls  # noqa: F401 — which loads the pages of the admin
 from config import env
 
 ROOT = Path(settings.BASE_DIR)

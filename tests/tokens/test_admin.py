@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
+import config.urls  # noqa: F401 — which loads the pages of the admin
 from tests.cast import Cast
 from tokens import credentials
 from tokens.models import Account, ApiKey, AuditEntry, Membership, SmtpCredential, User

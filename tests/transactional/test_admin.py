@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+import config.urls  # noqa: F401 — which loads the pages of the admin
 from tests.cast import Cast
 from tests.transactional.views.test_messages import make_message
 from tokens.models import User

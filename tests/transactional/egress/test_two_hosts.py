@@ -41,9 +41,8 @@ def worker(name: str, egress: str) -> Iterator[subprocess.Popen[bytes]]:
     """A delivery process of a machine of this name."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "celery", "-q", "-A", "config", "worker"),
-            *("-Q", f"egress,egress@{name}", "--pool=solo", "-n", f"egress@{name}"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *(sys.executable, "manage.py", "worker"),
+            *("-Q", f"egress,egress@{name}", "-n", f"egress@{name}"),
         ],
         cwd=django_settings.BASE_DIR,
         env={
