@@ -42,6 +42,7 @@ class Visitor:
     origin: str
 
     def context(self, user: User | None = None, **options: object) -> BrowserContext:
+        # Each option has a type of its own, which `object` is not
         context = self.browser.new_context(base_url=self.origin, **options)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
         if user is not None:
@@ -98,6 +99,7 @@ def visitor(
     answering = Answering()
     request_started.connect(answering.began)
     request_finished.connect(answering.ended)
+    # pytest-django's fixture, whose class is not public
     yield Visitor(chromium, live_server.url)  # type: ignore[attr-defined]
     # Before the database is emptied: an answer that writes would stand in the way, or write after it
     answering.settle()

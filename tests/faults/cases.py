@@ -179,6 +179,7 @@ class Cases:
         old.maximum_version = ssl.TLSVersion.TLSv1_1
         for name, context in (("expired", expired), ("wrong", wrong), ("old", old)):
             config = ServerConfig(hostname="mx", require_auth=False, tls_context=context)
+            # mypy knows no types of a lambda's parameters
             self._secured(name, lambda kept, c=config: SmtpServerProtocol(c, kept))  # type: ignore[misc]
         # Their handshake begins with nothing, and with octets in clear
         self._secured("closes", lambda kept: Spoilt(cast(Kept, kept), b""))

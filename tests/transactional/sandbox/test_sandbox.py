@@ -29,6 +29,7 @@ class Web(http.server.BaseHTTPRequestHandler):
     """Stands for our web: keeps what it is asked for. The first request finds it not ready."""
 
     def do_GET(self) -> None:
+        # What we gave the server, whose class does not know it
         hits = self.server.hits  # type: ignore[attr-defined]
         hits.append((self.path, self.headers["User-Agent"]))
         self.send_response(503 if len(hits) == 1 else 302)
@@ -68,6 +69,7 @@ def sandbox(
     monkeypatch.setattr(simulators, "AFTER", 0.01)
     monkeypatch.setattr(simulators, "READING", 0.02)
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    # An attribute of our own; see Web, which fills it
     web.hits = []  # type: ignore[attr-defined]
     threading.Thread(target=web.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{web.server_port}"
