@@ -136,6 +136,14 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),
     _v(
         "SMTP in",
+        "INBOUND_ADDRESSES",
+        [str],
+        [],
+        "Further public addresses whose port 25 is `inboundd`, for no mail is sent there; those of "
+        "MAIL_HOST are known from DNS.",
+    ),
+    _v(
+        "SMTP in",
         "SMTP_HOSTNAME",
         str,
         "localhost",
@@ -296,6 +304,7 @@ def _check(values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name.endswith("PORT") and not 0 < value < 65536:
             raise ImproperlyConfigured(f"{name}: {value} is not a port (1 to 65535)")
+    _check_addresses("INBOUND_ADDRESSES", values["INBOUND_ADDRESSES"])
     _check_dnsd(values)
     _check_keeping(values)
     days, kept = values["DKIM_ROTATE_DAYS"], values["DKIM_RETIRE_DAYS"]
@@ -356,6 +365,14 @@ def _check_keeping(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("LOG_PARTITIONS: use month or day")
 
 
+def _check_addresses(names: str, addresses: list[str]) -> None:
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as err:
+            raise ImproperlyConfigured(f"{names}: {address!r} is no IP address") from err
+
+
 def _check_dnsd(values: dict[str, Any]) -> None:
     """Refuse a DNS of our own that could not be reached, or that would hide other names."""
     zone = values["DNSD_ZONE"].lower().rstrip(".")
@@ -365,11 +382,8 @@ def _check_dnsd(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured(f"DNSD_ZONE: {zone!r} is not a zone like dns.example")
     if not values["DNSD_ADDRESSES"]:
         raise ImproperlyConfigured("DNSD_ADDRESSES: name the addresses under which it is reached")
-    for address in (*values["DNSD_ADDRESSES"], values["DNSD_BIND"]):
-        try:
-            ipaddress.ip_address(address)
-        except ValueError as err:
-            raise ImproperlyConfigured(f"DNSD_ADDRESSES, DNSD_BIND: {address!r}") from err
+    named = [*values["DNSD_ADDRESSES"], values["DNSD_BIND"]]
+    _check_addresses("DNSD_ADDRESSES, DNSD_BIND", named)
     mine = {"MAIL_HOST": values["MAIL_HOST"], "PUBLIC_URL": urlsplit(values["PUBLIC_URL"]).hostname}
     for name, host in {**mine, "PLATFORM_DOMAIN": values["PLATFORM_DOMAIN"]}.items():
         if host and f".{host.lower()}".endswith(f".{zone}"):

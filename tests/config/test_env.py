@@ -28,3 +28,10 @@ def test_mail_is_kept_long_enough_and_content_no_longer_than_its_message(
 def test_what_is_kept_for_ever_may_be() -> None:
     for_ever = {"KEEP_BODIES_DAYS": "0", "KEEP_MESSAGES_DAYS": "0", "KEEP_EVENTS_DAYS": "0"}
     assert env.read(for_ever)["KEEP_BODIES_DAYS"] == 0
+
+
+def test_where_inbound_is_reached_is_named_by_address() -> None:
+    found = env.read({"INBOUND_ADDRESSES": "192.0.2.7,2001:db8::7"})
+    assert found["INBOUND_ADDRESSES"] == ["192.0.2.7", "2001:db8::7"]
+    with pytest.raises(ImproperlyConfigured, match="INBOUND_ADDRESSES"):
+        env.read({"INBOUND_ADDRESSES": "mx.example.com"})

@@ -150,6 +150,7 @@ class Engine:
             self._beside(self._report(lookups)),
             self._beside(self._tick(lookups, shaper, circuits)),
             self._beside(Shares(shaper, safe=safe_share()).run()),
+            self._beside(lookups.look_for_ourselves()),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
         try:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from django.db import close_old_connections, connections
 
 from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
-from domains import dkim, hosts, pools, why
+from domains import dkim, dns, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
@@ -49,6 +50,7 @@ OWN_FRESH = 30.0  # seconds: which IPs are ours changes seldom
 A_DAY = timedelta(days=1)
 KEPT = 5000  # entries, so that a process does not grow for ever
 _STANDING = ("standing",)
+_OWN = ("own",)
 T = TypeVar("T")
 
 
@@ -99,6 +101,7 @@ class Lookups:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookups")
         self._kept: dict[Hashable, tuple[float, object]] = {}
         self._asked: dict[Hashable, asyncio.Future[Any]] = {}
+        self._reached: frozenset[str] = frozenset()  # the addresses of MAIL_HOST
         self.departures = Departures(self.in_thread)
 
     async def material(self, job: Job) -> Material:
@@ -186,7 +189,23 @@ class Lookups:
 
     async def own(self) -> Own:
         """What is ourselves, where mail must not be routed to."""
-        return await self._get(("own",), OWN_FRESH, ourselves)
+        return await self._get(_OWN, OWN_FRESH, lambda: ourselves(self._reached))
+
+    async def look_for_ourselves(self) -> None:
+        """Keep in mind under which addresses our inbound server is reached. No mail waits for it; where
+        DNS does not answer, what it said last counts.
+        """
+        while True:
+            found = frozenset[str]()
+            try:
+                if settings.EGRESS != "sandbox":  # whose mail leaves this machine by no name
+                    found = frozenset(await dns.host_addresses(settings.MAIL_HOST))
+            except Exception:  # a name that no question can be made of must not end the engine
+                logger.exception("MAIL_HOST cannot be looked up")
+            if found and found != self._reached:
+                self._reached = found
+                self._kept.pop(_OWN, None)
+            await asyncio.sleep(OWN_FRESH * 2 if found else OWN_FRESH)
 
     async def _get(self, key: Hashable, fresh: float, load: Callable[[], T]) -> T:
         hit = self._kept.get(key)
@@ -224,10 +243,24 @@ def _guarded(load: Callable[[], T]) -> T:
         close_old_connections()
 
 
-def ourselves() -> Own:
-    """Our inbound host by name, our IPs by address. (Their EHLO names may have other servers.)"""
+def ourselves(reached: frozenset[str] = frozenset()) -> Own:
+    """Our inbound host by name, our IPs by address. (Their EHLO names may have other servers.) And where
+    our inbound server is `reached`: MAIL_HOST's addresses, those the operator names, and the one it
+    listens on, if that is one and its port is mail's.
+    """
     addresses = EgressSource.objects.values_list("address", flat=True)
-    return Own(frozenset({settings.MAIL_HOST.lower()}), frozenset(addresses))
+    inbound = {str(ip_address(one)) for one in settings.INBOUND_ADDRESSES} | reached
+    if settings.INBOUND_PORT == settings.EGRESS_PORT and not _is_any(settings.BIND):
+        inbound.add(settings.BIND)
+    return Own(frozenset({settings.MAIL_HOST.lower()}), frozenset(addresses), frozenset(inbound))
+
+
+def _is_any(host: str) -> bool:
+    """Whether a server that listens there listens on every address, or on one that DNS must tell."""
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return True
 
 
 def _last_reply(recipient_id: uuid.UUID) -> str:

@@ -35,10 +35,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Ourselves: host names under which our servers take mail, and addresses of our IPs."""
+    """Ourselves: host names under which our servers take mail, addresses of our IPs, and those whose
+    port of mail is our inbound server, under whatever name.
+    """
 
     names: frozenset[str] = frozenset()
     addresses: frozenset[str] = frozenset()
+    inbound: frozenset[str] = frozenset()
 
 
 NOBODY = Own()
@@ -100,10 +103,11 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
     if operators:
         return _to_relay(host, port, addresses)
     nets = _networks(tuple(settings.EGRESS_PRIVATE_NETS))
+    ours = own.addresses | own.inbound if port == settings.EGRESS_PORT else own.addresses
     fit = tuple(
         address
         for address in addresses
-        if is_public(address, nets) and (not _is_own(address, own) or in_nets(address, nets))
+        if is_public(address, nets) and (not _is_one(address, ours) or in_nets(address, nets))
     )
     return _to_relay(host, port, () if host.lower().rstrip(".") in own.names else fit)
 
@@ -180,23 +184,24 @@ def _ourselves(
     asked: dns.MailHosts, own: Own, allowed: Sequence[Network]
 ) -> tuple[int, str] | None:
     """Preference and name of the best exchanger that is ourselves: by name, whether or not it has an
-    address now, or by an IP of ours that the operator has not opened to deliveries (another mail
-    server may share the machine).
+    address now, or by an IP of ours or of our inbound server's that the operator has not opened to
+    deliveries (another mail server may share the machine).
     """
+    ours = own.addresses | own.inbound if own.inbound else own.addresses
     by_name = (one for one in asked.named if one[1] in own.names)
     by_address = (
         (host.preference, host.name)
         for host in asked.hosts
         if any(
-            _is_own(address, own) and not in_nets(address, allowed) for address in host.addresses
+            _is_one(address, ours) and not in_nets(address, allowed) for address in host.addresses
         )
     )
     return min((*by_name, *by_address), default=None)
 
 
-def _is_own(address: str, own: Own) -> bool:
-    """Whether an address is one of our IPs, or leads to one."""
-    return address in own.addresses or (":" in address and _inside(address) in own.addresses)
+def _is_one(address: str, ours: frozenset[str]) -> bool:
+    """Whether an address is one of ours, or leads to one."""
+    return address in ours or (":" in address and _inside(address) in ours)
 
 
 @lru_cache(maxsize=20_000)

@@ -223,6 +223,28 @@ def test_we_see_ourselves_among_many_and_without_an_address(dns_server: DnsServe
         assert asyncio.run(theirs).targets == ()
 
 
+def test_our_inbound_server_under_a_foreign_name_is_ourselves(
+    dns_server: DnsServer, settings: object
+) -> None:
+    own = Own(frozenset({"mx.us.example"}), frozenset(), frozenset({"198.41.0.20"}))
+    dns_server.publish("theirs.test", "MX", "10 good.test.", "20 foreign.test.")
+    dns_server.publish("good.test", "A", "198.41.0.7")
+    dns_server.publish("foreign.test", "A", "198.41.0.20")
+    assert hosts(route("theirs.test", own)) == ["good.test"]
+    dns_server.publish("alias.test", "MX", "10 foreign.test.")
+    found = route("alias.test", own)
+    assert (found.code, found.data["own"]) == ("own_host", "foreign.test")
+    dns_server.publish("six.test", "AAAA", "64:ff9b::c629:14")  # leads there as well
+    assert route("six.test", own).code == "own_host"
+    # its other ports may be another machine's: a smarthost behind the same public address
+    for port, number in ((25, 0), (587, 1)):
+        settings.EGRESS_PORT = 25  # type: ignore[attr-defined]
+        theirs = asyncio.run(over_smarthost("198.41.0.20", port, operators=False, own=own))
+        assert len(theirs.targets) == number
+    settings.EGRESS_PRIVATE_NETS = ["198.41.0.20/32"]  # type: ignore[attr-defined]
+    assert route("alias.test", own).targets  # the operator says that it is another server
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])
 def test_only_the_operators_smarthost_may_be_at_a_private_address(
     host: str, settings: object
