@@ -2,19 +2,23 @@
 
 A worker tells once a second which cells it uses; a cell's limits are divided among those that do. No
 message waits for this: without Redis each worker keeps to a share that is safe by itself.
+
+All times that are told are by Redis' clock, which each worker knows by its own count of seconds that pass
+(the loop's): no machine's wall clock counts, so one that is set, or wrong, holds up nobody.
 """
 
 import asyncio
 import json
 import logging
-import time
 import uuid
 from itertools import islice
+from typing import Any
 
 import redis.asyncio as redis
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from transactional.egress.cell import Cell
 from transactional.egress.shaping import CellKey, Shaper
 
 logger = logging.getLogger(__name__)
@@ -24,7 +28,11 @@ ACTIVE = 10.0  # seconds for which a worker that used a cell has a part of it
 STATE_LASTS = 6 * 3600  # seconds that Redis keeps what a cell was told
 MOST = 500  # cells told of at once, those used last
 PATIENCE = 0.5  # seconds that Redis may take
+JUMP = 1.0  # seconds by which Redis' clock is not where it was before that count; less is its answer's way
 RETRY = 5.0  # seconds for which a Redis that did not answer is left alone
+
+
+_NONSENSE = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
 
 class Shares:
@@ -35,6 +43,7 @@ class Shares:
         self._safe = safe
         self._id = uuid.uuid4().hex
         self._client: redis.Redis | None = None
+        self._offset: float | None = None  # Redis' clock minus the loop's
         self.alone = True
 
     async def run(self) -> None:
@@ -61,28 +70,31 @@ class Shares:
         self.alone = alone
 
     async def _exchange(self) -> None:
-        loop = asyncio.get_running_loop()
-        now, wall = loop.time(), time.time()
-        offset = wall - now
+        now = asyncio.get_running_loop().time()
         cells = {
             key: cell
             for key, cell in islice(reversed(self._shaper.cells.items()), MOST)
             if now - cell.seen < ACTIVE
         }
-        changed, self._shaper.changed = self._shaper.changed, set()
-        told = [key for key in changed if key in self._shaper.cells]
-        if not cells and not told:
+        if not cells and not self._shaper.changed:
             return
         client = self._connect()
+        offset = await self._clock(client)
+        wall = now + offset
+        changed, self._shaper.changed = self._shaper.changed, set()
+        told = [key for key in changed if key in self._shaper.cells]
         try:
             async with client.pipeline(transaction=False) as pipe:
                 for key in told:
-                    state = json.dumps(self._shaper.cells[key].state(offset))
+                    state = json.dumps(
+                        self._shaper.cells[key].state(offset) | {"by_worker": self._id}
+                    )
                     pipe.set(_name("state", key), state, ex=STATE_LASTS)
                 for key in cells:
                     users = _name("users", key)
                     pipe.zadd(users, {self._id: wall})
                     pipe.zremrangebyscore(users, "-inf", wall - ACTIVE)
+                    pipe.zremrangebyscore(users, wall + ACTIVE, "+inf")  # of before a step back
                     pipe.expire(users, 60)
                     pipe.zcard(users)
                     pipe.get(_name("state", key))
@@ -91,16 +103,34 @@ class Shares:
             self._shaper.changed |= changed
             raise
         for place, (key, cell) in enumerate(cells.items()):
-            *_, users, state = answers[5 * place : 5 * place + 5]
+            *_, users, state = answers[6 * place : 6 * place + 6]
             cell.share = 1.0 / max(1, int(users))
             if state is None:
                 if cell.restricted and cell.changed:
                     self._shaper.changed.add(key)  # Redis was emptied: tell it again
                 continue
             try:
-                cell.adopt(json.loads(state), offset)
-            except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+                self._hear(cell, json.loads(state), wall, offset)
+            except _NONSENSE as error:
                 logger.warning("what Redis says of %s is not understood: %s", key, error)
+
+    def _hear(self, cell: Cell, told: dict[str, Any], wall: float, offset: float) -> None:
+        """Take over what another worker told; not what was told by a clock that was set back since."""
+        if told.get("by_worker") != self._id and float(told["at"]) < wall + ACTIVE:
+            cell.adopt(told, offset)
+
+    async def _clock(self, client: redis.Redis) -> float:
+        """Redis' clock minus the loop's. Where it jumped, what was told by the old one is told anew."""
+        seconds, micros = await client.time()
+        found = seconds + micros / 1e6 - asyncio.get_running_loop().time()
+        if self._offset is None:
+            self._offset = found
+        elif abs(found - self._offset) > JUMP:
+            logger.warning("Redis' clock was set by %.0f s", found - self._offset)
+            self._offset = found
+            cells = self._shaper.cells.items()
+            self._shaper.changed |= {key for key, cell in cells if cell.restricted and cell.changed}
+        return self._offset
 
     def _connect(self) -> redis.Redis:
         if self._client is None:

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import redis
+import redis.asyncio as asyncio_redis
 from django.conf import settings as configured
 
 from domains.sites import Site
@@ -103,7 +105,8 @@ def test_nonsense_in_redis_changes_nothing(server: redis.Redis) -> None:
             server.set("shaping:state:127.0.0.10:a.example", text)
             await asyncio.sleep(1.1)
             assert (a.rate, a.until, a.changed) == (None, 0.0, 0.0)
-        sense = a.state(0.0) | {"at": 9e9, "rate": 5.0, "from": 5.0, "hold": 9e9}
+        now = float(server.time()[0])
+        sense = a.state(0.0) | {"at": now, "rate": 5.0, "from": 5.0, "hold": now + 60}
         server.set("shaping:state:127.0.0.10:a.example", json.dumps(sense))
         await until(lambda: a.rate == 5.0)  # who was told nonsense still listens
 
@@ -143,5 +146,68 @@ def test_a_cell_that_is_used_is_shared_however_many_were_made_since() -> None:
         await until(lambda: a.closed(asyncio.get_running_loop().time()) is not None)
         shut = a.closed(asyncio.get_running_loop().time())
         assert shut is not None and shut.code == "stop"
+
+    during(first, second, work=work)
+
+
+def test_a_machine_whose_clock_is_wrong_puts_nobody_off(
+    server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, first = worker()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)  # this machine's clock
+    seconds, micros = server.time()
+    users = "shaping:users:127.0.0.10:a.example"
+    server.zadd(users, {"another machine's": seconds + micros / 1e6})
+
+    async def work() -> None:
+        a = cell(one)
+        await until(lambda: a.share == 0.5)  # it is seen, and stays
+        now = asyncio.get_running_loop().time()
+        a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        one.changed.add(("127.0.0.10", "a.example"))
+        await until(lambda: bool(server.exists("shaping:state:127.0.0.10:a.example")))
+
+    during(first, work=work)
+    monkeypatch.undo()
+    seconds, _ = server.time()
+    assert all(
+        abs(score - seconds) < 30 for _, score in server.zrange(users, 0, -1, withscores=True)
+    )
+    told = json.loads(server.get("shaping:state:127.0.0.10:a.example"))
+    assert abs(told["until"] - seconds - 600) < 30
+
+
+def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
+    server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, first), (two, second) = worker(), worker()
+    real, shift = asyncio_redis.Redis.time, [0]
+
+    async def shifted(client: Any, **options: Any) -> tuple[int, int]:
+        seconds, micros = await real(client, **options)
+        return seconds + shift[0], micros
+
+    monkeypatch.setattr(asyncio_redis.Redis, "time", shifted)
+    key = ("127.0.0.10", "a.example")
+
+    async def work() -> None:
+        a, b = cell(one), cell(two)
+        now = asyncio.get_running_loop().time()
+        a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        one.changed.add(key)
+        await until(lambda: b.until > 0 and a.share == b.share == 0.5)
+        ends = b.until
+        shift[0] = -3600
+        name = "shaping:state:127.0.0.10:a.example"
+        limit = server.time()[0] - 1800
+        await until(lambda: json.loads(server.get(name))["at"] < limit)
+        await asyncio.sleep(2.5)  # both have heard
+        assert a.until == pytest.approx(ends, abs=2) and b.until == pytest.approx(ends, abs=2)
+        assert a.share == b.share == 0.5
+        now = asyncio.get_running_loop().time()
+        b.obey(Rule("more", "", re.compile("x"), 1, 60, "suspend", 0, 1200.0), now)
+        two.changed.add(key)
+        await until(lambda: a.until == pytest.approx(b.until, abs=2) and a.until > ends + 300)
 
     during(first, second, work=work)
