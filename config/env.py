@@ -134,14 +134,7 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP in", "SMTP_PORT", int, 2587, "Submission with STARTTLS."),
     _v("SMTP in", "SMTPS_PORT", int, 2465, "Submission with implicit TLS."),
     _v("SMTP in", "INBOUND_PORT", int, 2525, "Bounces and complaints that come back."),
-    _v(
-        "SMTP in",
-        "INBOUND_ADDRESSES",
-        [str],
-        [],
-        "Further public addresses whose port 25 is `inboundd`, for no mail is sent there; those of "
-        "MAIL_HOST are known from DNS.",
-    ),
+    _v("SMTP in", "INBOUND_ADDRESSES", [str], [], "Further public addresses of inboundd, port 25."),
     _v(
         "SMTP in",
         "SMTP_HOSTNAME",
