@@ -200,6 +200,11 @@ async def addresses(name: str) -> Answer:
     return _both(*await asyncio.gather(a(name), aaaa(name)))
 
 
+async def kept_addresses(host: str) -> Answer:
+    """As `host_addresses`, with whether DNSSEC vouches for them."""
+    return await _host(host, (), None)
+
+
 async def host_addresses(
     host: str, *, servers: tuple[str, ...] = (), port: int | None = None
 ) -> tuple[str, ...]:

@@ -92,16 +92,19 @@ async def _relay(transport: str) -> Route:
     """The operator's own relay: the one place where a private address is meant."""
     host, port = _host_and_port(transport)
     if _is_literal(host):
-        return _to_relay(host, port, (host,))
-    return _to_relay(host, port, await dns.host_addresses(host))
+        return _to_relay(host, port, (host,), secure=False)
+    found = await dns.kept_addresses(host)
+    return _to_relay(host, port, found.records, secure=found.secure)
 
 
 async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NOBODY) -> Route:
     """The route over a smarthost. An account's own leads nowhere private, and not to ourselves."""
     literal = _is_literal(host)
-    addresses = (str(ipaddress.ip_address(host)),) if literal else await dns.host_addresses(host)
+    found = None if literal else await dns.kept_addresses(host)
+    addresses = (str(ipaddress.ip_address(host)),) if found is None else found.records
+    secure = found is not None and found.secure
     if operators:
-        return _to_relay(host, port, addresses)
+        return _to_relay(host, port, addresses, secure=secure)
     nets = _networks(tuple(settings.EGRESS_PRIVATE_NETS))
     ours = own.addresses | own.inbound if port == settings.EGRESS_PORT else own.addresses
     fit = tuple(
@@ -109,7 +112,8 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
         for address in addresses
         if is_public(address, nets) and (not _is_one(address, ours) or in_nets(address, nets))
     )
-    return _to_relay(host, port, () if host.lower().rstrip(".") in own.names else fit)
+    itself = host.lower().rstrip(".") in own.names
+    return _to_relay(host, port, () if itself else fit, secure=secure)
 
 
 @lru_cache(maxsize=64)
@@ -119,14 +123,15 @@ def _host_and_port(transport: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _to_relay(host: str, port: int, addresses: tuple[str, ...]) -> Route:
+def _to_relay(host: str, port: int, addresses: tuple[str, ...], *, secure: bool) -> Route:
+    """`secure`: DNSSEC vouches for the addresses of its name."""
     site = Site(f"relay {host}:{port}")
     if not addresses:
         refusal = f"451 4.4.3 The relay {host} has no address."
         return Route(refusal=refusal, site=site, code="relay_without_address", data={"host": host})
     if _is_literal(host):
         addresses = (str(ipaddress.ip_address(host)),)
-    targets = tuple(Target(host, address, port) for address in addresses)
+    targets = tuple(Target(host, address, port, secure) for address in addresses)
     return Route(targets, site=site, code="relay", data={"host": host, "port": port})
 
 

@@ -6,7 +6,7 @@ and the same client as mail. It is held by the web process, so from that machine
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -20,6 +20,7 @@ from domains.models import Domain
 from transactional.egress.lookups import ourselves
 from transactional.egress.route import Own, Route, over_smarthost
 from transactional.egress.sessions import timeouts
+from transactional.egress.tls import refused, towards_smarthost
 from transactional.models import Smarthost
 from transactional.wire.outcome import Login, Outcome, SessionRefused, TlsPolicy
 from transactional.wire.reply import Stage
@@ -90,6 +91,8 @@ def _checked(row: Smarthost) -> Checked:
 async def _in_time(row: Smarthost, login: Login | None, sender: str, own: Own) -> Checked:
     try:
         async with asyncio.timeout(WHOLE):
+            reached = frozenset(await dns.host_addresses(settings.MAIL_HOST))
+            own = replace(own, inbound=own.inbound | reached)
             return await _conversation(row, login, sender, own)
     except TimeoutError:
         return Checked("too_slow", timezone.now(), data={"seconds": int(WHOLE)})
@@ -116,10 +119,13 @@ async def _first_that_answers(
     last: Checked | None = None
     data: dict[str, str | int] = {"port": row.port, "sender": sender}
     for target in route.reachable(ipv4=True, ipv6=True)[:2]:
+        rule = await towards_smarthost(TlsPolicy(row.tls), target)
+        if rule.refusal:
+            return _judged(refused(rule), target.address, data)
         try:
             session = await Session.connect(
-                target.address, target.port, ehlo=settings.MAIL_HOST, tls=TlsPolicy(row.tls),
-                server_name=target.host, timeouts=timeouts(STEP), login=login,
+                target.address, target.port, ehlo=settings.MAIL_HOST, tls=rule.policy,
+                server_name=target.host, timeouts=timeouts(STEP), login=login, tlsa=rule.tlsa,
             )  # fmt: skip
         except SessionRefused as err:
             last = _judged(err.outcome, target.address, data)
@@ -156,6 +162,8 @@ def _code(seen: Outcome) -> str:
     if seen.stage is Stage.STARTTLS:
         if "not offered" in said:
             return "tls_not_offered"
+        if "tlsa" in said:
+            return "tlsa_failed"
         return "certificate_invalid" if "certificate" in said else "tls_failed"
     if seen.stage is Stage.CONNECT:
         return "no_connection"

@@ -27,6 +27,10 @@ SENTENCES: Mapping[str, Promise] = {
         "The server offers no TLS (STARTTLS) at port %(port)s. Choose a port where it does, mostly 587."
     ),
     "tls_failed": _("The encrypted connection did not come about. The details are below."),
+    "tlsa_failed": _(
+        "The server’s certificate is not the one that its TLSA records in DNS name (DANE), or they cannot "
+        "be looked up: whoever runs it has to put that right."
+    ),
     "certificate_invalid": _(
         "The server’s certificate is not valid for this name. Give the name that the certificate is "
         "for, or accept any certificate."

@@ -68,6 +68,7 @@ class Stance:
     reported: bool = False  # the domain asks for TLS reports
     plain: bool = False  # a relay or the sandbox: the domain's own policies are not asked
     smarthost: TlsPolicy | None = None  # what a stream's smarthost is spoken to with
+    by_name: bool = False  # a relay that is configured by its name, whose own TLSA records count
 
 
 class TlsRules:
@@ -89,7 +90,8 @@ class TlsRules:
         if report:
             return Stance(domain, route, required=False, plain=True)
         if transport != "mx":
-            return Stance(domain, route, required, plain=True)
+            by_name = transport.startswith("relay://")
+            return Stance(domain, route, required, plain=True, by_name=by_name)
         sts, asked = await asyncio.gather(
             self._policies.of(domain), dns.kept_txt(f"_smtp._tls.{domain}")
         )
@@ -99,10 +101,11 @@ class TlsRules:
     async def towards(self, stance: Stance, target: Target) -> TlsRule:
         """What one host needs."""
         if stance.smarthost is not None:
-            return TlsRule(stance.smarthost, "smarthost")
+            return await towards_smarthost(stance.smarthost, target)
         if stance.plain:
-            return _own_wish(stance)
-        dane = await _dane(stance, target)
+            dane = await _dane(target) if stance.by_name else None
+            return dane or _own_wish(stance)
+        dane = await _dane(target) if stance.route.secure else None
         if dane is not None:
             return dane
         policy = stance.sts.policy
@@ -118,6 +121,15 @@ class TlsRules:
             day = timezone.now().date()
             mx = target.host
             self._memory.count(Counted(day, stance.domain, rule.kind, mx, source, result))
+
+
+async def towards_smarthost(policy: TlsPolicy, target: Target) -> TlsRule:
+    """What a smarthost needs, whose settings say `policy`. Its own TLSA records count (RFC 7672 §2.2.2: a
+    host that is configured by name), but where its settings want a certificate that authorities vouch
+    for. MTA-STS is about a recipient domain's exchangers (RFC 8461 §1), and does not apply.
+    """
+    dane = None if policy is TlsPolicy.VERIFIED else await _dane(target)
+    return dane or TlsRule(policy, "smarthost")
 
 
 def at_least(policy: TlsPolicy, *, required: bool) -> TlsPolicy:
@@ -136,9 +148,11 @@ def is_report(job: Job) -> bool:
         return False
 
 
-async def _dane(stance: Stance, target: Target) -> TlsRule | None:
-    """DANE, where DNSSEC vouches for the way to the host; None where it does not apply."""
-    if not (settings.DNS_VALIDATES and stance.route.secure and target.secure):
+async def _dane(target: Target) -> TlsRule | None:
+    """DANE of a host whose name is vouched for (by DNSSEC, or since somebody configured it), where
+    DNSSEC vouches for its addresses; None where it does not apply.
+    """
+    if not (settings.DNS_VALIDATES and target.secure):
         return None
     found = await dns.tlsa(target.host, target.port)
     if found.status in (dns.SERVFAIL, dns.TIMEOUT):
@@ -212,9 +226,9 @@ _REQUIRED_BY: Mapping[str, str] = {
     "mta_sts": "the domain's MTA-STS policy",
     "mta_sts_testing": "the domain's MTA-STS policy",
     "mta_sts_host": "the domain's MTA-STS policy",
-    "dane": "the domain's TLSA records (DANE)",
-    "dane_unusable": "the domain's TLSA records (DANE)",
-    "dane_lookup": "the domain's TLSA records (DANE)",
+    "dane": "the host's TLSA records (DANE)",
+    "dane_unusable": "the host's TLSA records (DANE)",
+    "dane_lookup": "the host's TLSA records (DANE)",
 }
 
 
