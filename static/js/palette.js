@@ -9,7 +9,8 @@ let timer = 0;
 let asked = 0;
 let chosen = -1;
 let waiting = false; // what is listed is older than what was typed
-let going = false; // Enter was pressed meanwhile: to the first place of the answer
+let going = false; // Enter was pressed meanwhile: to the place of the answer that is chosen then
+let moves = []; // arrows that were pressed meanwhile: they are steps in the answer
 
 const options = () => [...list.querySelectorAll("[role=option]")];
 
@@ -23,6 +24,10 @@ function choose(index) {
   }
   input.setAttribute("aria-activedescendant", all[chosen].id);
   all[chosen].scrollIntoView({ block: "nearest" });
+}
+
+function step(key) {
+  choose({ ArrowDown: chosen + 1, ArrowUp: chosen - 1, Home: 0, End: -1 }[key]);
 }
 
 function tell(count) {
@@ -39,6 +44,7 @@ function go() {
 async function ask() {
   const turn = ++asked;
   clearTimeout(timer);
+  timer = 0;
   waiting = true;
   const url = `${dialog.dataset.from}?q=${encodeURIComponent(input.value)}`;
   try {
@@ -50,10 +56,12 @@ async function ask() {
     list.innerHTML = text;
     tell(options().length);
     choose(0);
+    moves.forEach(step);
+    moves = [];
     if (going && dialog.open) go();
   } catch {
     if (turn !== asked) return;
-    [waiting, going] = [false, false];
+    [waiting, going, moves] = [false, false, []];
     list.replaceChildren();
     choose(-1);
     input.setAttribute("aria-expanded", "false");
@@ -66,7 +74,7 @@ function open() {
   input.value = "";
   list.replaceChildren();
   state.textContent = "";
-  going = false;
+  [going, moves] = [false, []];
   dialog.showModal();
   input.focus();
   ask();
@@ -92,19 +100,21 @@ if (dialog) {
   }
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    [waiting, going] = [true, false];
+    [waiting, going, moves] = [true, false, []];
     timer = setTimeout(ask, PAUSE);
   });
   input.addEventListener("keydown", (event) => {
-    const steps = { ArrowDown: chosen + 1, ArrowUp: chosen - 1, Home: 0, End: -1 };
-    if (event.key in steps && !(["Home", "End"].includes(event.key) && input.value)) {
+    const steps = ["ArrowDown", "ArrowUp", ...(input.value ? [] : ["Home", "End"])];
+    if (steps.includes(event.key)) {
       event.preventDefault();
-      choose(steps[event.key]);
+      if (!waiting) return step(event.key);
+      moves.push(event.key);
+      if (timer) ask();
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (!waiting && chosen >= 0) return go();
-      going = input.value.trim() !== "";
-      ask();
+      going = input.value.trim() !== "" || moves.length > 0;
+      if (timer || !waiting) ask();
     }
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

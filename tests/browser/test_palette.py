@@ -55,6 +55,45 @@ def test_enter_goes_to_what_was_typed_and_not_to_what_stood_there_before(
         page.wait_for_url(re.compile(rf"/emails/{email.pk}/$"))
 
 
+def test_arrows_pressed_before_the_answer_are_steps_in_the_answer(
+    visitor: Visitor, cast: Cast
+) -> None:
+    for name in ("Order receipt", "Refund receipt", "Order shipped"):
+        make_email(cast.account, name=name)
+    with visitor.context(cast.alice) as context:
+        page = context.new_page()
+        page.goto(f"/a/{cast.account.pk}/contacts/")
+        page.keyboard.press("Control+k")
+        options = page.locator("#palette-options [role=option]")
+        expect(options.nth(3)).to_be_visible()
+        # All in one moment, as fast fingers do: long before a pause of typing is over
+        page.evaluate(
+            """() => {
+                const input = document.getElementById("palette-input");
+                input.value = "receipt";
+                input.dispatchEvent(new InputEvent("input"));
+                for (const key of ["ArrowDown", "ArrowDown", "ArrowUp"])
+                    input.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+            }"""
+        )
+        expect(options).to_have_count(2)
+        expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+        second = options.nth(1).get_attribute("href")
+        assert second
+        page.evaluate(
+            """() => {
+                const input = document.getElementById("palette-input");
+                input.value = "";
+                input.dispatchEvent(new InputEvent("input"));
+                input.value = "receipt";
+                input.dispatchEvent(new InputEvent("input"));
+                for (const key of ["ArrowDown", "Enter"])
+                    input.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+            }"""
+        )
+        page.wait_for_url(re.compile(re.escape(second) + "$"))
+
+
 def test_without_scripts_the_opener_leads_to_a_page(visitor: Visitor, cast: Cast) -> None:
     with visitor.context(cast.alice, java_script_enabled=False) as context:
         page = context.new_page()
