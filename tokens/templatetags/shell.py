@@ -1,11 +1,16 @@
-"""Template tags that only the page shell and its parts need: icons, and a block kept as a value."""
+"""Template tags that the page shell and its parts need: icons, a block kept as a value, addresses
+that break between their parts.
+"""
+
+import re
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
+_PART = re.compile(r"(?<=[@.+_])(?=[^@.+_])")
 
 
 @register.simple_block_tag
@@ -22,3 +27,10 @@ def icon(name: str) -> SafeString:
         static("img/icons.svg"),
         name,
     )
+
+
+@register.filter
+def parts(address: object) -> SafeString:
+    """An address that breaks after its @, its dots and the like before it breaks within a word."""
+    found = _PART.split(str(address))
+    return mark_safe("<wbr>".join(escape(part) for part in found))  # noqa: S308 — escaped
