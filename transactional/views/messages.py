@@ -124,7 +124,7 @@ def message_detail(request: AccountRequest, message_id: uuid.UUID) -> HttpRespon
                 "recipient": one,
                 "pill": pill(one.status),
                 "bounce": bounces.get(one.pk),
-                "reply": waiting[one.pk].reply if one.pk in waiting else one.reply,
+                **_last_reply(waiting[one.pk].reply if one.pk in waiting else one.reply),
             }
             for one in story.recipients
         ],
@@ -159,6 +159,11 @@ def _log_begins(story: mail_log.Story) -> datetime | None:
     return begins if begins is not None and story.message.created_at < begins else None
 
 
+def _last_reply(reply: str) -> dict[str, str]:
+    """What a recipient's row says: a server's own words, or in ours what kept it from speaking."""
+    return {"reply": reply, "error": explain.tell_reply(reply)}
+
+
 def _by_hand(data: Mapping[str, object]) -> str:
     """The reason that an event of ours gives, in the reader's language where it is a fixed one."""
     reason = str(data.get("reason") or "")
@@ -178,17 +183,21 @@ def _moment(
     if event is None:
         attempt = moment.attempt
         steps = reasons.get(attempt.pk, ()) if attempt is not None else ()
-        return {"moment": moment, "attempt": attempt, "steps": steps}
+        error = attempt.reply if attempt is not None and not attempt.code else ""
+        said = explain.tell_error(attempt.stage, error) if attempt is not None and error else ""
+        return {"moment": moment, "attempt": attempt, "steps": steps, "error": said}
     data = event.data if isinstance(event.data, dict) else {}
     dmarc = data.get("dmarc")
     said = tell_alignment(dmarc) if isinstance(dmarc, dict) else ""
     says = said or data.get("response") or data.get("message") or _by_hand(data) or ""
+    says = "" if says in told else says
     return {
         "moment": moment,
         "pill": pill(event.type),
         "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
-        "says": "" if says in told else says,
+        "says": says,
+        "error": explain.tell_reply(str(says)),
         "who": data.get("user_agent") or data.get("by", ""),
         "ip": data.get("ip", ""),
         "machine": MACHINES.get(str(data.get("machine", "")), ""),

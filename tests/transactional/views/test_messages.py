@@ -138,7 +138,7 @@ def test_a_message_tells_its_story(cast: Cast, signed_in: SignedIn) -> None:
         ]
     )
     answer = signed_in(cast.bob).get(f"/a/{cast.account.pk}/messages/{message.pk}/")
-    page = answer.content.decode()
+    page = answer.content.decode().replace("<wbr>", "")
     for text in ("ann@reader.example", "mx.reader.example", "250 2.0.0 OK", "https://a/?x=1",
                  "TLSv1.3", "S: 250 &lt;hi&gt;", "Clicked", "Delivered"):  # fmt: skip
         assert text in page
@@ -253,3 +253,30 @@ def test_another_accounts_rows_are_in_nobodys_plan(cast: Cast) -> None:
     recipient = Recipient.objects.get(message=message)
     waiting(message, recipient)
     assert queue.plans(cast.account.pk, [recipient.pk]) == {}
+
+
+def test_a_try_that_got_no_reply_says_so_in_words_and_how_long_it_took(
+    cast: Cast, signed_in: SignedIn
+) -> None:
+    message = make_message(cast.account, "ann@reader.example", status="deferred")
+    recipient = Recipient.objects.of(cast.account).get()
+    Recipient.objects.filter(pk=recipient.pk).update(reply="banner: connection closed by the peer")
+    for number, took in ((1, 0), (2, 7)):
+        DeliveryAttempt.objects.create(
+            message=message, recipient=recipient, account=cast.account, number=number,
+            at=timezone.now(), duration_ms=took, host="mx.reader.example", stage="banner",
+            reply="connection closed by the peer",
+        )  # fmt: skip
+    events.append(
+        [happened(message, "deferred", recipient, response="starttls: STARTTLS not offered")]
+    )
+    url = f"/a/{cast.account.pk}/messages/{message.pk}/"
+    client = signed_in(cast.bob)
+    page = client.get(url).content.decode()
+    words = "The other server closed the connection. We were waiting for its greeting."
+    assert page.count(words) == 3 and "connection closed by the peer" not in page
+    assert "The other server offers no encryption (STARTTLS)" in page
+    assert "under 1 ms" in page and "7 ms" in page and ">0 ms" not in page
+    page = client.get(url, headers={"Accept-Language": "it"}).content.decode()
+    assert page.count("L’altro server ha chiuso la connessione. Attendevamo il suo saluto.") == 3
+    assert "meno di 1 ms" in page
