@@ -29,6 +29,9 @@ FLOOR: dict[str, float] = {
     "mailbox_full": 5 * MINUTE,
 }
 DOUBTS = 4  # copies of unknown outcome: so many may a reader have got, and then no more are sent
+# What keeps a copy in doubt from being sent again: a stream's policy, a smarthost, enough of them. A mail
+# that is held for one of these has one more copy in doubt; one whose deadline passed has not
+HOLDING = ("hold", "smarthost", "copies")
 TRIES_LEFT = 4  # a deadline leaves room for so many more tries, if the floor allows
 
 

@@ -21,8 +21,6 @@ from transactional.models import EventType, Status
 
 # Why, as the events keep it
 UNSEEN = gettext_noop("The final dot was sent, its reply was never seen.")
-# What keeps a copy in doubt from being sent again: a stream's policy, a smarthost, enough of them
-HOLDING = ("hold", "smarthost", "copies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class _Silent:
 
     @property
     def because(self) -> str:
-        """What decides about its copy in doubt: one of HOLDING, or `resend`."""
+        """What decides about its copy in doubt: one of retry.HOLDING, or `resend`."""
         enough = self.policy == "resend" and self.doubts + 1 >= retry.DOUBTS
         return "copies" if enough else self.policy
 
@@ -59,12 +57,14 @@ def sweep(limit: int = 1000, *, until: datetime | None = None) -> int:
     """
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(queue.SWEEP, {"limit": limit, "until": until})
+        cursor.execute(
+            queue.SWEEP, {"limit": limit, "until": until, "holding": list(retry.HOLDING)}
+        )
         rows = [_Silent(*row) for row in cursor]
         plain = [row.id for row in rows if row.dot_at is None]
         unknown = [row for row in rows if row.dot_at is not None]
-        again = [row.id for row in unknown if row.because not in HOLDING]
-        held = [row.id for row in unknown if row.because in HOLDING]
+        again = [row.id for row in unknown if row.because not in retry.HOLDING]
+        held = [row.id for row in unknown if row.because in retry.HOLDING]
         now = timezone.now()
         for ids, resent in ((plain, False), (again, True)):
             if ids:
@@ -88,7 +88,8 @@ def _tell_unknown(cursor: psycopg.Cursor[Any], unknown: Sequence[_Silent], now: 
         {
             "ids": [row.id for row in unknown],
             "statuses": [
-                str(Status.HELD if row.because in HOLDING else Status.UNCERTAIN) for row in unknown
+                str(Status.HELD if row.because in retry.HOLDING else Status.UNCERTAIN)
+                for row in unknown
             ],
             "at": now,
             "olds": [str(old) for old, new in TRANSITIONS.items() if Status.UNCERTAIN in new],
@@ -102,7 +103,7 @@ def _tell_unknown(cursor: psycopg.Cursor[Any], unknown: Sequence[_Silent], now: 
                 message_id=row.message_id,
                 recipient_id=row.id,
                 campaign_id=row.campaign_id,
-                type=EventType.HELD if row.because in HOLDING else EventType.UNCERTAIN,
+                type=EventType.HELD if row.because in retry.HOLDING else EventType.UNCERTAIN,
                 at=now,
                 data=row.told,
             )

@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connections
+from django.db.models import Q
 
 from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
 from domains import dkim, dns, hosts, pools, why
 from domains.models import Domain, EgressSource
+from transactional import retry
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
 from transactional.egress import profiles
@@ -283,7 +285,8 @@ def _last_try(message_id: uuid.UUID, recipient_id: uuid.UUID) -> LastTry:
 
 def _doubts(message_id: uuid.UUID, recipient_id: uuid.UUID) -> int:
     told = Event.objects.filter(message_id=message_id, recipient_id=recipient_id)
-    return int(told.filter(type=EventType.UNCERTAIN).count())
+    held = Q(type=EventType.HELD, data__because__in=retry.HOLDING)
+    return int(told.filter(Q(type=EventType.UNCERTAIN) | held).count())
 
 
 def _version(version_id: int) -> VersionContent:

@@ -90,7 +90,10 @@ SELECT q.id, q.message_id, q.account_id, q.dot_at,
        CASE WHEN q.beyond THEN 'smarthost' ELSE s.uncertain_policy END, m.campaign_id,
        CASE WHEN q.resent AND q.dot_at IS NOT NULL THEN (
            SELECT count(*) FROM transactional_event e
-           WHERE e.message_id = q.message_id AND e.recipient_id = q.id AND e.type = 'uncertain'
+           WHERE e.message_id = q.message_id AND e.recipient_id = q.id AND (
+               e.type = 'uncertain'
+               OR e.type = 'held' AND e.data->>'because' = ANY(%(holding)s::text[])
+           )
        ) ELSE 0 END
 FROM transactional_queuerow q
 JOIN transactional_stream s ON s.id = q.stream_id

@@ -73,3 +73,5 @@ def test_the_fourth_copy_is_the_last_and_sent_once_more_by_hand_it_is_held_at_on
         until_it_stands(sink, settings)
         one.refresh_from_db()
         assert (one.status, len(sink.copies)) == (Status.HELD, retry.DOUBTS + 1)
+        why = explain.why_held(account.pk, [one])[one.pk]
+        assert why.data["copies"] == len(sink.copies)
