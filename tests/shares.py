@@ -8,36 +8,45 @@ from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 from xdist.scheduler.protocol import Scheduling
 
-# One process for all of each, the longest first: those that share an installation, Chromium once.
-# Everything else goes file by file, in the order of collection.
+# One process for all of each, the longest first: those that share an installation, or Chromium.
+# What is named more closely goes alone. Everything else goes file by file, in the order of collection.
 TOGETHER = (
     "tests/faults/",
-    "tests/browser/",
-    "tests/bench/",
+    "tests/browser/test_accessibility.py",
     "tests/config/stack/test_up.py",
+    "tests/bench/",
     "tests/trips/",
-    "tests/transactional/submission/test_process.py",
+    "tests/browser/",
+    "tests/faults/test_clock.py",
+    "tests/faults/test_receivers.py",
+    "tests/analytics/webhooks/test_engine.py",
     "tests/config/stack/test_postgres.py",
-    "tests/transactional/egress/test_rotation.py",
+    "tests/faults/test_disk.py",
+    "tests/transactional/egress/test_fallback.py",
+    "tests/transactional/egress/test_smarthost_ways.py",
+    "tests/transactional/egress/test_poison.py",
+    "tests/transactional/egress/test_shaping_engine.py",
     "tests/transactional/egress/test_two_hosts.py",
+    "tests/transactional/submission/test_process.py",
+    "tests/transactional/egress/test_rotation.py",
 )
+
+
+def share(nodeid: str) -> str:
+    """What of TOGETHER a test belongs to, by the longest name that fits; '' for none."""
+    return max((one for one in TOGETHER if nodeid.startswith(one)), key=len, default="")
 
 
 class Shares(LoadScopeScheduling):
     """Gives out a file at a time, or a whole of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for beginning in TOGETHER:
-            if nodeid.startswith(beginning):
-                return beginning
-        return nodeid.split("::", 1)[0]
+        return share(nodeid) or nodeid.split("::", 1)[0]
 
 
 def _rank(item: pytest.Item) -> int:
-    for rank, beginning in enumerate(TOGETHER):
-        if item.nodeid.startswith(beginning):
-            return rank
-    return len(TOGETHER)
+    found = share(item.nodeid)
+    return TOGETHER.index(found) if found else len(TOGETHER)
 
 
 @pytest.hookimpl(trylast=True)

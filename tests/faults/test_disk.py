@@ -43,7 +43,7 @@ def site() -> Iterator[Site]:
                 disk / "data",
                 EGRESS=f"relay://127.0.0.1:{sink.port}",
                 DISK_RESERVE_MB=str(RESERVE_MB),
-                LEASE_SECONDS="4",
+                LEASE_SECONDS="10",
                 RETRY_SCALE="0.02",
             )
             plant(made.data_dir)
