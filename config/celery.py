@@ -11,6 +11,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_postrun, task_prerun, worker_ready
+from django.db import close_old_connections
 
 from config.every import Every
 
@@ -34,6 +35,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # Celery would open the database anew for each task, of which there are three a second at rest; see
+    # `_began` for what closes a connection instead
+    CELERY_DB_REUSE_MAX=1_000_000_000,
     broker_transport_options={
         # A producer waits a second at most, and only in a background thread
         "socket_connect_timeout": 1,
@@ -160,8 +164,11 @@ def _give_signs(sender: Any = None, **_: object) -> None:
 
 
 @task_prerun.connect
-def _began(task_id: str = "", **_: object) -> None:
+def _began(task_id: str = "", task: Any = None, **_: object) -> None:
     _begun[task_id] = time.monotonic()
+    if task is not None and not task.request.is_eager:
+        # As before a request: one that is old, or whose server has gone, is not used again
+        close_old_connections()
 
 
 @task_postrun.connect

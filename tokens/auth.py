@@ -1,7 +1,7 @@
 """Who a request acts as: the one place where credentials become a Principal."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -10,6 +10,7 @@ import orjson
 from django.db import connection
 from django.utils import timezone
 
+from config import bulk
 from config.errors import PostinoError, Refusal
 from tokens import secrets
 
@@ -43,7 +44,7 @@ class Principal:
 
     @property
     def grant(self) -> str:
-        """What `alive` is asked about: the credential, and the secret it was opened with."""
+        """What `still_alive` is asked about: the credential, and the secret it was opened with."""
         return f"{self.label}#{self.stamp}" if self.stamp else self.label
 
 
@@ -189,30 +190,36 @@ def _touch(row: _Row) -> None:
 
 
 _ALIVE = """
-SELECT 'api:' || id, '' FROM tokens_apikey
-WHERE id = ANY(%(api)s) AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+SELECT 'api:' || id AS label, '' AS stamp FROM tokens_apikey
+WHERE id = ANY(%s::bigint[]) AND deleted_at IS NULL
+  AND (expires_at IS NULL OR expires_at > %s::timestamptz)
 UNION ALL
 SELECT 'smtp:' || id, left(encode(sha256(secret_hash), 'hex'), 16) FROM tokens_smtpcredential
-WHERE id = ANY(%(smtp)s) AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)
+WHERE id = ANY(%s::bigint[]) AND deleted_at IS NULL
+  AND (expires_at IS NULL OR expires_at > %s::timestamptz)
 """
 
 
-def alive(grants: Iterable[str]) -> set[str]:
-    """Those of the grants (`Principal.grant`, or a bare label) that still hold: one query.
-
-    A deleted or expired credential is left out, and so is one whose secret was reset since.
-    """
-    asked = {grant: grant.partition("#")[0] for grant in grants}
+def question(grants: Iterable[str]) -> bulk.Question:
+    """What `still_alive` is given the answer to: those of the credentials that may act."""
     ids: dict[str, list[int]] = {"api": [], "smtp": []}
-    for label in set(asked.values()):
+    for label in {grant.partition("#")[0] for grant in grants}:
         kind, _, number = label.partition(":")
         if kind in ids and number.isdigit():
             ids[kind].append(int(number))
-    with connection.cursor() as cursor:
-        cursor.execute(_ALIVE, {**ids, "now": timezone.now()})
-        stamps = dict(cursor.fetchall())
-    return {
-        grant
-        for grant, label in asked.items()
-        if label in stamps and grant in (label, f"{label}#{stamps[label]}")
-    }
+    now = timezone.now()
+    return _ALIVE, (ids["api"], now, ids["smtp"], now)
+
+
+def still_alive(grants: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Those of the grants that still hold.
+
+    A deleted or expired credential is left out, and so is one whose secret was reset since.
+    """
+    stamps = {row["label"]: row["stamp"] for row in rows}
+    found = set()
+    for grant in grants:
+        label = grant.partition("#")[0]
+        if label in stamps and grant in (label, f"{label}#{stamps[label]}"):
+            found.add(grant)
+    return found

@@ -16,7 +16,7 @@ from django.utils import timezone
 from config import disk
 from config.errors import PostinoError, Refusal
 from config.ids import uuid7
-from transactional import contacts, queue, subscriptions, suppressions
+from transactional import contacts, queue, subscriptions
 from transactional.compose import render, rollouts, versions
 from transactional.compose.contract import check as contract
 from transactional.compose.contract import secret
@@ -171,16 +171,19 @@ def _frozen(asked: TemplateSubmission, draft: Email) -> EmailVersion:
 def _look_up(prepared: Sequence[tuple[int, Prepared]], found: facts.Found) -> policy.Known:
     """What the policy needs about all of them: a handful of queries, however many they are."""
     everyone = [asked for _, asked in prepared]
-    submitted = suppressions.find(
-        (asked.account_id, address.spec.lower())
-        for asked in everyone
-        if asked.raw is not None
-        for address, _ in asked.recipients
+    submitted, alive = facts.of_submitted(
+        {
+            (asked.account_id, address.spec.lower())
+            for asked in everyone
+            if asked.raw is not None
+            for address, _ in asked.recipients
+        },
+        {asked.submission.principal.grant for asked in everyone},
     )
     return policy.Known(
         accounts=facts.accounts(asked.account_id for asked in everyone),
         owners=facts.owners({one.domain_ascii for a in everyone for one in a.names_others}),
-        alive=facts.alive({asked.submission.principal.grant for asked in everyone}),
+        alive=alive,
         suppressions={**found.suppressions, **submitted},
         contacts=found.contacts,
         stopped=subscriptions.stopped(

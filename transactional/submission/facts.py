@@ -254,11 +254,19 @@ def _parents(name: str) -> list[str]:
     return [".".join(labels[at:]) for at in range(1, len(labels) - 1)]
 
 
-def alive(labels: set[str]) -> set[str]:
-    """Those of the credentials that may still act.
+def of_submitted(
+    people: set[Key], grants: set[str]
+) -> tuple[dict[Key, SuppressionFacts], set[str]]:
+    """The suppressions of the addresses that mail submitted over SMTP goes to, and those of all the
+    credentials that may still act: one trip.
 
     An SMTP session stays open, so its token is asked about again; an API call's key and a page's
     user have been checked a moment ago.
     """
-    asked = {label for label in labels if label.startswith("smtp:")}
-    return (labels - asked) | (auth.alive(asked) if asked else set())
+    asked = {grant for grant in grants if grant.startswith("smtp:")}
+    if not (people or asked):
+        return {}, grants
+    with database.cursor() as cursor:
+        questions = [suppressions.question(people), auth.question(asked)]
+        stopped, held = bulk.read(cursor, questions)
+    return suppressions.told(stopped), (grants - asked) | auth.still_alive(asked, held)

@@ -28,6 +28,8 @@ from transactional.wire.mime import MimeError
 CC_LIMIT = 50  # copies per single send
 CONTEXT_LIMIT = 1_000_000  # octets of custom data kept with a message
 LANES = {lane.name.lower(): int(lane) for lane in Lane}
+_LANE = LANE_HEADER.lower()
+_WISHES = frozenset({WITHIN_HEADER.lower(), _LANE})
 HOPS = 50  # Received lines: RFC 5321 §6.3, a mail loop
 
 
@@ -165,7 +167,7 @@ def raw(asked: RawSubmission, campaign_id: int | None, now: datetime) -> Prepare
     """Prepare an SMTP submission. Raises Unreadable with the reply to give."""
     try:
         data = rewrite.normalise_eol(asked.raw)
-        seen = rewrite.inspect(data)
+        seen = rewrite.inspect_canonical(data)
         if seen.received > HOPS:
             raise _fault("MAIL_LOOP", "This message goes round in circles.", smtp="554 5.4.6")
         if has_long_line(data):
@@ -224,10 +226,10 @@ def _wishes(seen: rewrite.Inspected) -> tuple[int | None, int]:
     lane = int(Lane.NORMAL)
     for header in seen.headers:
         name = header.name.lower()
-        if name not in (WITHIN_HEADER.lower(), LANE_HEADER.lower()):
+        if name not in _WISHES:
             continue
         value = unfold(header.value).decode("ascii", "replace").strip()
-        if name == LANE_HEADER.lower():
+        if name == _LANE:
             if value.lower() not in LANES:
                 text = f"{LANE_HEADER} must be urgent, normal or bulk."
                 raise _fault("VALIDATION_FAILED", text, smtp="554 5.6.0")

@@ -1,7 +1,8 @@
 """The only place that reads who and what a submitted message says it is (RFC 5322 §3.6)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from transactional.wire.address import Address, AddressError, parse_address_list
 from transactional.wire.charset import lenient
@@ -9,6 +10,8 @@ from transactional.wire.encoded_word import decode_words
 from transactional.wire.header import RawHeader, unfold
 from transactional.wire.mime import SINGLE, MimeError
 from transactional.wire.parts import normalise_eol, scan
+
+_KEPT_OCTETS = 200  # longer values are read anew each time: what is kept stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,28 @@ class Inspected:
     from_: Address
     sender: Address | None
     reply_to: tuple[Address, ...]
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
     subject: str
     message_id: str | None
-    date: str | None
     has_html: bool
     has_text: bool
     received: int
+    #: Unfolded values of the headers that may be there once, by lower-case name.
+    single: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def to(self) -> tuple[Address, ...]:
+        """Whom To names, read leniently: nobody where it cannot be read."""
+        return _readers(self.single, "to")
+
+    @property
+    def cc(self) -> tuple[Address, ...]:
+        """Whom Cc names, as `to`."""
+        return _readers(self.single, "cc")
+
+    @property
+    def date(self) -> str | None:
+        """The Date header."""
+        return _text(self.single, "date")
 
     @property
     def text_only(self) -> bool:
@@ -43,11 +60,16 @@ def inspect(raw: bytes) -> Inspected:
     """Read a message, refusing what has two meanings.
 
     Exactly one From with exactly one mailbox, at most one of the other single headers, no space
-    before a colon, readable Sender and Reply-To. To and Cc are read leniently: the envelope says
-    who gets the mail. Raises MimeError: those of wire.parts.scan, nul, no-from, bad-from,
-    bad-sender, bad-reply-to, duplicate-header.
+    before a colon, readable Sender and Reply-To. To and Cc are read leniently, when they are asked
+    for: the envelope says who gets the mail. Raises MimeError: those of wire.parts.scan, nul,
+    no-from, bad-from, bad-sender, bad-reply-to, duplicate-header.
     """
-    scanned = scan(normalise_eol(raw))
+    return inspect_canonical(normalise_eol(raw))
+
+
+def inspect_canonical(raw: bytes) -> Inspected:
+    """`inspect` for a message that has passed `normalise_eol`, which is dear."""
+    scanned = scan(raw)
     headers = scanned.headers
     single = _singles(headers)
     sender = _mailboxes(single, "sender")
@@ -59,14 +81,12 @@ def inspect(raw: bytes) -> Inspected:
         from_=_from(single),
         sender=sender[0] if sender else None,
         reply_to=_mailboxes(single, "reply-to"),
-        to=_readers(single, "to"),
-        cc=_readers(single, "cc"),
         subject=decode_words(single.get("subject", b"")),
         message_id=_text(single, "message-id"),
-        date=_text(single, "date"),
         has_html="text/html" in shown,
         has_text="text/plain" in shown,
         received=_received(headers),
+        single=single,
     )
 
 
@@ -94,7 +114,7 @@ def _singles(headers: Sequence[RawHeader]) -> dict[str, bytes]:
     return found
 
 
-def _from(single: dict[str, bytes]) -> Address:
+def _from(single: Mapping[str, bytes]) -> Address:
     if "from" not in single:
         raise MimeError("no-from", "The message has no From header.")
     found = _mailboxes(single, "from")
@@ -103,22 +123,31 @@ def _from(single: dict[str, bytes]) -> Address:
     return found[0]
 
 
-def _mailboxes(single: dict[str, bytes], name: str) -> tuple[Address, ...]:
+def _mailboxes(single: Mapping[str, bytes], name: str) -> tuple[Address, ...]:
     if name not in single:
         return ()
+    value = single[name]
     try:
-        return tuple(parse_address_list(lenient(single[name])))
+        return _read_once(value) if len(value) <= _KEPT_OCTETS else _read(value)
     except AddressError as error:
         message = f"The {name.title()} header cannot be read: {error.message}"
         raise MimeError(f"bad-{name}", message) from error
 
 
-def _readers(single: dict[str, bytes], name: str) -> tuple[Address, ...]:
+def _read(value: bytes) -> tuple[Address, ...]:
+    return tuple(parse_address_list(lenient(value)))
+
+
+# Mail of one program is from the same few senders
+_read_once = lru_cache(maxsize=256)(_read)
+
+
+def _readers(single: Mapping[str, bytes], name: str) -> tuple[Address, ...]:
     try:
         return tuple(parse_address_list(lenient(single.get(name, b"")), groups=True))
     except AddressError:
         return ()
 
 
-def _text(single: dict[str, bytes], name: str) -> str | None:
+def _text(single: Mapping[str, bytes], name: str) -> str | None:
     return lenient(single[name]) if single.get(name) else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from transactional.wire import charset, cte
 from transactional.wire.header import check_line
-from transactional.wire.inspection import Inspected, inspect, received_count
+from transactional.wire.inspection import Inspected, inspect, inspect_canonical, received_count
 from transactional.wire.mime import MimeError
 from transactional.wire.parts import Part, normalise_eol, scan
 
@@ -12,6 +12,7 @@ __all__ = [
     "Inspected",
     "MimeError",
     "inspect",
+    "inspect_canonical",
     "normalise_eol",
     "received_count",
     "to_7bit",
