@@ -6,6 +6,7 @@ opens: those are people's.
 """
 
 import re
+from functools import lru_cache
 
 # Loaded for a person who reads; looked at first, as a proxy's name may hold one of the words below
 PEOPLE = re.compile(
@@ -36,6 +37,7 @@ PROGRAMS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # readers share a few; what strangers make up pushes nobody out for long
 def is_program(user_agent: str) -> bool:
     """Whether this user agent says that nobody is looking."""
     return not PEOPLE.search(user_agent) and PROGRAMS.search(user_agent) is not None
