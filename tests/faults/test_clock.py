@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.cluster import plant
 from tests.faults.conftest import Scale
 from tests.faults.load import Load
 from tests.faults.site import Sink, Site, balance, within
@@ -90,6 +91,7 @@ def clock_and_site(scale: Scale) -> Iterator[tuple[Clock, Site]]:
                 RETRY_SCALE="15",  # the next try comes after 450 s at the earliest
                 **clock.environment,
             )
+            plant(made.data_dir)
             try:
                 made.start()
                 assert made.ready(), "".join(made.lines[-30:])
