@@ -133,26 +133,21 @@ def _load(ids: set[int]) -> list[AccountFacts]:
         (verified if verified_at else pending)[account_id].add(name)
         if pk in stand:
             aligned[account_id][name] = stand[pk]
-    senders: dict[int, dict[str, str]] = {pk: {} for pk in ids}
-    unconfirmed: dict[int, set[str]] = {pk: set() for pk in ids}
-    fields = ("account_id", "address", "sends_as", "state")
-    for pk, address, as_, state in SenderAddress.objects.filter(account_id__in=ids).values_list(
-        *fields
-    ):
-        if state == SenderState.CONFIRMED:
-            senders[pk][address] = as_
-        else:
-            unconfirmed[pk].add(address)
+    senders, unconfirmed = _senders(ids)
     types: dict[int, dict[int, SubscriptionType]] = {pk: {} for pk in ids}
     for type_ in SubscriptionType.objects.filter(account_id__in=ids):
         types[type_.account_id][type_.pk] = type_
+    streams = _streams(ids)
     loaded = []
     for account in Account.objects.filter(pk__in=ids):
-        streams = {}
         for kind in Kind.values:
-            stream = Stream.objects.default(account, kind)
-            streams[kind] = StreamFacts(stream.pk, stream.lifetime)
-        default = SubscriptionType.objects.default(account)
+            if kind not in streams[account.pk]:
+                made = Stream.objects.default(account, kind)
+                streams[account.pk][kind] = StreamFacts(made.pk, made.lifetime)
+        its_types = types[account.pk].values()
+        default = next(
+            (one for one in its_types if one.is_default), None
+        ) or SubscriptionType.objects.default(account)
         loaded.append(
             AccountFacts(
                 id=account.pk,
@@ -165,13 +160,38 @@ def _load(ids: set[int]) -> list[AccountFacts]:
                 alignments=aligned[account.pk],
                 senders=senders[account.pk],
                 unconfirmed=frozenset(unconfirmed[account.pk]),
-                streams=streams,
+                streams=streams[account.pk],
                 default_type=default.pk,
                 types=types[account.pk] | {default.pk: default},
                 site=account.letterhead,
             )
         )
     return loaded
+
+
+def _senders(ids: set[int]) -> tuple[dict[int, dict[str, str]], dict[int, set[str]]]:
+    """Each account's confirmed From addresses of other domains, and those that wait to be."""
+    senders: dict[int, dict[str, str]] = {pk: {} for pk in ids}
+    unconfirmed: dict[int, set[str]] = {pk: set() for pk in ids}
+    fields = ("account_id", "address", "sends_as", "state")
+    for pk, address, as_, state in SenderAddress.objects.filter(account_id__in=ids).values_list(
+        *fields
+    ):
+        if state == SenderState.CONFIRMED:
+            senders[pk][address] = as_
+        else:
+            unconfirmed[pk].add(address)
+    return senders, unconfirmed
+
+
+def _streams(ids: set[int]) -> dict[int, dict[str, StreamFacts]]:
+    """The default stream of each kind (`Stream.objects.default`), as far as it exists: one query."""
+    found: dict[int, dict[str, StreamFacts]] = {pk: {} for pk in ids}
+    rows = Stream.objects.filter(account_id__in=ids).order_by("account_id", "kind", "pk")
+    fields = ("account_id", "kind", "pk", "lifetime")
+    for account_id, kind, pk, lifetime in rows.distinct("account_id", "kind").values_list(*fields):
+        found[account_id][kind] = StreamFacts(pk, lifetime)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
