@@ -36,7 +36,8 @@ class Secured:
         if rule.refusal:
             self.rules.learn(stance, rule, talk.target, source, rule.result)
             return Heard(tls.refused(rule))
-        talk = replace(talk, rule=rule)
+        if rule is not talk.rule:
+            talk = replace(talk, rule=rule)
         seen = await self._conversations.hold(talk)
         because = ""
         if rule.softer is not None and seen.stage is Stage.STARTTLS:

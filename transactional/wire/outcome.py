@@ -110,13 +110,17 @@ class Outcome:
         """Commands (`C: `) and replies (`S: `), at most 4 KB; never the content."""
         budget, lines = MAX_TRANSCRIPT_BYTES, []
         for entry in self.exchange:
-            side = "C: " if isinstance(entry, str) else "S: "
-            line = (side + str(entry)).replace("\n", " ").encode("utf-8", "backslashreplace")
-            line = line[: min(budget, _MAX_TRANSCRIPT_LINE)]
-            if not line:
-                break
-            budget -= len(line) + 1
-            lines.append(line.decode("utf-8", "ignore"))
+            text = f"C: {entry}" if isinstance(entry, str) else f"S: {entry}"
+            if "\n" in text:
+                text = text.replace("\n", " ")
+            most = min(budget, _MAX_TRANSCRIPT_LINE)
+            if text.isascii() and len(text) <= most:  # nearly all of them
+                budget -= len(text) + 1
+                lines.append(text)
+            else:
+                line = text.encode("utf-8", "backslashreplace")[:most]
+                budget -= len(line) + 1
+                lines.append(line.decode("utf-8", "ignore"))
             if budget <= 0:
                 break
         return tuple(lines)

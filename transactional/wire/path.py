@@ -9,6 +9,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 MAX_LOCAL_OCTETS = 64
 MAX_MAILBOX_OCTETS = 254
+MAX_LABEL_OCTETS = 63
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff"
 _LOCAL = rf'[{_ATEXT}]+(?:\.[{_ATEXT}]+)*|"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"'
@@ -66,7 +67,9 @@ def check_mailbox(address: str, *, smtputf8: bool) -> str:
         raise PathError("address too long")
     if domain.startswith("["):
         _check_literal(domain[1:-1])
-    elif any(len(label.encode()) > 63 for label in domain.split(".")):
+    elif octets[1] - octets[0] > MAX_LABEL_OCTETS and any(
+        len(label.encode()) > MAX_LABEL_OCTETS for label in domain.split(".")
+    ):
         raise PathError("domain label too long")
     return address
 
