@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from analytics import rollup, selectors
 from analytics.models import FirstEngagement
@@ -92,3 +93,22 @@ def test_a_rebuild_of_what_is_kept_finds_the_person_after_a_machine_that_is_past
     assert rollup.rebuild() == 1
     assert table() == before
     assert (numbers(counted).opens, numbers(counted).machine_opens) == (1, 0)
+
+
+def test_a_fold_of_before_may_go_on_while_the_installation_is_upgraded(counted: Sent) -> None:
+    """It names none of the new columns: what it writes counts as it did."""
+    account, campaign = counted.campaign.account_id, counted.campaign.pk
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO analytics_campaignday (account_id, campaign_id, day, sent, delivered, deferred,"
+            " bounced, expired, dropped, opens, clicks, open_hits, click_hits, complaints, unsubscribes)"
+            " VALUES (%s, %s, '2026-11-20', 2, 2, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0)",
+            [account, campaign],
+        )
+        cursor.execute(
+            "INSERT INTO analytics_firstengagement (recipient_id, kind, at) VALUES (%s, 'open', now())",
+            [counted.recipients[0].pk],
+        )
+    events.append([counted.happened("opened"), counted.happened("opened", 1, data=MACHINE)])
+    fold_all()
+    assert (numbers(counted).opens, numbers(counted).machine_opens) == (1, 1)
