@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dkim
 import dns.resolver
+import httpx
 from selectolax.lexbor import LexborHTMLParser
 
 
@@ -46,6 +47,21 @@ class Mail:
     @property
     def links(self) -> list[str]:
         return [url for url in self.addresses("a", "href") if "/c/" in url]
+
+
+# What is quicker is a machine's (docs/counting.md)
+TO_OPEN = 3.0  # seconds from the delivery until a person looks
+TO_CLICK = 1.2  # from one link to the next
+
+
+def open_as_people_do(person: httpx.Client, mail: Mail, *, links: int) -> list[httpx.Response]:
+    """Load the pixel, then follow the first links one by one, with a person's pauses; the answers."""
+    time.sleep(TO_OPEN)
+    answers = [person.get(mail.pixel)]
+    for link in mail.links[:links]:
+        time.sleep(TO_CLICK)
+        answers.append(person.get(link))
+    return answers
 
 
 class Reader:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.installation import ROOT, Installation
 from tests.trips.browser import AGENT, Browser
-from tests.trips.reader import Reader
+from tests.trips.reader import Reader, open_as_people_do
 
 pytestmark = pytest.mark.stack
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
@@ -61,9 +61,8 @@ def test_the_curl_command(
     assert reader.signatures(mail) == [True, True]  # RSA and Ed25519
 
     with httpx.Client(headers={"User-Agent": AGENT}, trust_env=False) as person:
-        seen = person.get(mail.pixel)
-        assert (seen.status_code, seen.headers["Content-Type"]) == (200, "image/gif")
-        targets = [person.get(link) for link in mail.links]
+        seen, *targets = open_as_people_do(person, mail, links=len(mail.links))
+    assert (seen.status_code, seen.headers["Content-Type"]) == (200, "image/gif")
     assert {one.status_code for one in targets} == {302}
     assert "https://shop.example/orders/A-10293" in [one.headers["Location"] for one in targets]
 
