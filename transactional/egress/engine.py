@@ -33,6 +33,7 @@ from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
 from transactional.egress.shares import Shares
 from transactional.egress.slots import Slots
+from transactional.egress.strain import Strain
 from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,8 @@ class Engine:
         pool = SessionPool()
         flusher = Flusher(connect, lambda: len(self._jobs))
         scale = settings.RETRY_SCALE
-        shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale)
+        strain = Strain(flusher.writing)
+        shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale, strain=strain)
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect)
         circuits = Circuits(lookups, shaper, scale=scale)
@@ -149,6 +151,7 @@ class Engine:
             self._beside(self._heartbeat(pool)),
             self._beside(self._report(lookups)),
             self._beside(self._tick(lookups, shaper, circuits)),
+            self._beside(strain.run()),
             self._beside(Shares(shaper, safe=safe_share()).run()),
             self._beside(lookups.look_for_ourselves()),
         ]

@@ -5,6 +5,7 @@ Alone, a message is written at once; under load, what comes within PAUSE shares 
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -50,6 +51,7 @@ class Flusher:
         self._next = _Batch()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._since: float | None = None  # when the statement under way was given to the database
         self.refused = 0  # outcomes that came after their lease was lost
 
     def mark(self, job: Job, *, beyond: bool = False) -> asyncio.Future[bool]:
@@ -77,6 +79,10 @@ class Flusher:
         self._wake.set()
         return future
 
+    def writing(self) -> float:
+        """For how many seconds the database has been at what is being written; 0: nothing is."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
+
     async def run(self) -> None:
         """Write until `stop`, and then what is left. Whatever fails is tried again."""
         connection: psycopg.AsyncConnection[Any] | None = None
@@ -88,6 +94,7 @@ class Flusher:
             batch, self._next = self._next, _Batch()
             if not batch:
                 continue
+            self._since = time.monotonic()
             try:
                 connection = connection or await self._connect()
                 await self._write_all(connection, batch)
@@ -104,6 +111,8 @@ class Flusher:
                 connection = None
                 self._put_back(batch)
                 await asyncio.sleep(RETRY)
+            finally:
+                self._since = None
         if connection is not None:
             await connection.close()
 

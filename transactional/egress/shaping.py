@@ -16,6 +16,7 @@ from transactional.egress.cell import UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
 from transactional.egress.profiles import Limits, Profiles, shipped
 from transactional.egress.route import Route
+from transactional.egress.strain import Strain
 from transactional.wire import outcome as wire
 from transactional.wire.reply import ReplyClass, Stage, classify
 
@@ -23,6 +24,8 @@ PATIENCE = 0.5  # seconds that a message waits here for its turn; longer waits a
 # For a place that moves: what a worker has in hand passes within this even where the processor is what
 # holds it up. Sent back sooner, such mail comes at a pace that is not its receiver's
 PATIENCE_FOR_PLACES = 1.5
+# The same where it is known that we hold it up (`strain`): what is in hand goes before anything new is claimed
+PATIENCE_UNDER_STRAIN = 10.0
 PLACES = ("connections", "site_busy")  # codes of what ends when somebody leaves
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
 PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
@@ -49,13 +52,13 @@ class Gate:
     hold: float = 0.05  # seconds, averaged
     left_at: float = 0.0
 
-    def expected(self, now: float, room: int) -> float:
-        """Seconds until a message that comes now has its turn.
+    def expected(self, now: float, room: int, *, ours: bool = False) -> float:
+        """Seconds until a message that comes now has its turn. `ours`: where nothing moves, it is our doing.
 
         Where nobody has left for long, no place moves, however many there are: as long again is the best
         guess. What comes back sooner is claimed, planned and sent back for nothing.
         """
-        still = now - self.left_at if self.inflight else 0.0
+        still = now - self.left_at if self.inflight and not ours else 0.0
         each = max(self.hold, still) / max(1, min(room, self.most))
         if still >= STALLED:
             each = max(each, still)
@@ -86,7 +89,11 @@ async def _nobody(incident: int) -> bool:
 class Shaper:
     """All cells of one engine."""
 
-    def __init__(self, *, sessions: int, share: float, scale: float) -> None:
+    def __init__(
+        self, *, sessions: int, share: float, scale: float, strain: Strain | None = None
+    ) -> None:
+        """`strain`: what tells whether it is this side that holds mail up now."""
+        self._strain = strain or Strain()
         self.profiles: Profiles = shipped()
         self.cells: OrderedDict[CellKey, Cell] = OrderedDict()  # those used last at the end
         self._outdated: set[CellKey] = set()  # made under limits that have been changed since
@@ -146,7 +153,7 @@ class Shaper:
         """Leave for one message, or why not; a choice without a source where `choose` finds none.
 
         Waits PATIENCE seconds at most, also for the IP to `keep`, which the try before left from, and
-        PATIENCE_FOR_PLACES where others go on.
+        PATIENCE_FOR_PLACES where others go on; PATIENCE_UNDER_STRAIN where it is we who are slow.
         `close` hears of what was chosen and not used.
         """
         loop = asyncio.get_running_loop()
@@ -181,8 +188,10 @@ class Shaper:
             reasons = [why for why in shut if why is not None]
             room = tuple(cell for _, cell in cells)
             closed = self._why(gate, room, [] if fit else reasons, now)
-            places = closed.code in PLACES
-            left = (began + PATIENCE_FOR_PLACES if places else deadline) - now
+            left = deadline - now
+            if closed.code in PLACES:
+                patience = PATIENCE_UNDER_STRAIN if self._strain.slows else PATIENCE_FOR_PLACES
+                left = began + patience - now
             if closed.wait > left:
                 return closed
             await self._wait(gate, room, left, closed)
@@ -212,7 +221,7 @@ class Shaper:
         if sooner is not None and sooner.code != "connections":
             return sooner
         room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
-        wait = gate.expected(now, room)
+        wait = gate.expected(now, room, ours=self._strain.stands)
         if sooner is None:
             return Closed("site_busy", wait, {"connections": gate.most})
         return Closed(sooner.code, wait, sooner.data)

@@ -12,6 +12,7 @@ from transactional.egress.cell import Breaker, Closed
 from transactional.egress.profiles import Limits, Profiles, Rule
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import BUSY, STALLED, Gate, Permit, Shaper
+from transactional.egress.strain import Strain
 
 
 def gate(*, inflight: int, hold: float, left_at: float) -> Gate:
@@ -172,6 +173,67 @@ def test_a_place_that_moves_is_waited_for_as_long_as_what_is_in_hand_takes(
         await asyncio.sleep(0)
         back = [task.result() for task in waiting if task.done()]
         assert [one_.code for one_ in back if isinstance(one_, Closed)] == ["site_busy"] * sent_back
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+class Slow(Strain):
+    """A processor that is not ours alone."""
+
+    slows = True  # type: ignore[assignment] — a constant in place of the property
+
+
+class Standing(Slow):
+    """A database that does not answer."""
+
+    stands = True  # type: ignore[assignment] — as above
+
+
+@pytest.mark.parametrize(("hold", "sent_back"), [(0.2, 0), (0.99, 0), (2.0, 26)])
+def test_what_waits_for_us_is_not_sent_back_as_if_its_receiver_were_slow(
+    hold: float, sent_back: int
+) -> None:
+    """50 beside the 5 that are spoken with: two seconds of them, ten, or twenty."""
+
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0, strain=Slow())
+        shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        for _ in range(5):
+            assert isinstance(await shaper.enter(route("a"), "a", (SOURCE,), one), Permit)
+        shaper.gate(route("a"), "a").hold = hold
+        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
+        waiting = [asyncio.create_task(one_) for one_ in asked]
+        await asyncio.sleep(0)
+        assert len([task for task in waiting if task.done()]) == sent_back
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("strain", "sent_back"), [(Strain(), 50), (Slow(), 47), (Standing(), 0)],
+    ids=["idle", "busy", "without database"],
+)  # fmt: skip
+def test_a_site_that_stands_still_is_left_alone_unless_it_is_our_database_that_does(
+    strain: Strain, sent_back: int
+) -> None:
+    """50 that want to speak where nobody has left for 3 seconds."""
+
+    async def main() -> None:
+        shaper = Shaper(sessions=10, share=1.0, scale=1.0, strain=strain)
+        shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        for _ in range(5):
+            await shaper.enter(route("a"), "a", (SOURCE,), one)
+        shaper.gate(route("a"), "a").left_at -= 3.0
+        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
+        waiting = [asyncio.create_task(one_) for one_ in asked]
+        await asyncio.sleep(0)
+        assert len([task for task in waiting if task.done()]) == sent_back
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
