@@ -1,4 +1,4 @@
-"""`manage.py settings_page`: docs/settings.md, written from the declarations in config/env.py."""
+"""`manage.py settings_page`: docs/settings.md, written from the declarations in config/env_table.py."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from config import env
 class Command(BaseCommand):
     """Write the page, or with --check say whether it is the one that is committed."""
 
-    help = "Write docs/settings.md from config/env.py; --check: fail if it is not up to date."
+    help = "Write docs/settings.md from config/env_table.py; --check: fail if it is not up to date."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """`--check` changes nothing."""
