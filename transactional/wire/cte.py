@@ -1,5 +1,6 @@
 """The only place for content transfer encodings: quoted-printable and base64 (RFC 2045 §6)."""
 
+import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, a2b_qp, b2a_base64, b2a_qp
 
@@ -7,6 +8,7 @@ from binascii import a2b_base64, a2b_qp, b2a_base64, b2a_qp
 LINE_MAX = 998
 _BASE64_BYTES = 57  # 76 characters
 
+_OVERFULL = re.compile(rb"^([^\n]{74,})(=20|=09)$", re.MULTILINE)
 _LITERAL = bytes(b for b in range(0x20, 0x7F) if b != 0x3D) + b"\t\n"
 
 
@@ -17,8 +19,12 @@ def encode_base64(data: bytes) -> bytes:
 
 
 def encode_quoted_printable(data: bytes) -> bytes:
-    """Quoted-printable of text whose lines end in LF, in CRLF lines of at most 76."""
-    return b2a_qp(data, istext=True).replace(b"\n", b"\r\n")
+    """Quoted-printable of text whose lines end in LF, in CRLF lines of at most 76 (RFC 2045 §6.7)."""
+    encoded = b2a_qp(data, istext=True)
+    # Of white space that ends a line it writes a third and fourth octet without counting them
+    if b"=20" in encoded or b"=09" in encoded:
+        encoded = _OVERFULL.sub(rb"\1=\n\2", encoded)
+    return encoded.replace(b"\n", b"\r\n")
 
 
 def encode_text(data: bytes) -> tuple[bytes, bytes]:
