@@ -24,6 +24,7 @@ def _add(page: Page, hands: Hands, kind: str) -> None:
     button = page.locator("#palette").get_by_role("button", name=kind, exact=True)
     if isinstance(hands, Mouse) and kind == "Heading":
         hands.actions += 1
+        saved(page)  # what is shown is not drawn anew below the hand
         button.drag_to(page.locator("#canvas-frame"))
     else:
         hands.press(button)

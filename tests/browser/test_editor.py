@@ -170,6 +170,33 @@ def test_blocks_move_by_keys_by_buttons_and_by_dragging(visitor: Visitor, cast: 
         saved(page)
 
 
+def test_nothing_is_drawn_anew_while_something_is_dragged(visitor: Visitor, cast: Cast) -> None:
+    email = made(cast)
+    held: list[Route] = []
+    count = "() => document.addEventListener('canvas-shown', () => { window.drawn = 1 + (window.drawn ?? 0); })"
+    with editor(visitor, cast, email) as page:
+        before = len(of(email))
+        target = page.locator("#canvas-frame").bounding_box()
+        assert target is not None
+        page.route("**/compose/document/**", lambda route: held.append(route))
+        with page.expect_request("**/compose/document/**"):
+            field(page, "subject").fill("While something is dragged")
+        page.evaluate(count)
+        page.get_by_role("button", name="Divider", exact=True).hover()
+        page.mouse.down()
+        page.mouse.move(target["x"] + 200, target["y"] + 100, steps=5)
+        held[0].continue_()
+        page.unroute("**/compose/document/**")
+        saved(page)
+        page.mouse.move(target["x"] + 210, target["y"] + 120, steps=5)
+        assert page.evaluate("window.drawn") is None
+        page.mouse.up()
+        expect(page.locator("#live")).to_contain_text("Divider added at position")
+        page.wait_for_function("window.drawn >= 2")  # what had waited, and what was dropped
+        saved(page)
+    assert len(of(email)) == before + 1
+
+
 def test_blocks_are_copied_into_another_email(visitor: Visitor, cast: Cast) -> None:
     source, target = made(cast), made(cast, "code")
     before = len(of(target))

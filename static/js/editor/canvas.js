@@ -24,6 +24,7 @@ export class Canvas {
   #frame = byId("canvas-frame");
   #latest = 0;
   #dragged = null;
+  #waiting = null; // output that came while something was dragged
   #target = null;
   #last = null; // the page as it was parsed, before it was dressed; null: show all of it anew
 
@@ -95,6 +96,10 @@ export class Canvas {
 
   #put(html, number) {
     if (number !== this.#latest || this.text.inPlace) return;
+    if (this.#dragged) { // nothing moves below the hand
+      this.#waiting = [html, number];
+      return;
+    }
     const frame = this.#frame.contentWindow;
     // A parser of the frame's own window: what it makes is under the frame's policy, not the page's
     const fresh = new frame.DOMParser().parseFromString(html, "text/html");
@@ -240,7 +245,11 @@ export class Canvas {
 
   drag(what) {
     this.#dragged = what;
-    if (!what) this.#line(null);
+    if (what) return;
+    this.#line(null);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting) this.#put(...waiting);
   }
 
   #over(event) {
