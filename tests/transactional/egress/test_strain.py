@@ -71,8 +71,20 @@ def test_a_thread_that_stands_ready_counts_as_running() -> None:
 
 def test_without_word_from_the_kernel_what_was_run_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strain, "_SCHEDULED", "/nowhere")
-    assert _look_around(lambda: _work(0.3)).slows
-    assert not _look_around(lambda: time.sleep(0.3)).slows
+    used: list[float] = []
+
+    def run() -> None:
+        used.append(strain._used())
+        _work(0.3)
+        used.append(strain._used())
+        time.sleep(0.1)
+        used.append(strain._used())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert used[1] - used[0] >= 0.29
+    assert used[2] - used[1] < 0.1
 
 
 def test_it_is_remembered_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from transactional.submission import policy
 from transactional.views.refusal_sentences_table import REMEDIES, SENTENCES
 from transactional.views.refusal_words import remedy, told
 
@@ -20,6 +21,7 @@ SOURCES = (
 )
 # What a person never reads on a page: a reply over SMTP, or words that another sentence carries
 ELSEWHERE = {"{text}: {err}", "{err}", "{address.spec} is suppressed: {why}."}
+WITHHELD = "{asked.to.spec} {_WITHHELD[code]}."  # one of several
 
 
 def said() -> list[str]:
@@ -32,7 +34,8 @@ def said() -> list[str]:
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
             if called in ("Refusal", "_fault") and (text := _literal(node.args[1])):
                 found.append(text)
-    return found
+    found.remove(WITHHELD)
+    return found + [f"{{asked.to.spec}} {words}." for words in policy._WITHHELD.values()]
 
 
 def _literal(node: ast.expr) -> str:
