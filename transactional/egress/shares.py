@@ -48,8 +48,10 @@ class Shares:
 
     async def run(self) -> None:
         """Tell and hear until cancelled."""
+        own = asyncio.current_task()
         try:
-            while True:
+            # Not `while True`: that it was cancelled has been seen to get lost on the way out of the client
+            while own is None or not own.cancelling():
                 try:
                     async with asyncio.timeout(PATIENCE * 4):
                         await self._exchange()

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import redis.asyncio as asyncio_redis
 from django.conf import settings as configured
 
 from domains.sites import Site
+from transactional.egress import shares
 from transactional.egress.cell import Cell
 from transactional.egress.profiles import Rule
 from transactional.egress.route import Route, Target
@@ -40,9 +42,9 @@ def cell(shaper: Shaper) -> Cell:
     return shaper.cell("127.0.0.10", ROUTE)
 
 
-def during(*shares: Shares, work: Work) -> None:
+def during(*running: Shares, work: Work) -> None:
     async def main() -> None:
-        tasks = [asyncio.create_task(one.run()) for one in shares]
+        tasks = [asyncio.create_task(one.run()) for one in running]
         try:
             await work()
         finally:
@@ -211,3 +213,22 @@ def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
         await until(lambda: a.until == pytest.approx(b.until, abs=2) and a.until > ends + 300)
 
     during(first, second, work=work)
+
+
+def test_it_ends_although_the_client_loses_that_it_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, first = worker()
+    monkeypatch.setattr(shares, "EVERY", 0.05)
+    inside = asyncio.Event()
+
+    async def begun() -> None:
+        await inside.wait()
+
+    async def deaf() -> None:
+        inside.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+
+    monkeypatch.setattr(first, "_exchange", deaf)
+    during(first, work=begun)  # which waits for its end
