@@ -50,7 +50,7 @@ class Shares:
         """Tell and hear until cancelled."""
         own = asyncio.current_task()
         try:
-            # Not `while True`: that it was cancelled has been seen to get lost on the way out of the client
+            # Python 3.11's wait_for, which the client uses, can lose that it was cancelled (gh-81839)
             while own is None or not own.cancelling():
                 try:
                     async with asyncio.timeout(PATIENCE * 4):
