@@ -6,7 +6,6 @@ The same doors and rows as version 3's: only the words of the question and of th
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,13 +14,12 @@ from config.calls import Call
 from config.rest import Fault, answered, invalid
 from config.v1 import APP_ID, milliseconds
 from tokens import credentials
-from tokens.models import Account, ApiKey, SmtpCredential
+from tokens.models import SmtpCredential
 from tokens.web import caller
 from transactional import selectors
 from transactional.api import send_view
 from transactional.api.single_send import REPLY_TO_LIMIT, Reader
-from transactional.api.smtp_tokens import LONGEST_PAGE, token_named
-from transactional.models import Campaign
+from transactional.api.smtp_tokens import LONGEST_PAGE, make, token_named
 from transactional.submission import together
 from transactional.submission.request import Refused
 
@@ -96,14 +94,7 @@ class SmtpApiTokens(Call):
     def post(self, request: Request) -> Response:
         """200 with the password, which is shown this once."""
         name, by = _asked(request.data)
-        account = Account.objects.get(pk=caller(request).account_id)
-        key = ApiKey.objects.of(account).get(pk=caller(request).credential_id)
-        with transaction.atomic():
-            token, password = credentials.create_smtp(
-                account, campaign_name=name, create_contact=False, by=by or key.created_by,
-                made_by_api=True,
-            )  # fmt: skip
-            Campaign.objects.open_for(token)
+        token, password = make(request, name, create_contact=False, by=by)
         return Response({**_view(token), "password": password})
 
 

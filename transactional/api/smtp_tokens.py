@@ -49,17 +49,7 @@ class SmtpTokens(Call):
     def post(self, request: Request) -> Response:
         """201 with the password."""
         name, create_contact = _asked(request.data)
-        account = Account.objects.get(pk=caller(request).account_id)
-        key = ApiKey.objects.of(account).get(pk=caller(request).credential_id)
-        with transaction.atomic():
-            token, password = credentials.create_smtp(
-                account,
-                campaign_name=name,
-                create_contact=create_contact,
-                by=key.created_by,
-                made_by_api=True,
-            )
-            Campaign.objects.open_for(token)
+        token, password = make(request, name, create_contact=create_contact)
         return Response(view(token, password=password), status=201)
 
 
@@ -101,6 +91,24 @@ def view(token: SmtpCredential, *, password: str | None = None) -> dict[str, Any
         "campaignName": token.campaign_name,
     }
     return found if password is None else {**found, "password": password}
+
+
+def make(
+    request: Request, name: str, *, create_contact: bool, by: str = ""
+) -> tuple[SmtpCredential, str]:
+    """A new token with its campaign, and its password. Without `by` its maker is the key's."""
+    account = Account.objects.get(pk=caller(request).account_id)
+    key = ApiKey.objects.of(account).get(pk=caller(request).credential_id)
+    with transaction.atomic():
+        token, password = credentials.create_smtp(
+            account,
+            campaign_name=name,
+            create_contact=create_contact,
+            by=by or key.created_by,
+            made_by_api=True,
+        )
+        Campaign.objects.open_for(token)
+    return token, password
 
 
 def token_named(account_id: int, token_id: str) -> SmtpCredential:
