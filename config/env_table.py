@@ -227,7 +227,7 @@ VARIABLES: tuple[Variable, ...] = (
         "They check DNSSEC and the way to them is safe (best: on this host): turns DANE on.",
     ),
     _v("Our DNS", "DNSD_ZONE", str, "", "Zone that `dnsd` serves, like dns.example; empty: off."),
-    _v("Our DNS", "DNSD_BIND", str, "0.0.0.0", "Address on which `dnsd` answers."),  # noqa: S104
+    _v("Our DNS", "DNSD_BIND", str, "0.0.0.0", "Address on which `dnsd` answers."),  # noqa: S104 — the world asks it
     _v("Our DNS", "DNSD_PORT", int, 53, "Port on which `dnsd` answers, UDP and TCP."),
     _v("Our DNS", "DNSD_NS", [str], [], "Name servers of the zone; empty: ns1 and ns2 below it."),
     _v("Our DNS", "DNSD_ADDRESSES", [str], [], "Public addresses under which `dnsd` is reached."),

@@ -44,8 +44,8 @@ BARRED: Mapping[str, str] = {
     ),
 }
 assert Status.CANCELLED in TRANSITIONS[Status.HELD]  # noqa: S101 — what a decision may lead to
-assert Status.QUEUED in TRANSITIONS[Status.HELD]  # noqa: S101
-assert Status.SUPPRESSED in TRANSITIONS[Status.HELD]  # noqa: S101
+assert Status.QUEUED in TRANSITIONS[Status.HELD]  # noqa: S101 — said where the module is loaded
+assert Status.SUPPRESSED in TRANSITIONS[Status.HELD]  # noqa: S101 — said where the module is loaded
 
 # In the order of ids, so that two decisions about the same mail do not wait for each other
 _END = """

@@ -25,7 +25,7 @@ def hit(kind: str = "click", seconds: float = 60, **more: Any) -> Hit:
         "recipient_id": ANN, "ip": "192.0.2.7", "user_agent": CHROME, "link_index": 0, **more,
     }  # fmt: skip
     at = NOON + timedelta(seconds=seconds)
-    return Hit(id=uuid7(), kind=kind, at=at, url="https://a/", **values)  # type: ignore[arg-type]
+    return Hit(id=uuid7(), kind=kind, at=at, url="https://a/", **values)  # type: ignore[arg-type]  # of several types
 
 
 def judged(

@@ -118,7 +118,7 @@ def test_no_mail_to_private_addresses(
 def test_the_operator_may_open_a_network(dns_server: DnsServer, settings: object) -> None:
     dns_server.publish("a.test", "MX", "10 in.test.")
     dns_server.publish("in.test", "A", "127.0.0.9")
-    settings.EGRESS_PRIVATE_NETS = ["127.0.0.0/8"]  # type: ignore[attr-defined]
+    settings.EGRESS_PRIVATE_NETS = ["127.0.0.0/8"]  # type: ignore[attr-defined]  # the fixture is an object to it
     assert [t.address for t in route("a.test").targets] == ["127.0.0.9"]
 
 
@@ -238,10 +238,10 @@ def test_our_inbound_server_under_a_foreign_name_is_ourselves(
     assert route("six.test", own).code == "own_host"
     # its other ports may be another machine's: a smarthost behind the same public address
     for port, number in ((25, 0), (587, 1)):
-        settings.EGRESS_PORT = 25  # type: ignore[attr-defined]
+        settings.EGRESS_PORT = 25  # type: ignore[attr-defined]  # the fixture is an object to it
         theirs = asyncio.run(over_smarthost("198.41.0.20", port, operators=False, own=own))
         assert len(theirs.targets) == number
-    settings.EGRESS_PRIVATE_NETS = ["198.41.0.20/32"]  # type: ignore[attr-defined]
+    settings.EGRESS_PRIVATE_NETS = ["198.41.0.20/32"]  # type: ignore[attr-defined]  # the fixture is an object to it
     assert route("alias.test", own).targets  # the operator says that it is another server
 
 
@@ -249,7 +249,7 @@ def test_our_inbound_server_under_a_foreign_name_is_ourselves(
 def test_only_the_operators_smarthost_may_be_at_a_private_address(
     host: str, settings: object
 ) -> None:
-    settings.EGRESS_PRIVATE_NETS = []  # type: ignore[attr-defined]
+    settings.EGRESS_PRIVATE_NETS = []  # type: ignore[attr-defined]  # the fixture is an object to it
     theirs = asyncio.run(over_smarthost(host, 587, operators=False))
     assert theirs.targets == () and theirs.code == "relay_without_address"
     [target] = asyncio.run(over_smarthost(host, 587, operators=True)).targets

@@ -168,28 +168,34 @@ def test_a_place_that_moves_is_waited_for_as_long_as_what_is_in_hand_takes(
         inside = [await shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(5)]
         assert all(isinstance(permit, Permit) for permit in inside)
         shaper.gate(route("a"), "a").hold = hold
-        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
-        waiting = [asyncio.create_task(one_) for one_ in asked]
-        await asyncio.sleep(0)
-        back = [task.result() for task in waiting if task.done()]
+        back = await sent_back_of_50(shaper)
         assert [one_.code for one_ in back if isinstance(one_, Closed)] == ["site_busy"] * sent_back
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
 
     asyncio.run(main())
+
+
+async def sent_back_of_50(shaper: Shaper) -> list[object]:
+    """What those of 50 hear at once that do not wait; the others are called off."""
+    asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
+    waiting = [asyncio.create_task(one_) for one_ in asked]
+    await asyncio.sleep(0)
+    back: list[object] = [task.result() for task in waiting if task.done()]
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return back
 
 
 class Slow(Strain):
     """A processor that is not ours alone."""
 
-    slows = True  # type: ignore[assignment] — a constant in place of the property
+    slows = True  # type: ignore[assignment]  # a constant in place of the property
 
 
 class Standing(Slow):
     """A database that does not answer."""
 
-    stands = True  # type: ignore[assignment] — as above
+    stands = True  # type: ignore[assignment]  # as above
 
 
 @pytest.mark.parametrize(("hold", "sent_back"), [(0.2, 0), (0.99, 0), (2.0, 26)])
@@ -204,13 +210,7 @@ def test_what_waits_for_us_is_not_sent_back_as_if_its_receiver_were_slow(
         for _ in range(5):
             assert isinstance(await shaper.enter(route("a"), "a", (SOURCE,), one), Permit)
         shaper.gate(route("a"), "a").hold = hold
-        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
-        waiting = [asyncio.create_task(one_) for one_ in asked]
-        await asyncio.sleep(0)
-        assert len([task for task in waiting if task.done()]) == sent_back
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        assert len(await sent_back_of_50(shaper)) == sent_back
 
     asyncio.run(main())
 
@@ -230,12 +230,6 @@ def test_a_site_that_stands_still_is_left_alone_unless_it_is_our_database_that_d
         for _ in range(5):
             await shaper.enter(route("a"), "a", (SOURCE,), one)
         shaper.gate(route("a"), "a").left_at -= 3.0
-        asked = [shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(50)]
-        waiting = [asyncio.create_task(one_) for one_ in asked]
-        await asyncio.sleep(0)
-        assert len([task for task in waiting if task.done()]) == sent_back
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        assert len(await sent_back_of_50(shaper)) == sent_back
 
     asyncio.run(main())
