@@ -189,13 +189,13 @@ async def sent_back_of_50(shaper: Shaper) -> list[object]:
 class Slow(Strain):
     """A processor that is not ours alone."""
 
-    slows = True  # type: ignore[assignment]  # a constant in place of the property
+    slows = True
 
 
 class Standing(Slow):
     """A database that does not answer."""
 
-    stands = True  # type: ignore[assignment]  # as above
+    stands = True
 
 
 @pytest.mark.parametrize(("hold", "sent_back"), [(0.2, 0), (0.99, 0), (2.0, 26)])
