@@ -7,12 +7,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.utils import timezone
 
+from bench.cpu import processor_ms
 from config.ids import uuid7
 from transactional import lifecycle, queue
 from transactional.egress.engine import BY_KEY
@@ -32,11 +32,6 @@ class Spent:
     cpu: float
 
 
-def cpu_of(pid: int) -> float:
-    """Milliseconds of processor time that a process of this machine has used."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
-
-
 class Engine:
     """One connection that claims and finishes, and what its server process has used."""
 
@@ -46,9 +41,15 @@ class Engine:
         self.pid = connection.info.backend_pid
         self.finished = 0
 
+    def _cpu(self) -> float:
+        used = processor_ms(self.pid)
+        if used is None:
+            sys.exit("the connection's server process is gone")
+        return used
+
     async def round(self, room: int) -> Spent | None:
         """Claim so many rows, write their outcomes; None where nothing was due."""
-        used, began = cpu_of(self.pid), time.perf_counter()
+        used, began = self._cpu(), time.perf_counter()
         jobs = (await self.claimer.claim(self.connection, limit=room)).jobs
         claimed = time.perf_counter()
         outcomes = [_delivered(job) for job in jobs]
@@ -64,7 +65,7 @@ class Engine:
         return Spent(
             1000 * per * (claimed - began),
             1000 * per * (finished - written),
-            per * (cpu_of(self.pid) - used),
+            per * (self._cpu() - used),
         )
 
 

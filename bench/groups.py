@@ -9,10 +9,7 @@ there, while the machine has time to spare:
    contention for the queue; what the second costs more than the first is the machine. Time is the claimer's, CPU that of
    its server process in nanoseconds; meanwhile a third connection samples who waits for a row or a latch. Books: what both
    say they finished is what has left the queues.
-2. **Groups.** A whole installation whose workers are host `a`, and beside it, in every second run, workers of a host
-   `b` with queues and an IP of their own (127.0.0.11, 127.0.0.12), out of one pool, so that both claim the same
-   streams. The receiver takes its time for each message, so neither the CPU nor the receiver is what they wait for.
-   Compared: PostgreSQL's CPU per delivered message, what it uses at rest taken off. Books: every message arrived once.
+2. **Groups.** Whole installations, in `group_hosts.py`.
 """
 
 import argparse
@@ -32,10 +29,9 @@ from typing import TYPE_CHECKING, Any
 import django
 import psycopg
 
-from bench import ledger
+from bench import group_hosts
 from bench.claims import ROOT, prepare
-from bench.installation import Broken, Installation
-from bench.lanes import queue_bulk
+from bench.installation import Broken
 from config.stack.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -47,16 +43,6 @@ WINDOW = 4.0  # seconds
 WINDOWS = 12  # a multiple of the three kinds
 KINDS = ("alone", "beside one elsewhere", "beside one on the queue")
 ROWS = 100_000
-COUNT = 1500  # messages of a group in one run
-RUNS = 3  # with one group and with two, in turn
-PACE = 0.04  # seconds the receiver takes for a message
-SESSIONS = 8
-IDLE = 8.0  # seconds over which the rest is measured
-HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12"}
-_STALLED = 60.0
-
-
-# -- statements ------------------------------------------------------------------------------------
 
 
 async def _claimer(dsns: Sequence[str], begin: float, windows: int) -> dict[str, Any]:
@@ -158,122 +144,6 @@ def _sample(dsn: str, begin: float, windows: int) -> str:
     return f"of {samples} looks {seen['Lock']} saw a wait for a row, {seen['LWLock']} for a latch"
 
 
-# -- groups ----------------------------------------------------------------------------------------
-
-
-def _two_sources(place: Installation) -> None:
-    """The account's pool has an IP of each host."""
-    database = place.database
-    database.execute("UPDATE domains_egresssource SET address = %s, host = 'a'", [HOSTS["a"]])
-    found = database.execute(
-        "SELECT string_agg(quote_ident(column_name), ',') FROM information_schema.columns"
-        " WHERE table_name = 'domains_egresssource' AND is_generated = 'NEVER'"
-        " AND column_name NOT IN ('id', 'address', 'host')"
-    ).fetchone()
-    columns = found[0] if found else ""
-    database.execute(
-        f"WITH b AS (INSERT INTO domains_egresssource (address, host, {columns})"
-        f" SELECT %s, 'b', {columns} FROM domains_egresssource RETURNING id)"
-        " INSERT INTO domains_poolmember (pool_id, source_id, owner, weight)"
-        " SELECT m.pool_id, b.id, m.owner, m.weight FROM b, domains_poolmember m",
-        [HOSTS["b"]],
-    )
-
-
-class _GroupB:
-    """The workers of the second host, as they run alone."""
-
-    def __init__(self, place: Installation) -> None:
-        self._queues = {"urgent": "egress.urgent,egress.urgent@b", "egress": "egress,egress@b"}
-        environment = {**place.environment, **_EXTRA, "WORKER_HOST": "b"}
-        self.processes = [
-            subprocess.Popen(
-                [
-                    *(sys.executable, "manage.py", "worker"),
-                    *("-Q", queues, "-n", f"{name}-b@%h"),
-                ],
-                cwd=ROOT,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for name, queues in self._queues.items()
-        ]
-
-    def close(self) -> None:
-        """Stop them as a supervisor does."""
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait(40)
-
-
-_EXTRA = {"WORKER_HOST": "a", "EGRESS_SESSIONS": str(SESSIONS)}
-
-
-def _rest(place: Installation) -> float:
-    """PostgreSQL's CPU seconds per second at rest."""
-    before = place.meter.read()["PostgreSQL"]
-    time.sleep(IDLE)
-    return (place.meter.read()["PostgreSQL"] - before) / IDLE
-
-
-def _run(place: Installation, groups: int, count: int) -> tuple[float, float, dict[str, int]]:
-    """Microseconds of PostgreSQL per message, messages a second, and how many left each IP."""
-    second = _GroupB(place) if groups > 1 else None
-    try:
-        time.sleep(3.0)
-        rest = _rest(place)
-        place.sink.ask("clear")
-        place.sink.ask(f"pace {PACE}")
-        place.database.execute("TRUNCATE transactional_deliveryattempt")
-        queue_bulk(place, count)
-        filled, start = place.meter.read()["PostgreSQL"], time.monotonic()
-        limit = time.monotonic() + _STALLED
-        while (left := place.queued()) > 0:
-            if time.monotonic() > limit + count * PACE / SESSIONS * 4:
-                raise Broken(f"{left} of {count} are still queued")
-            time.sleep(1.0)  # a look costs PostgreSQL something too
-        took = time.monotonic() - start
-        time.sleep(3.0)  # numbers are folded
-        spent = place.meter.read()["PostgreSQL"] - filled - rest * (time.monotonic() - start)
-        if place.sink.ask("count") != count:
-            raise ledger.Unbalanced(f"{place.sink.ask('count')} of {count} arrived")
-        rows = place.database.execute(
-            "SELECT source_address, count(*) FROM transactional_deliveryattempt GROUP BY 1"
-        ).fetchall()
-        return 1e6 * spent / count, count / took, {str(row[0]): int(row[1]) for row in rows}
-    finally:
-        if second is not None:
-            second.close()
-
-
-def groups(count: int, runs: int) -> bool:
-    """Measure the second part; whether it is within the limit."""
-    found: dict[int, list[float]] = {1: [], 2: []}
-    print(f"2. whole groups: {count:,} messages each, {runs} runs of one group and of two, in turn")
-    with Installation(extra=_EXTRA) as place:
-        _two_sources(place)
-        time.sleep(12)  # each host reports which IPs it has
-        _run(place, 2, 200)  # both are known, connections are open, statements are prepared
-        for number in range(runs):
-            for size in (1, 2):
-                cost, rate, left = _run(place, size, count * size)
-                found[size].append(cost)
-                shares = ", ".join(f"{n} from {ip}" for ip, n in sorted(left.items()))
-                print(
-                    f"   run {number + 1}, {size} group{'s' * (size > 1)}: PostgreSQL {cost:.0f} µs"
-                    f" a message, {rate:.0f}/s; {shares}",
-                    flush=True,
-                )
-    one, two = (statistics.median(found[size]) for size in (1, 2))
-    grown = 100 * (two / one - 1)
-    print(
-        f"   PostgreSQL per message, medians: {one:.0f} µs with one, {two:.0f} µs with two: {grown:+.1f} %"
-    )
-    return _verdict(grown)
-
-
 def _verdict(grown: float) -> bool:
     fine = grown <= LIMIT
     print(f"   {'within' if fine else 'BEYOND'} the limit of {LIMIT} %", flush=True)
@@ -283,8 +153,10 @@ def _verdict(grown: float) -> bool:
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.groups", description=__doc__)
-    parser.add_argument("--count", type=int, default=COUNT, help="messages of a group in one run")
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument(
+        "--count", type=int, default=group_hosts.COUNT, help="messages of a group in one run"
+    )
+    parser.add_argument("--runs", type=int, default=group_hosts.RUNS)
     parser.add_argument("--windows", type=int, default=WINDOWS)
     parser.add_argument("--part", type=int, nargs="+", default=[1, 2], help="1, 2 or both")
     parser.add_argument("--claim", nargs=4, help=argparse.SUPPRESS)
@@ -300,7 +172,7 @@ def main() -> None:
     if 1 in asked.part:
         fine.append(statements(asked.windows))
     if 2 in asked.part:
-        fine.append(groups(asked.count, asked.runs))
+        fine.append(_verdict(group_hosts.measure(asked.count, asked.runs)))
     print("claim contention of two groups: " + ("within the limit" if all(fine) else "BEYOND it"))
 
 

@@ -154,7 +154,8 @@ def _child(process: Process, name: str, settings: Settings, env: Mapping[str, st
     return Child(
         name=name,
         argv=tuple(part.format_map(values) for part in process.argv),
-        env=env,
+        # libpq's: so pg_stat_activity says whose each connection is
+        env={"PGAPPNAME": f"postino {name}", **env},
         ready=process.probe(settings, env) if process.probe else None,
         ready_line=process.ready_line,
         stop_timeout=process.stop_timeout,

@@ -69,11 +69,20 @@ def test_settings_reach_the_command_lines() -> None:
     web, *_ = children(Settings(), ENV, stage=Stage.DOORS)
     line = " ".join(web.argv)
     assert "--host 0.0.0.0 --port 8123 --workers 3" in line
-    assert web.env == ENV
+    assert web.env == {**ENV, "PGAPPNAME": "postino web"}
     beat, urgent, *_ = children(Settings(), ENV, stage=Stage.WORK)
     assert "/srv/data/run/beat" in beat.argv
     assert "urgent@%h" in urgent.argv
     assert not any("{" in part for process in (web, beat, urgent) for part in process.argv)
+
+
+def test_each_process_names_its_database_connections() -> None:
+    found = {
+        child.env["PGAPPNAME"]
+        for stage in Stage
+        for child in children(Settings(EGRESS_WORKERS=2), ENV, stage=stage)
+    }
+    assert {"postino urgent", "postino egress-1", "postino egress-2", "postino web"} <= found
 
 
 def test_every_queue_has_a_worker() -> None:

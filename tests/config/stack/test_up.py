@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cluster import plant
@@ -40,6 +41,9 @@ def test_it_outlives_its_children_and_none_outlives_it(up: Installation) -> None
     assert up.ready(), "".join(up.lines[-30:])
     assert up.status() == 200
     assert up.said(up.quickstart["api_key"])
+    with psycopg.connect(up.joined["DATABASE_URL"]) as database:
+        found = database.execute("SELECT DISTINCT application_name FROM pg_stat_activity")
+        assert {"postino submission", "postino urgent"} <= {name for (name,) in found}
 
     for text, name in (("bin/postgres", "postgres"), ("submissiond", "submission")):
         os.kill(up.child(text), signal.SIGKILL)
