@@ -3,6 +3,7 @@
 RFC 5321 §4.5.3.2 (timeouts), §4.1.1.1 (EHLO keywords), RFC 1870, 2920, 3207, 4954, 6152, 6531.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from transactional.wire.reply import Reply, Stage
 
 MAX_TRANSCRIPT_BYTES = 4_096
 _MAX_TRANSCRIPT_LINE = 600
+_SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 §4
 
 
 class TlsPolicy(StrEnum):
@@ -64,8 +66,8 @@ def read_capabilities(reply: Reply) -> Capabilities:
     """The capabilities in a 250 reply to EHLO; unknown or malformed lines count for nothing."""
     words = [line.split() for line in reply.lines[1:]]
     keywords = {word[0].upper(): word[1:] for word in words if word}
-    size = keywords.get("SIZE", [])
-    limit = int(size[0]) if size and size[0].isascii() and size[0][:20].isdigit() else 0
+    size = keywords.get("SIZE") or [""]
+    limit = int(size[0]) if _SIZE.fullmatch(size[0]) else 0
     return Capabilities(
         esmtp=True,
         pipelining="PIPELINING" in keywords,

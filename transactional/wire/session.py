@@ -4,6 +4,7 @@ RFC 5321 §3.1–3.2 (session), RFC 3207 (STARTTLS). Runs on asyncio and uvloop 
 """
 
 import asyncio
+import logging
 import ssl
 from base64 import b64encode
 from dataclasses import replace
@@ -25,6 +26,8 @@ from transactional.wire.outcome import (
 from transactional.wire.reply import Reply, Stage
 from transactional.wire.reply_stream import ReplyStream, StreamError
 from transactional.wire.transaction import BeforeDot, Parcel, StillOurs, Transaction, refuse_locally
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_TIMEOUTS = Timeouts()
 
@@ -71,6 +74,7 @@ class Session:
         self._tlsa: tuple[Tlsa, ...] = ()
         self._needs_reset = False
         self._exchange: list[str | Reply] = []
+        self._stage = Stage.BANNER  # of the opening, that it has come to
 
     @classmethod
     async def connect(
@@ -131,6 +135,11 @@ class Session:
             outcome = await self._greet() or await self._secure(policy, context)
             if outcome is None and login is not None:
                 outcome = await self._log_in(login)
+        except Exception as fault:  # brought out by what this server says: its mail takes the next host
+            name = type(fault).__name__
+            logger.exception("unexpected failure at %s, told by a server", self._stage)
+            self._stream.fail(f"unexpected failure: {name}")
+            outcome = Outcome(self._stage, error=self._stream.failure)
         except BaseException:
             self.close()
             raise
@@ -152,6 +161,7 @@ class Session:
         return await self._hello()
 
     async def _hello(self) -> Outcome | None:
+        self._stage = Stage.EHLO
         self.capabilities = Capabilities()
         try:
             reply = await self._ask(f"EHLO {self._ehlo}", self._timeouts.ehlo)
@@ -169,6 +179,7 @@ class Session:
         optional = policy is TlsPolicy.OPPORTUNISTIC
         if not self.capabilities.starttls:
             return None if optional else Outcome(Stage.STARTTLS, error="STARTTLS not offered")
+        self._stage = Stage.STARTTLS
         try:
             reply = await self._ask("STARTTLS", self._timeouts.starttls)
             if reply.code != 220:
@@ -218,6 +229,7 @@ class Session:
 
     async def _log_in(self, login: Login) -> Outcome | None:
         """AUTH PLAIN, or LOGIN where that is all there is (RFC 4954, RFC 4616). Only under TLS."""
+        self._stage = Stage.AUTH
         if self.tls_version is None:
             return Outcome(Stage.AUTH, error="the password is not sent without TLS")
         name, secret = login.username.encode(), login.password.encode()

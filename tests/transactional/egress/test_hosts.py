@@ -10,12 +10,18 @@ import pytest
 from domains import pools
 from domains.models import EgressSource, SourceState
 from tests.dns_server import DnsServer
+from tests.transactional.egress.peers import server
 from tests.transactional.egress.test_engine import engine, eventually, token
+from tests.transactional.egress.test_shaping_engine import receivers
+from tests.transactional.egress.test_shaping_engine import send as send_to
 from tests.transactional.egress.tls_peers import Authority, Peers, serving
 from tokens.models import Account
 from transactional.models import DeliveryAttempt, Recipient
 from transactional.submission.accept import accept_many
 from transactional.submission.request import RawSubmission
+from transactional.wire import session
+from transactional.wire.outcome import Capabilities
+from transactional.wire.reply import Reply
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,6 +90,35 @@ def test_mail_arrives_at_the_next_host_in_the_same_attempt(account: Account, pee
     route = tries[1].decisions[0]
     assert (route["step"], route["code"]) == ("route", "mx")
     assert route["data"]["hosts"] == ["dead.test", "alive.test"]
+
+
+def test_what_a_host_says_that_nobody_foresaw_is_left_for_the_next_one(
+    account: Account, settings: Any, dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never counts against the message, which would be held after three."""
+    real = session.read_capabilities
+
+    def read(reply: Reply) -> Capabilities:
+        if "odd" in reply.lines:
+            raise KeyError("of ours")
+        return real(reply)
+
+    monkeypatch.setattr(session, "read_capabilities", read)
+    odd = server(lambda said: "250-odd\r\n250 SIZE 1" if said.startswith("EHLO") else None)
+    size = "250-huge\r\n250 SIZE 99999999999999999999X"
+    huge = server(lambda said: size if said.startswith("EHLO") else None)
+    with receivers(settings, dns_server, odd=odd, huge=huge):
+        dns_server.publish("odd.example", "MX", "10 mx.odd.example.", "20 mx.huge.example.")
+        send_to(account, "odd.example", 1)
+        send_to(account, "huge.example", 1)
+        with engine():
+            eventually(lambda: not Recipient.objects.exclude(status="delivered").exists(), 40)
+    tries = DeliveryAttempt.objects.filter(recipient__address__endswith="@odd.example")
+    assert [(one.host, one.stage, one.reply) for one in tries.order_by("id")] == [
+        ("mx.odd.example", "ehlo", "unexpected failure: KeyError"),
+        ("mx.huge.example", "dot", "250 2.0.0 Ok"),
+    ]
+    assert set(Recipient.objects.values_list("attempts", flat=True)) == {1}
 
 
 def test_a_receiver_with_ipv6_alone_needs_an_ipv6_source(account: Account, peers: Peers) -> None:
