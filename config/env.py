@@ -56,6 +56,10 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")
     if values["EGRESS_TIMEOUT"] <= 0:
         raise ImproperlyConfigured("EGRESS_TIMEOUT: use seconds, more than 0")
+    if values["EGRESS_DOT_TIMEOUT"] < (600 if values["RETRY_SCALE"] >= 1 else 1):
+        raise ImproperlyConfigured(
+            "EGRESS_DOT_TIMEOUT: use 600 seconds or more; what a receiver takes and we gave up on arrives twice"
+        )
     if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
         raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
     for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS", "MACHINE_NETWORKS"):

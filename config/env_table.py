@@ -160,7 +160,14 @@ VARIABLES: tuple[Variable, ...] = (
         "EGRESS_TIMEOUT",
         float,
         60.0,
-        "Seconds a receiver may take for an answer: half of it to connect, ten times after the final dot.",
+        "Seconds a receiver may take for an answer, half of it to connect; after the final dot EGRESS_DOT_TIMEOUT.",
+    ),
+    _v(
+        "SMTP out",
+        "EGRESS_DOT_TIMEOUT",
+        float,
+        600.0,
+        "Seconds to wait for the answer to a whole message, 600 or more (RFC 5321 §4.5.3.2.6): hanging up early makes second copies. Less only beside a RETRY_SCALE below 1, in tests.",
     ),
     _v(
         "SMTP out",

@@ -30,6 +30,28 @@ def test_what_is_kept_for_ever_may_be() -> None:
     assert env.read(for_ever)["KEEP_BODIES_DAYS"] == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({}, True),
+        ({"EGRESS_TIMEOUT": "30"}, True),
+        ({"EGRESS_DOT_TIMEOUT": "900"}, True),
+        ({"EGRESS_DOT_TIMEOUT": "300"}, False),
+        ({"EGRESS_DOT_TIMEOUT": "40", "RETRY_SCALE": "0.5"}, True),  # tests, whose waits are short
+        ({"EGRESS_DOT_TIMEOUT": "0", "RETRY_SCALE": "0.5"}, False),
+    ],
+)
+def test_the_answer_to_a_whole_message_is_waited_for_as_long_as_the_rfc_says(
+    given: dict[str, str], fits: bool
+) -> None:
+    if not fits:
+        with pytest.raises(ImproperlyConfigured, match="EGRESS_DOT_TIMEOUT"):
+            env.read(given)
+        return
+    wanted = float(given.get("EGRESS_DOT_TIMEOUT", 600))
+    assert env.read(given)["EGRESS_DOT_TIMEOUT"] == wanted
+
+
 def test_where_inbound_is_reached_is_named_by_address() -> None:
     found = env.read({"INBOUND_ADDRESSES": "192.0.2.7,2001:db8::7"})
     assert found["INBOUND_ADDRESSES"] == ["192.0.2.7", "2001:db8::7"]

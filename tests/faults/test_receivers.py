@@ -54,6 +54,7 @@ def site(cases: Cases, full_scale: bool) -> Iterator[Scene]:
         "EGRESS_PORT": str(world.port),
         "EGRESS_PRIVATE_NETS": "127.0.4.0/24,::1/128",
         "EGRESS_TIMEOUT": "60" if full_scale else "4",
+        "EGRESS_DOT_TIMEOUT": "600" if full_scale else "40",
         "DNS_SERVERS": "127.0.0.1",
         "DNS_PORT": str(world.dns.port),
         "MAIL_HOST": "mail.postino.test",

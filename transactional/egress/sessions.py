@@ -30,7 +30,9 @@ class Peer:
 
 
 def timeouts(seconds: float) -> Timeouts:
-    """How long each step may take where an ordinary answer may take so many seconds."""
+    """How long each step may take where an ordinary answer may take so many seconds; behind the final
+    dot it is for longer: hanging up early is how second copies are made (RFC 5321 §4.5.3.2.6).
+    """
     return Timeouts(
         connect=seconds / 2,
         banner=seconds,
@@ -39,7 +41,7 @@ def timeouts(seconds: float) -> Timeouts:
         mail=seconds,
         rcpt=seconds,
         data=seconds,
-        dot=10 * seconds,  # hanging up early is how second copies are made (RFC 5321 §4.5.3.2.6)
+        dot=max(settings.EGRESS_DOT_TIMEOUT, seconds),
     )
 
 

@@ -135,7 +135,9 @@ class Session:
             outcome = await self._greet() or await self._secure(policy, context)
             if outcome is None and login is not None:
                 outcome = await self._log_in(login)
-        except Exception as fault:  # brought out by what this server says: its mail takes the next host
+        except (
+            Exception
+        ) as fault:  # brought out by what this server says: its mail takes the next host
             name = type(fault).__name__
             logger.exception("unexpected failure at %s, told by a server", self._stage)
             self._stream.fail(f"unexpected failure: {name}")

@@ -41,7 +41,9 @@ words = st.sampled_from(["SIZE", "AUTH", "STARTTLS", "8BITMIME", "PIPELINING", "
 ends = st.one_of(st.text(max_size=40), st.integers().map(str), st.from_regex(r"\d{18,22}\w?"))
 
 
-@given(st.lists(st.one_of(st.text(max_size=60), st.builds("{} {}".format, words, ends)), max_size=8))
+@given(
+    st.lists(st.one_of(st.text(max_size=60), st.builds("{} {}".format, words, ends)), max_size=8)
+)
 @example(["sink", f"SIZE {LONGEST}X"])
 def test_no_line_stops_the_reading(lines: list[str]) -> None:
     found = read_capabilities(Reply(250, None, tuple(lines)))
