@@ -95,10 +95,13 @@ class Conversations:
                 async with self._poison.building(job):
                     built: Built = build(job, talk.material, eight_bit=eight_bit)
             else:
+                self._poison.words.begin(job.id)
                 built = build(job, talk.material, eight_bit=eight_bit)
+                self._poison.words.end()
         except LeaseLost:
             return wire.Outcome(Stage.MAIL, error="lease lost before the copy", lease_lost=True)
         except BaseException:
+            self._poison.words.end()
             session.close()
             raise
         try:

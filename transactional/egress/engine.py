@@ -140,7 +140,7 @@ class Engine:
         strain = Strain(flusher.writing)
         shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale, strain=strain)
         parking = ParkingLot(connect, scale=scale)
-        poison = Poison(connect)
+        poison = Poison(connect, settings.DATA_DIR / "run" / "building")
         circuits = Circuits(lookups, shaper, scale=scale)
         conversations = Conversations(pool, flusher, self._leases, poison)
         attempts = Attempts(lookups, conversations, shaper, circuits, poison)
@@ -159,7 +159,7 @@ class Engine:
         try:
             while not self._stopping:
                 try:
-                    await self._lease_and_send(courier, lookups)
+                    await self._lease_and_send(courier, lookups, poison)
                 except (psycopg.Error, Error, OSError) as err:
                     logger.warning("queue not readable: %s", err)
                     await asyncio.sleep(RECONNECT)
@@ -172,6 +172,7 @@ class Engine:
                 task.cancel()
             await pool.close_idle(everything=True)
             await self._give_back(lookups)
+            poison.close()
             lookups.close()
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -207,10 +208,11 @@ class Engine:
             logger.exception("limits and incidents not readable")
             await asyncio.sleep(RECONNECT)
 
-    async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
+    async def _lease_and_send(self, courier: Courier, lookups: Lookups, poison: Poison) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""
         assert self._event is not None  # noqa: S101 — set before this runs
         async with await connect() as connection:
+            await poison.recall(connection)
             await lookups.do(clock.settle)
             self._claimer.take_clock()
             while not self._stopping:

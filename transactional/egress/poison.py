@@ -7,18 +7,23 @@ died that way too often is held, and the mail around it goes on.
 Only a death in the middle of a build counts: as soon as the copy is built and on its way, the row is told
 so. And one such copy is built at a time, so that a death has one suspect. A process that is stopped, or
 killed for another's fault, while a message waits for its receiver says nothing about that message.
+
+For every other copy the process leaves a note where it survives its death (`last_words.py`), and the next process on
+this machine counts it: from then on that message is risky too.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from config.errors import PostinoError
 from transactional import queue
+from transactional.egress.last_words import LastWords, of_the_dead
 from transactional.queue import Job
 from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
@@ -40,8 +45,11 @@ class LeaseLost(Exception):
 class Poison:
     """The guard of one engine."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, folder: Path) -> None:
+        """`folder`: where the processes of this machine leave their last words."""
         self._connect = connect
+        self._folder = folder
+        self.words = LastWords(folder)
         self._built: set[int] = set()
         self._one = asyncio.Lock()
         self._clearing: set[asyncio.Task[None]] = set()
@@ -54,6 +62,8 @@ class Poison:
         """Whether building its copy could end the process. Most could not, and cost nothing: a version
         that this process has built before, a message of ordinary size.
         """
+        if job.crashes > 0:
+            return True
         if job.version_id is not None:
             return job.version_id not in self._built
         return len(job.raw or b"") > LARGE
@@ -83,6 +93,17 @@ class Poison:
                 clearing.add_done_callback(self._clearing.discard)
             else:
                 self._one.release()
+
+    async def recall(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Count the copies that processes of this machine died of, or beside. Raises psycopg.Error, OSError."""
+        with of_the_dead(self._folder) as recipients:
+            if recipients:
+                logger.warning("died while this was built: %s", ", ".join(map(str, recipients)))
+                await connection.execute(queue.DIED, {"ids": recipients})
+
+    def close(self) -> None:
+        """The process ends as it should: it leaves no note."""
+        self.words.close()
 
     async def failed(self, job: Job) -> None:
         """Count a failure of our own that nobody foresaw: the same message may bring it again."""

@@ -11,6 +11,7 @@ from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
     BUILT,
+    DIED,
     DROP,
     FINISH,
     FORGET,
@@ -31,6 +32,7 @@ __all__ = [
     "BUILDING",
     "BUILT",
     "COUNTED",
+    "DIED",
     "DROP",
     "FINISH",
     "FORGET",

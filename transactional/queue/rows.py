@@ -118,6 +118,8 @@ BUILDING = """
 UPDATE transactional_queuerow SET crashes = crashes + 1
 WHERE id = %(id)s AND lease = %(lease)s AND lease_until > now()
 """
+# What a process was building when it died
+DIED = "UPDATE transactional_queuerow SET crashes = crashes + 1 WHERE id = ANY(%(ids)s)"
 
 # A recipient that has ended by a report needs no further try. What a worker holds it drops itself
 FORGET = """

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,13 +53,17 @@ def status(answer: Accepted) -> str:
     return Recipient.objects.get(message_id=answer.message_id).status
 
 
+@pytest.mark.parametrize("lines", [20_000, 10], ids=["large", "ordinary"])
 def test_a_message_that_ends_its_process_is_held_and_the_others_flow(
     account: Account,
     sink: Sink,  # noqa: F811
     settings: Any,
+    lines: int,
 ) -> None:
     settings.LEASE_SECONDS = LEASE
-    [poison] = send_raw(account, raw=HEAD + b"POISON " + b"x" * 70 + (b"\r\n" + b"y" * 70) * 20_000)
+    raw = HEAD + b"POISON " + b"x" * 70 + (b"\r\n" + b"y" * 70) * lines
+    [poison] = send_raw(account, raw=raw)
+    assert (len(raw) > LARGE) == (lines > 10)
     assert Recipient.objects.get(message_id=poison.message_id).status == Status.QUEUED
     deaths = 0
     process = worker(settings)
@@ -166,7 +171,7 @@ def test_a_large_message_that_restarts_interrupt_at_its_receiver_is_no_poison(
 
 
 def test_one_risky_copy_is_built_at_a_time_and_each_is_told_of_and_cleared(
-    account: Account,
+    account: Account, tmp_path: Path
 ) -> None:
     raw = HEAD + b"x" * 70 + (b"\r\n" + b"y" * 70) * 20_000
     send_raw(account, 3, raw=raw)
@@ -175,7 +180,7 @@ def test_one_risky_copy_is_built_at_a_time_and_each_is_told_of_and_cleared(
     async def told() -> None:
         async with await connect() as connection:
             jobs = (await Claimer([int(Lane.NORMAL)]).claim(connection, limit=3)).jobs
-            guard = Poison(connect)
+            guard = Poison(connect, tmp_path)
 
             async def build(number: int) -> None:
                 async with guard.building(jobs[number]):
