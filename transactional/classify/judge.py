@@ -49,6 +49,15 @@ _STAGES: Sequence[tuple[str, Stage]] = (
 )
 # Said of nobody but the sender: a "user unknown" beside it is what the reporter made of it
 _SURELY_US = frozenset({Reason.AUTH_FAILURE, Reason.REQUIRE_PTR, Reason.VIRUS_DETECTED})
+# What we are to repair, by Gmail and Microsoft (RFC 7372, RFC 8689 and numbers of their own): why they
+# slow us down for it says more than that they do
+_TO_REPAIR = frozenset(
+    {"7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27", "7.29", "7.30", "7.32", "7.40",
+     "7.509", "7.515"}
+)  # fmt: skip
+_STOPPED = re.compile(
+    r"\[tss?\d\d\]"
+)  # Yahoo's marks for "no more mail from this IP", for now or for good
 _NULL_MX = ("null mx", "nullmx", "record indicated no smtp service")
 _SAYS_LITTLE = frozenset({Reason.UNDEFINED, Reason.ON_HOLD})
 _EARLY = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.MAIL})
@@ -95,6 +104,7 @@ _BY_STATUS: Mapping[str, Reason] = {
     "7.29": Reason.FAILED_STARTTLS,
     "7.30": Reason.FAILED_STARTTLS,
     "7.32": Reason.AUTH_FAILURE,
+    "7.40": Reason.AUTH_FAILURE,
     "7.515": Reason.AUTH_FAILURE,
     "7.606": Reason.BLOCKED,
     "7.509": Reason.AUTH_FAILURE,
@@ -180,7 +190,9 @@ def _judge(text: str, *, code: int, status: str, stage: Stage | None) -> Verdict
     words = plain(text)
     detail = status.partition(".")[2]
     early = stage in _EARLY
-    reason = _by_words(words, text.lower(), detail, early=early)
+    reason = _to_repair(words, detail)
+    if reason is None:
+        reason = _by_words(words, text.lower(), detail, early=early)
     if reason is None:
         reason = _by_codes(code, status, detail, stage)
     elif (
@@ -208,9 +220,19 @@ def _is_temporary(code: int, status: str) -> bool:
     return status.startswith("4") or (not status and 400 <= code < 500)
 
 
+def _to_repair(words: str, detail: str) -> Reason | None:
+    """Why a receiver slows us down, or will have none of it, where its code says that it tells."""
+    if detail not in _TO_REPAIR and "limited because" not in words:
+        return None
+    cause = _first(words, phrases.TO_REPAIR)
+    if cause is None and _first(words, phrases.PACE) is Reason.SPEEDING:
+        cause = _BY_STATUS.get(detail)
+    return cause
+
+
 def _by_words(words: str, raw: str, detail: str, *, early: bool) -> Reason | None:
     against = _first(words, phrases.PACE) or _first(words, phrases.AGAINST_SENDER)
-    if against is None and _LISTS.search(raw):
+    if against is None and (_LISTS.search(raw) or _STOPPED.search(raw)):
         against = Reason.BLOCKED
     nobody = not early and _is_nobody(words)
     if against is not None and (

@@ -130,6 +130,13 @@ AGAINST_SENDER: Sequence[Phrases] = (
     ),
 )
 
+#: Read only beside a code that asks for it: single words say enough there.
+TO_REPAIR: Sequence[Phrases] = (
+    (Reason.REQUIRE_PTR, _said("ptr | reverse dns")),
+    (Reason.FAILED_STARTTLS, _said("tls")),
+    (Reason.AUTH_FAILURE, _said("spf | dkim | dmarc | authenticat | align")),
+)
+
 #: Seen first: a blocked account is no blocked sender, an exceeded sending quota no full mailbox.
 PACE: Sequence[Phrases] = (
     (

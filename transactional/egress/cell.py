@@ -59,6 +59,7 @@ class Breaker:
     probing: bool  # parked but for a canary; otherwise it drains
     until: float  # nothing before this but the canary
     per_minute: float  # messages a minute while it drains; 0: no limit
+    of_recipients: bool = False  # every recipient is refused: one more such refusal ends nothing
 
     def closed(self, now: float) -> Closed | None:
         """Shut until the next probe is due."""

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError
 
+from transactional import clock
+from transactional.classify import Category, Reason, Verdict
 from transactional.classify import reply as verdict_on
-from transactional.egress.cell import Breaker
+from transactional.egress.cell import Breaker, Cell
 from transactional.egress.decisions import Decision
 from transactional.egress.lookups import Lookups
 from transactional.egress.route import Route
@@ -27,6 +28,9 @@ from transactional.wire.reply import ReplyClass, classify
 logger = logging.getLogger(__name__)
 
 AGAIN = 1.0  # seconds before an incident that the database did not take is written again
+MET = 5000  # accounts that are known to be noted with an incident
+# Who says this of a mailbox has looked for it: mail is taken in again
+OF_THE_MAILBOX = frozenset({Reason.MAILBOX_FULL, Reason.SUSPEND})
 CellKey = tuple[str, str]
 
 
@@ -40,22 +44,24 @@ class Circuits:
         self._standing: tuple[Standing, ...] | None = None
         self._unwritten: dict[CellKey, Breaker] = {}  # parked here, not in the database yet
         self._under_way: set[asyncio.Task[None]] = set()
+        self._met: set[tuple[int, int]] = set()  # incident and account that are noted
         shaper.probe = self._probe
 
     async def refresh(self) -> None:
         """Take over which cells are parked or drain. Raises django.db.Error."""
         found = await self._lookups.standing()
-        if found is self._standing and not any(one.drain_at for one in found):
+        if found is self._standing and not any(one.draining is not None for one in found):
             return
         self._standing = found
-        now, wall = asyncio.get_running_loop().time(), datetime.now(UTC)
+        now = asyncio.get_running_loop().time()
         fresh = self._unwritten | {
             (one.source_address, one.site): Breaker(
                 incident=one.id,
                 skeleton=one.skeleton,
                 probing=one.state != IncidentState.DRAINING,
-                until=now + (one.probe_at - wall).total_seconds(),
-                per_minute=one.per_minute(wall),
+                until=now + one.probe_in - one.age,
+                per_minute=one.per_minute(),
+                of_recipients=one.category == Category.HARD,
             )
             for one in found
         }
@@ -68,34 +74,92 @@ class Circuits:
         """Draw from an answer what it says about an incident, over or to come."""
         if seen.reply is None or seen.local:
             return None
-        key = (permit.source.id, route.site.key)
         now = asyncio.get_running_loop().time()
+        verdict = None
+        if not seen.reply.is_positive:
+            verdict = verdict_on(seen.reply, stage=seen.stage)
         shut = permit.cell.breaker
-        said = str(seen.reply)
-        refused = not seen.reply.is_positive
-        if shut is not None and (permit.canary or not shut.probing):
-            alike = refused and skeleton(said) == shut.skeleton
-            if alike and not permit.canary:
-                self._do(partial(breaker.refused_again, shut.incident, job.account_id))
-            if permit.canary and not alike:
-                self._do(partial(breaker.canary_taken, shut.incident))
-            code = "refused_again" if alike else "canary_taken" if permit.canary else ""
-            return Decision("incident", code, {"incident": shut.incident}) if code else None
-        if not refused or classify(seen.reply, stage=seen.stage) is ReplyClass.THROTTLED:
-            self._watch.took(key, job.account_id, now)
-            return None
-        verdict = verdict_on(seen.reply, stage=seen.stage)
-        found = self._watch.refused(key, job.account_id, verdict, said, now)
+        if shut is not None:
+            return self._during(shut, job, permit, route, str(seen.reply), verdict, now)
+        known = verdict is not None and self._stops(permit.cell, route, str(seen.reply), now)
+        throttled = classify(seen.reply, stage=seen.stage) is ReplyClass.THROTTLED
+        if throttled and not known:
+            verdict = None  # the pace alone: shaping sees to it
+        found = self._watched(job, permit, route, str(seen.reply), verdict, now, known=known)
         if found is None:
             return None
         self._park(found, (permit.source.address, route.site.key), now)
-        data = {"alike": found.alike, "answers": found.answers, "reason": str(verdict.reason)}
+        data = {"alike": found.alike, "answers": found.answers, "reason": str(found.verdict.reason)}
         return Decision("incident", "opened", data)
+
+    def _during(
+        self,
+        shut: Breaker,
+        job: Job,
+        permit: Permit,
+        route: Route,
+        said: str,
+        verdict: Verdict | None,
+        now: float,
+    ) -> Decision | None:
+        """An answer while an incident is not over: to its canary, to what drains, or a late one."""
+        alike = verdict is not None and skeleton(said) == shut.skeleton
+        if alike:
+            self._meet(shut.incident, job.account_id)
+        code = ""
+        if permit.canary:
+            code = "refused_again" if alike else "canary_unsure"
+            if not alike and _is_taken(verdict, shut):
+                code = "canary_taken"
+                self._do(partial(breaker.canary_taken, shut.incident))
+        elif not shut.probing:
+            again = alike or self._watched(job, permit, route, said, verdict, now)
+            if again:
+                code = "refused_again"
+                self._do(partial(breaker.refused_again, shut.incident, job.account_id))
+        return Decision("incident", code, {"incident": shut.incident}) if code else None
+
+    def _watched(
+        self,
+        job: Job,
+        permit: Permit,
+        route: Route,
+        said: str,
+        verdict: Verdict | None,
+        now: float,
+        *,
+        known: bool = False,
+    ) -> Suspicion | None:
+        """Remember an answer; what is to be suspected of it. Without a `verdict` it refused nothing."""
+        key, who, domain = (permit.source.id, route.site.key), job.account_id, job.from_domain
+        if verdict is None:
+            self._watch.took(key, who, now, domain)
+            return None
+        return self._watch.refused(key, who, verdict, said, now, domain=domain, known=known)
+
+    def _stops(self, cell: Cell, route: Route, said: str, now: float) -> bool:
+        """Whether this is such an answer as has just stopped the cell, by a rule of its profile."""
+        if now >= cell.until:
+            return False
+        rules = self._shaper.profiles.rules_on(said, route.site.provider)
+        return any(one.action == "suspend" and one.name == cell.suspended_by for one in rules)
+
+    def _meet(self, incident: int, account_id: int) -> None:
+        """An incident has refused mail of this account: its owners hear of it, and may undo."""
+        if not incident or (incident, account_id) in self._met:
+            return
+        if len(self._met) >= MET:
+            self._met.clear()
+        self._met.add((incident, account_id))
+        self._do(partial(breaker.affect, incident, account_id))
 
     def _park(self, found: Suspicion, key: CellKey, now: float) -> None:
         """At once in this engine, and in the database for all."""
         wait = breaker.scaled(breaker.FIRST_PROBE)
-        shut = Breaker(0, found.skeleton, probing=True, until=now + wait, per_minute=0.0)
+        shut = Breaker(
+            0, found.skeleton, probing=True, until=now + wait, per_minute=0.0,
+            of_recipients=found.verdict.category is Category.HARD,
+        )  # fmt: skip
         self._unwritten[key] = self._shaper.breakers[key] = shut
         if key in self._shaper.cells:
             self._shaper.cells[key].breaker = shut
@@ -148,7 +212,21 @@ class Circuits:
 
     async def _probe(self, incident: int) -> bool:
         try:
-            return incident > 0 and await self._lookups.do(partial(breaker.take_probe, incident))
+            return incident > 0 and await self._lookups.do(partial(_take_probe, incident))
         except Error as err:
             logger.warning("no canary is sent: %s", err)
             return False
+
+
+def _take_probe(incident: int) -> bool:
+    clock.settle()  # a clock that was set makes no canary due
+    return breaker.take_probe(incident)
+
+
+def _is_taken(verdict: Verdict | None, shut: Breaker) -> bool:
+    """Whether an answer to a canary means that the receiver takes mail again: it took it, or knows
+    enough of the mailbox to refuse it for its sake. Anything else says nothing of the sort.
+    """
+    if verdict is None or verdict.reason in OF_THE_MAILBOX:
+        return True
+    return verdict.category is Category.HARD and not shut.of_recipients

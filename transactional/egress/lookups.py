@@ -22,7 +22,7 @@ from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
 from domains import dkim, dns, hosts, pools, why
 from domains.models import Domain, EgressSource
-from transactional import retry
+from transactional import clock, retry
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
 from transactional.egress import profiles
@@ -161,7 +161,7 @@ class Lookups:
 
     async def standing(self) -> tuple[Standing, ...]:
         """Incidents that are not over."""
-        return await self._get(_STANDING, FRESH / 2, breaker.standing)
+        return await self._get(_STANDING, FRESH / 2, _standing)
 
     def forget_standing(self) -> None:
         """One has just changed: what is being read now is old already."""
@@ -243,6 +243,14 @@ def _guarded(load: Callable[[], T]) -> T:
         return load()
     finally:
         close_old_connections()
+
+
+def _standing() -> tuple[Standing, ...]:
+    found = breaker.standing()
+    if found:
+        clock.settle()  # the times of one that was opened before the clock was set move along
+        found = breaker.standing()
+    return found
 
 
 def ourselves(reached: frozenset[str] = frozenset()) -> Own:

@@ -159,6 +159,10 @@ SENTENCES = {
     ("incident", "refused_again"): _(
         "Refused with the answer of the incident again: it goes on, or begins anew."
     ),
+    ("incident", "canary_unsure"): _(
+        "It was the one message that tried during an incident, and the answer does not say that mail is "
+        "taken again: the rest stays parked."
+    ),
     ("incident", "canary_taken"): _(
         "It was the one message that tried during an incident, and it was taken: the rest follows."
     ),

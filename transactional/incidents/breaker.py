@@ -1,15 +1,18 @@
 """The circuit breaker of an incident: the only writer of its state. The database is what all
-engines go by; each of these is one short statement or transaction.
+engines go by; each of these is one short statement or transaction. So is its clock: how late it is
+here, on one of several machines, decides nothing (a jump of that clock: `transactional/clock.py`).
 """
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.utils import timezone
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from tokens import audit
 from transactional.incidents.watch import Suspicion
@@ -29,23 +32,32 @@ DRAIN_STEPS = 7  # then it is over: at 1,280 a minute shaping alone is enough
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An incident that is not over, as an engine needs it."""
+    """An incident that is not over, as an engine needs it. Its times are seconds as of the reading, by
+    the database's clock; they go on by this process's own count.
+    """
 
     id: int
     source_address: str
     source_id: int
     site: str
     state: str
-    probe_at: datetime
-    drain_at: datetime | None
     skeleton: str
     reason: str
+    category: str
+    probe_in: float  # to when the next canary may leave
+    draining: float | None  # since the slow start began
+    read_at: float = field(default_factory=time.monotonic, compare=False)
 
-    def per_minute(self, now: datetime) -> float:
+    @property
+    def age(self) -> float:
+        """Seconds since it was read."""
+        return time.monotonic() - self.read_at
+
+    def per_minute(self) -> float:
         """The pace of its slow start; 0 while it is parked."""
-        if self.state != IncidentState.DRAINING or self.drain_at is None:
+        if self.state != IncidentState.DRAINING or self.draining is None:
             return 0.0
-        steps = max(0.0, (now - self.drain_at).total_seconds()) / scaled(DRAIN_STEP)
+        steps = max(0.0, self.draining + self.age) / scaled(DRAIN_STEP)
         return float(DRAIN_FROM * 2 ** min(int(steps), DRAIN_STEPS))
 
 
@@ -54,13 +66,21 @@ def scaled(seconds: float) -> float:
     return max(0.05, seconds * settings.RETRY_SCALE)
 
 
+def _between(earlier: Now | F, later: Now | F) -> ExpressionWrapper[Any]:
+    return ExpressionWrapper(later - earlier, output_field=DurationField())
+
+
 def standing() -> tuple[Standing, ...]:
     """Every incident that is not over."""
     rows = Incident.objects.filter(closed_at=None).select_related("source").order_by("pk")
+    rows = rows.annotate(
+        probe_in=_between(Now(), F("probe_at")), draining=_between(F("drain_at"), Now())
+    )
     return tuple(
         Standing(
-            row.pk, row.source.address, row.source_id, row.site, row.state, row.probe_at,
-            row.drain_at, row.skeleton, row.reason,
+            row.pk, row.source.address, row.source_id, row.site, row.state, row.skeleton, row.reason,
+            row.category, row.probe_in.total_seconds(),
+            row.draining.total_seconds() if row.draining is not None else None,
         )
         for row in rows[:1000]
     )  # fmt: skip
@@ -71,13 +91,13 @@ def move(by: timedelta) -> None:
     rows = Incident.objects.filter(closed_at=None)
     rows.exclude(drain_at=None).update(drain_at=F("drain_at") + by)
     if by > timedelta(0):
-        rows = rows.filter(probe_at__lt=timezone.now())  # the others began since
+        rows = rows.filter(probe_at__lt=Now())  # the others began since
     rows.update(probe_at=F("probe_at") + by)
 
 
 def open_for(suspicion: Suspicion, *, ago: float) -> bool:
     """Park the cell; False where it is parked already. `ago`: seconds since the first refusal."""
-    now = timezone.now()
+    now = Now()
     try:
         with transaction.atomic():
             row = Incident.objects.create(
@@ -130,7 +150,7 @@ def take_probe(incident_id: int) -> bool:
 
     Where it was quiet it is open again: there is mail, and what comes of it is told.
     """
-    now = timezone.now()
+    now = Now()
     row = Incident.objects.filter(pk=incident_id).first()
     if row is None:
         return False
@@ -143,9 +163,8 @@ def take_probe(incident_id: int) -> bool:
 
 def canary_taken(incident_id: int) -> None:
     """The receiver takes mail again: start slowly."""
-    now = timezone.now()
     changed = Incident.objects.filter(pk=incident_id, state__in=SHUT).update(
-        state=IncidentState.DRAINING, drain_at=now
+        state=IncidentState.DRAINING, drain_at=Now()
     )
     if changed:
         logger.warning("incident %d: a canary was taken, its mail drains", incident_id)
@@ -154,7 +173,7 @@ def canary_taken(incident_id: int) -> None:
 def refused_again(incident_id: int, account_id: int) -> None:
     """The same refusal while it drains: parked again."""
     affect(incident_id, account_id)
-    again = timezone.now() + timedelta(seconds=scaled(FIRST_PROBE * 2))
+    again = Now() + timedelta(seconds=scaled(FIRST_PROBE * 2))
     changed = Incident.objects.filter(pk=incident_id, state=IncidentState.DRAINING).update(
         state=IncidentState.OPEN, drain_at=None, probe_at=again
     )
@@ -166,8 +185,7 @@ def rest() -> int:
     """Incidents for which no mail came for long after their probe was due are quiet, and nobody is
     alarmed by them any more; how many became so. After a day of quiet they are over.
     """
-    now = timezone.now()
-    waited = now - timedelta(seconds=scaled(QUIET_AFTER))
+    waited = Now() - timedelta(seconds=scaled(QUIET_AFTER))
     rows = Incident.objects.filter(state=IncidentState.OPEN, probe_at__lte=waited)
     if quiet := rows.update(state=IncidentState.QUIET):
         logger.warning("%d incidents are quiet: no mail came that could try", quiet)
@@ -179,17 +197,16 @@ def rest() -> int:
 
 def close_drained() -> list[int]:
     """Incidents whose slow start is through are over; which ones."""
-    limit = timezone.now() - timedelta(seconds=scaled(DRAIN_STEP) * DRAIN_STEPS)
+    limit = Now() - timedelta(seconds=scaled(DRAIN_STEP) * DRAIN_STEPS)
     rows = Incident.objects.filter(state=IncidentState.DRAINING, drain_at__lte=limit)
     return [row.pk for row in rows[:100] if close(row.pk, by=audit.SYSTEM)]
 
 
 def close(incident_id: int, *, by: str) -> bool:
     """End an incident: by its slow start, by long quiet, or by an operator who knows better."""
-    now = timezone.now()
     with transaction.atomic():
         open_rows = Incident.objects.filter(pk=incident_id, closed_at=None)
-        if not open_rows.update(state=IncidentState.CLOSED, closed_at=now):
+        if not open_rows.update(state=IncidentState.CLOSED, closed_at=Now()):
             return False
         row = Incident.objects.get(pk=incident_id)
         for met in IncidentAccount.objects.filter(incident_id=incident_id):

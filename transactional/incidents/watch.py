@@ -19,6 +19,9 @@ MOST = 2000  # answers remembered of a cell
 # They speak of one message, or of ourselves: no reason to stop a whole site
 PRIVATE = frozenset({Reason.CONTENT_ERROR, Reason.SYNTAX_ERROR, Reason.MESG_TOO_BIG})
 
+# They speak of a From domain: no reason to stop a site that takes others' mail from the same IP
+OF_A_DOMAIN = frozenset({Reason.AUTH_FAILURE})
+
 CellKey = tuple[int, str]  # source, site
 
 
@@ -39,19 +42,19 @@ class Suspicion:
 
 @dataclass(slots=True)
 class _Seen:
-    answers: deque[tuple[float, str, int]] = field(default_factory=deque)
+    answers: deque[tuple[float, str, int, str]] = field(default_factory=deque)
     alike: Counter[str] = field(default_factory=Counter)
 
-    def add(self, now: float, window: float, what: str, account: int) -> None:
+    def add(self, now: float, window: float, what: str, account: int, domain: str) -> None:
         """Remember an answer, and forget those before the window."""
         while self.answers and (self.answers[0][0] < now - window or len(self.answers) >= MOST):
             self._drop()
-        self.answers.append((now, what, account))
+        self.answers.append((now, what, account, domain))
         if what:
             self.alike[what] += 1
 
     def _drop(self) -> None:
-        _, what, _ = self.answers.popleft()
+        _, what, _, _ = self.answers.popleft()
         if what:
             self.alike[what] -= 1
             if self.alike[what] <= 0:
@@ -65,25 +68,41 @@ class Watch:
         self._window = WINDOW * max(scale, 0.05)
         self._cells: OrderedDict[CellKey, _Seen] = OrderedDict()
 
-    def took(self, key: CellKey, account_id: int, now: float) -> None:
-        """The site answered, and refused nothing that matters here."""
-        self._note(key, now, "", account_id)
+    def took(self, key: CellKey, account_id: int, now: float, domain: str = "") -> None:
+        """The site answered mail from `domain`, and refused nothing that matters here."""
+        self._note(key, now, "", account_id, domain)
 
     def refused(
-        self, key: CellKey, account_id: int, verdict: Verdict, reply: str, now: float
+        self,
+        key: CellKey,
+        account_id: int,
+        verdict: Verdict,
+        reply: str,
+        now: float,
+        *,
+        domain: str = "",
+        known: bool = False,
     ) -> Suspicion | None:
-        """The site refused a message; an incident, if that makes enough of them."""
+        """The site refused mail from `domain`; an incident, if that makes enough of them.
+
+        `known`: such an answer is known to be about all mail from this IP, and the cell was stopped for
+        it: one is enough, for no more will come.
+        """
         counts = verdict.category in (Category.BLOCK, Category.HARD)
         if not counts or verdict.reason in PRIVATE:
-            self.took(key, account_id, now)
+            self.took(key, account_id, now, domain)
             return None
         what = f"{verdict.reason} {skeleton(reply)}"
-        seen = self._note(key, now, what, account_id)
+        seen = self._note(key, now, what, account_id, domain)
         enough, part = RECIPIENTS if verdict.category is Category.HARD else BLOCKS
         alike = seen.alike[what]
-        if alike < enough or alike < part * len(seen.answers):
+        if not known and (alike < enough or alike < part * len(seen.answers)):
             return None
-        same = [(at, account) for at, one, account in seen.answers if one == what]
+        same = [one for one in seen.answers if one[1] == what]
+        if not known and verdict.reason in OF_A_DOMAIN:
+            domains = {domain for _, _, _, domain in same}
+            if any(domain not in domains for _, _, _, domain in seen.answers):
+                return None
         self._cells.pop(key)  # counted anew when it is over
         return Suspicion(
             source_id=key[0],
@@ -94,15 +113,15 @@ class Watch:
             alike=alike,
             answers=len(seen.answers),
             first_at=same[0][0],
-            accounts=frozenset(account for _, account in same),
+            accounts=frozenset(account for _, _, account, _ in same),
         )
 
-    def _note(self, key: CellKey, now: float, what: str, account_id: int) -> _Seen:
+    def _note(self, key: CellKey, now: float, what: str, account_id: int, domain: str) -> _Seen:
         seen = self._cells.get(key)
         if seen is None:
             seen = self._cells[key] = _Seen()
             if len(self._cells) > KEPT:
                 self._cells.popitem(last=False)
         self._cells.move_to_end(key)
-        seen.add(now, self._window, what, account_id)
+        seen.add(now, self._window, what, account_id, domain)
         return seen

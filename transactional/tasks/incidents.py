@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from config.errors import PostinoError
-from transactional import queue
+from transactional import clock, queue
 from transactional.incidents import breaker
+from transactional.incidents.advice import advice
 from transactional.models import IncidentAccount, Lane
 from transactional.submission import own_mail
 
@@ -27,6 +28,7 @@ AGAIN = timedelta(minutes=5)  # after which those who could not be told are writ
 @shared_task(name="transactional.tend_incidents")
 def tend_incidents() -> None:
     """Every few seconds. Who cannot be told now is told later; an account at a time, others first."""
+    clock.settle()  # a clock that was set ends none
     breaker.rest()
     if breaker.close_drained():
         queue.wake(Lane.values)
@@ -58,7 +60,9 @@ def tell(pk: int) -> bool:
 
 
 def _words(row: IncidentAccount) -> tuple[str, str]:
+    repair = advice(row.incident.reason)
     said = {
+        "repair": f"{repair}\n\n" if repair else "",
         "site": row.incident.receiver,
         "ip": row.incident.source.address,
         "sample": row.incident.sample,
@@ -73,7 +77,7 @@ def _words(row: IncidentAccount) -> tuple[str, str]:
         return _("%(site)s refused our mail for a while") % said, text % said
     text = _(
         "%(site)s refuses mail from %(ip)s, again and again with the same answer:\n\n"
-        "  %(sample)s\n\nMail to it is parked, nothing of it is lost. A single message tries from "
+        "  %(sample)s\n\n%(repair)sMail to it is parked, nothing of it is lost. A single message tries from "
         "time to time; once it is taken, the rest follows slowly, by itself.\n\nOpen this page to "
         "see what was refused, and to send it again once that is over:\n\n%(link)s\n"
     )

@@ -12,6 +12,7 @@ from config.attention import Item, Level
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.incidents import undo
+from transactional.incidents.advice import advice
 from transactional.models import IncidentAccount, IncidentState
 
 PAGE = 50
@@ -48,6 +49,7 @@ def incident_detail(request: AccountRequest, incident_id: int) -> HttpResponse:
     context = {
         "row": row,
         "incident": row.incident,
+        "advice": advice(row.incident.reason),
         "tone": TONES[row.incident.state],
         "caused": undo.preview(row),
         "may_undo": request.may(Role.MARKETER),

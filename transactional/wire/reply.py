@@ -202,7 +202,7 @@ _RATE = re.compile(r"rate.?limit|too many|too fast|throttl|try again slower|unso
 _FULL = re.compile(r"quota|mailbox (?:is )?full|over.?quota|storage", re.I)
 _POLICY = re.compile(
     r"spam|block(?:ed|list)|black.?list|denied|policy|reputation|\brbl\b|dnsbl|listed"
-    r"|\bspf\b|dkim|dmarc|not allowed|prohibited|relay",
+    r"|permanently deferred|\[tss?\d\d\]|\bspf\b|dkim|dmarc|not allowed|prohibited|relay",
     re.I,
 )
 # RFC 3463 subject.detail of a 5xx reply
@@ -220,6 +220,11 @@ _PERMANENT_BY_STATUS = {
     "4.4": ReplyClass.DNS,
 }
 _THROTTLE_STATUS = frozenset({"3.2", "4.5", "7.28"})
+# "Rate limited because …" of Gmail's: its cause is the sender's domain, or what an incident is for. No
+# other mail to the site is to be slower for it
+_BECAUSE_STATUS = frozenset(
+    {"7.20", "7.21", "7.22", "7.23", "7.24", "7.25", "7.26", "7.27", "7.29", "7.30", "7.32", "7.40"}
+)
 _BEFORE_RCPT = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.MAIL})
 
 
@@ -243,6 +248,8 @@ def _classify_temporary(reply: Reply) -> ReplyClass:
         return ReplyClass.MAILBOX_FULL
     if _GREYLIST.search(text):
         return ReplyClass.GREYLISTED
+    if status in _BECAUSE_STATUS:
+        return ReplyClass.TEMPORARY
     if reply.code == 421 or status in _THROTTLE_STATUS or _RATE.search(text):
         return ReplyClass.THROTTLED
     if not status and reply.code == 452 and _FULL.search(text):

@@ -69,7 +69,7 @@ def test_the_next_message_is_the_canary(cast: Cast, met: IncidentAccount, taken:
     due(breaker.QUIET_AFTER + 1)
     breaker.rest()
     (standing,) = breaker.standing()
-    assert standing.per_minute(timezone.now()) == 0.0  # parked but for one
+    assert standing.per_minute() == 0.0  # parked but for one
     assert breaker.take_probe(standing.id) and not breaker.take_probe(standing.id)
     assert (state(), alarms(cast)) == ("open", 1)  # until it is known
     if taken:
