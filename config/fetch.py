@@ -7,18 +7,20 @@ The name is resolved once, every address judged, and the connection made to a ju
 import ipaddress
 import re
 import ssl
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import httpx
+import httpcore
 import idna
 
 from config.addresses import Network, is_public
+from config.within import Bounds, TooMuch, Within
 
-SECONDS = 5.0  # for the whole fetch: a reply that drips never holds a worker longer
+SECONDS = 5.0  # from the name's look-up to the body's end: a reply that drips holds nobody longer
 MOST = 64 * 1024  # octets read of a body
+OVERHEAD = 192 * 1024  # octets read besides: handshake's rest, headers, 1xx answers, chunk sizes
 PORTS = frozenset({80, 443})  # databases and mail servers listen elsewhere
 Resolve = Callable[[str], Sequence[str]]
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*")
@@ -48,17 +50,17 @@ def get(
     ports: frozenset[int] = PORTS,
     context: ssl.SSLContext | None = None,
 ) -> Fetched:
-    """GET a URL. `resolve` gives the addresses of a name; `allowed` nets may be private.
+    """GET a URL, in `SECONDS` in all. `resolve` gives a name's addresses; `allowed` nets may be private.
 
     Raises FetchRefused before anything is sent, FetchFailed after.
     """
-    scheme, host, port, path = parts(url, ports)
-    request = _request(scheme, host, port, path, _address(host, resolve, allowed))
-    try:
-        with _client(context) as client:
-            return _read(client, request)
-    except httpx.HTTPError as err:
-        raise FetchFailed(f"{host} could not be reached: {err}") from err
+    with _asked(url, resolve, allowed, ports, context) as response:
+        body = b""
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > MOST:
+                raise FetchFailed("The reply is too long.")
+        return Fetched(response.status, body)
 
 
 def status(
@@ -73,51 +75,55 @@ def status(
 
     Raises FetchRefused before anything is sent, FetchFailed after.
     """
-    scheme, host, port, path = parts(url, ports)
+    with _asked(url, resolve, allowed, ports, context) as response:
+        return response.status
+
+
+@contextmanager
+def _asked(
+    url: str,
+    resolve: Resolve,
+    allowed: Sequence[Network],
+    ports: frozenset[int],
+    context: ssl.SSLContext | None,
+) -> Iterator[httpcore.Response]:
+    """The reply to a GET, from an address that was judged; the connection ends with the block."""
+    scheme, host, port, path = parts(as_uri(url), ports)
+    bounds = Bounds(SECONDS, MOST + OVERHEAD)
     request = _request(scheme, host, port, path, _address(host, resolve, allowed))
     try:
-        with _client(context) as client:
-            response = client.send(request, stream=True, follow_redirects=False)
-            response.close()
-            return response.status_code
-    except httpx.HTTPError as err:
+        with httpcore.ConnectionPool(
+            ssl_context=context or ssl.create_default_context(),
+            max_keepalive_connections=0,
+            network_backend=Within(bounds),
+        ) as pool:
+            response = pool.handle_request(request)
+            try:
+                yield response
+            finally:
+                response.close()
+    except TooMuch as err:
+        raise FetchFailed(str(err)) from err
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as err:
         raise FetchFailed(f"{host} could not be reached: {err}") from err
 
 
-def _request(scheme: str, host: str, port: int, path: str, address: str) -> httpx.Request:
-    shown = f"[{address}]" if ":" in address else address
-    return httpx.Request(
+def _request(scheme: str, host: str, port: int, path: str, address: str) -> httpcore.Request:
+    return httpcore.Request(
         "GET",
-        f"{scheme}://{shown}:{port}{path}",
-        headers={"Host": host, "User-Agent": "Postino", "Accept-Encoding": "identity"},
+        httpcore.URL(
+            scheme=scheme.encode(), host=address.encode(), port=port, target=path.encode()
+        ),
+        headers={
+            "Host": host,
+            "User-Agent": "Postino",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+        },
         # The certificate must be the name's, not the address's
-        extensions={"sni_hostname": host, "timeout": dict.fromkeys(_PHASES, SECONDS)},
+        extensions={"sni_hostname": host},
     )
-
-
-def _client(context: ssl.SSLContext | None) -> httpx.Client:
-    transport = httpx.HTTPTransport(verify=context or ssl.create_default_context())
-    return httpx.Client(transport=transport, trust_env=False)
-
-
-_PHASES = ("connect", "read", "write", "pool")
-
-
-def _read(client: httpx.Client, request: httpx.Request) -> Fetched:
-    """Send and read, within the time and size that bound the whole."""
-    until = time.monotonic() + SECONDS
-    response = client.send(request, stream=True, follow_redirects=False)
-    body = b""
-    try:
-        for chunk in response.iter_raw(4096):
-            body += chunk
-            if len(body) > MOST:
-                raise FetchFailed("The reply is too long.")
-            if time.monotonic() > until:
-                raise FetchFailed("The reply takes too long.")
-    finally:
-        response.close()
-    return Fetched(response.status_code, body)
 
 
 def parts(url: str, ports: frozenset[int] = PORTS) -> tuple[str, str, int, str]:
