@@ -21,7 +21,8 @@ def events() -> list[Metric]:
     return [
         Metric(
             name="events_total",
-            text="Events by type since the log began: accepted, delivered, deferred, bounced, …",
+            text="Events by type since the log began: accepted, delivered, deferred, bounced, …; stopped: in the "
+            "queue, since its address must not be mailed any more.",
             kind="counter",
             samples=[({"type": kind}, number) for kind, number in rows],
         )

@@ -24,16 +24,20 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)  # no event is older
 
 _COLUMNS = ", ".join(COUNTERS)
 # Which column an event counts in. A bounce that comes back after the delivery takes it back, so that
-# delivered, bounced and pending never count one recipient twice; so does an undone incident. Opens and clicks of recipients are counted by their firsts
+# delivered, bounced and pending never count one recipient twice; so does an undone incident. What was accepted
+# and then stopped in the queue, with no copy that may have arrived, was not sent. Opens and clicks of recipients
+# are counted by their firsts
 _TALLY = """
-count(*) FILTER (WHERE type = 'accepted') AS sent,
+count(*) FILTER (WHERE type = 'accepted') - count(*) FILTER (WHERE type = 'stopped')
+    + count(*) FILTER (WHERE type = 'requeued' AND was = 'suppressed') AS sent,
 count(*) FILTER (WHERE type = 'delivered') - count(*) FILTER (WHERE type = 'bounced' AND was = 'delivered') AS delivered,
 count(*) FILTER (WHERE type = 'deferred') AS deferred,
 count(*) FILTER (WHERE type = 'bounced')
     - count(*) FILTER (WHERE type = 'requeued' AND coalesce(was, 'bounced') = 'bounced') AS bounced,
 count(*) FILTER (WHERE type = 'expired')
     - count(*) FILTER (WHERE type = 'requeued' AND was = 'expired') AS expired,
-count(*) FILTER (WHERE type = 'dropped') AS dropped,
+count(*) FILTER (WHERE type IN ('dropped', 'stopped'))
+    - count(*) FILTER (WHERE type = 'requeued' AND was = 'suppressed') AS dropped,
 count(*) FILTER (WHERE type = 'first_open') AS opens,
 count(*) FILTER (WHERE type = 'first_click') AS clicks,
 count(*) FILTER (WHERE type = 'opened') AS open_hits,
@@ -51,7 +55,9 @@ count(*) FILTER (WHERE type = 'clicked' AND machine) AS machine_click_hits
 # on its own day, whenever it comes. Events whose campaign is gone count nowhere.
 FOLD = f"""
 WITH batch AS MATERIALIZED (
-    SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.type, e.at,
+    SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.at,
+           CASE WHEN e.type = 'cancelled' AND e.data ->> 'how' = 'suppressed'
+                     AND e.data ->> 'was' IN ('queued', 'deferred') THEN 'stopped' ELSE e.type END AS type,
            CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was,
            CASE WHEN e.type IN ('opened', 'clicked') THEN e.data ->> 'machine' IS NOT NULL END
                AS machine

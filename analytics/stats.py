@@ -136,8 +136,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("bounceratio", _("Bounce rate"), _("Bounces divided by sent."), rate=True),
     Metric("pending", _("Pending"), _("Sent, with no outcome yet.")),
     Metric("dropped", _("Not sent"), _(
-        "Refused before sending: a suppressed address, missing consent, or a message that could "
-        "not be made."
+        "Not sent: a suppressed address or missing consent, at the door or while it waited in the "
+        "queue, or a message that could not be made."
     )),
     Metric("complaints", _("Spam reports"), _("Recipients who reported the message as spam.")),
     Metric(

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
+from psycopg.types.json import Jsonb
 
 from tokens import audit
 from transactional import events, mailable
@@ -54,7 +55,8 @@ WITH chosen AS (
     WHERE id = ANY(%(ids)s) AND account_id = %(account)s AND status = 'held'
     ORDER BY id FOR UPDATE
 )
-UPDATE transactional_recipient r SET status = %(status)s, status_at = %(at)s
+UPDATE transactional_recipient r
+SET status = %(status)s, status_at = %(at)s, reply = coalesce(%(codes)s::jsonb ->> r.id::text, r.reply)
 FROM chosen, transactional_message m WHERE r.id = chosen.id AND m.id = r.message_id
 RETURNING r.id, r.message_id, m.campaign_id
 """
@@ -196,7 +198,11 @@ def _end(
     now = timezone.now()
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor:
-        values = {"ids": list(told), "account": account_id, "at": now, "status": str(status)}
+        codes = {str(pk): data["code"] for pk, data in told.items() if "code" in data}
+        values = {
+            "ids": list(told), "account": account_id, "at": now, "status": str(status),
+            "codes": Jsonb(codes),
+        }  # fmt: skip
         cursor.execute(_END, values)
         rows = cursor.fetchall()
     events.append(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from config import bulk, database
 from transactional import contacts, events
 from transactional.contacts import ERASED_ADDRESS, Key
 from transactional.events import NewEvent
@@ -90,16 +90,23 @@ def whose_page(contact_id: int) -> Contact | None:
 
 def stopped(keys: Sequence[Key]) -> dict[Key, frozenset[int]]:
     """The types that these addresses have unsubscribed from, in one query."""
-    wanted = list(set(keys))
-    found: dict[Key, set[int]] = {}
-    if not wanted:
+    if not keys:
         return {}
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor:
-        values = ([key[0] for key in wanted], [key[1] for key in wanted])
-        cursor.execute(_STOPPED, values, prepare=True)
-        for account_id, email, type_id in cursor:
-            found.setdefault((account_id, email), set()).add(type_id)
+    with database.cursor() as cursor:
+        return told(bulk.read(cursor, [question(keys)])[0])
+
+
+def question(keys: Iterable[Key]) -> bulk.Question:
+    """What `told` is given the answer to: the types that these addresses have unsubscribed from."""
+    wanted = set(keys)
+    return _STOPPED, ([key[0] for key in wanted], [key[1] for key in wanted])
+
+
+def told(rows: Iterable[Mapping[str, Any]]) -> dict[Key, frozenset[int]]:
+    """The types left by each address; who has left none is left out."""
+    found: dict[Key, set[int]] = {}
+    for row in rows:
+        found.setdefault((row["account_id"], row["email"]), set()).add(row["type_id"])
     return {key: frozenset(ids) for key, ids in found.items()}
 
 

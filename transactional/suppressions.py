@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -26,14 +26,15 @@ FIND = """
 WITH g AS (
     SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS g(account_id, asked, address)
 )
-SELECT s.account_id, g.asked AS address, s.reason, s.scope, false AS everywhere, s.id
+SELECT s.account_id, g.asked AS address, s.reason, s.scope, false AS everywhere, s.id,
+       s.created_at AS since, s.recipient_id AS cause
 FROM g CROSS JOIN LATERAL (
     SELECT * FROM transactional_suppression k
     WHERE k.account_id = g.account_id AND k.address = g.address
       AND (k.trial_at IS NULL OR k.trial_at > now()) OFFSET 0
 ) AS s
 UNION ALL
-SELECT g.account_id, g.asked, 'hard_bounce', a.hard_bounce_scope, true, NULL
+SELECT g.account_id, g.asked, 'hard_bounce', a.hard_bounce_scope, true, NULL, b.created_at, NULL
 FROM g
 JOIN transactional_globalblock b ON b.address = g.address AND b.until > now()
 JOIN tokens_account a ON a.id = g.account_id
@@ -77,11 +78,16 @@ SELECT new FROM added
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFacts:
-    """The suppression of an address that reaches furthest, the oldest of those."""
+    """The suppression of an address that reaches furthest, the oldest of those.
+
+    `since` when it stands, and which recipient's mail was its `cause`, where one was.
+    """
 
     reason: SuppressionReason
     scope: Scope
     everywhere: bool = False  # it bounced for good in several accounts, maybe not in this one
+    since: datetime | None = None
+    cause: uuid.UUID | None = None
 
     def stops(self, kind: str) -> bool:
         """Whether mail of this kind must not go there."""
@@ -117,7 +123,12 @@ def told(rows: Iterable[Mapping[str, Any]]) -> dict[Key, SuppressionFacts]:
         known = found.get(key)
         if known is None or (known.scope != Scope.ALL and scope == Scope.ALL):
             reason = SuppressionReason(row["reason"])
-            found[key] = SuppressionFacts(reason, Scope(scope), row["everywhere"])
+            cause = row["cause"]
+            found[key] = SuppressionFacts(
+                reason, Scope(scope), row["everywhere"],
+                since=datetime.fromisoformat(row["since"]),
+                cause=None if cause is None else uuid.UUID(cause),
+            )  # fmt: skip
     return found
 
 

@@ -57,6 +57,7 @@ _TOLD: Mapping[str, str] = {
     "message": "explanation",
     "to": "to",
     "how": "how",
+    "code": "code",
     "asked_from": "askedFrom",
     "url": "url",
     "link": "link",

@@ -15,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from analytics import engagement, rollup, selectors
-from analytics.models import CampaignDay, FirstEngagement, FoldCursor
+from analytics.models import CampaignDay, EventTotal, FirstEngagement, FoldCursor
 from analytics.stats import Numbers, total, without_machines
 from tests.analytics.conftest import NOON, Sent, make_sent
 from transactional import events
@@ -50,6 +50,25 @@ def test_every_type_counts_in_its_column(counted: Sent) -> None:
         sent=3, delivered=1, deferred=2, bounced=1, expired=1, dropped=1, opens=1, clicks=1,
         open_hits=2, click_hits=1, complaints=1, unsubscribes=1,
     )  # fmt: skip
+
+
+def test_what_was_stopped_in_the_queue_was_not_sent_but_where_a_copy_may_have_arrived(
+    counted: Sent,
+) -> None:
+    def wrote(kind: str, **data: str) -> None:
+        events.append([counted.happened(kind, data=data)])
+
+    counted.write(*["accepted"] * 4)
+    for was in ("queued", "deferred", "uncertain"):
+        wrote("cancelled", how="suppressed", was=was)
+    wrote("cancelled", how="withdrawn")
+    fold_all()
+    assert numbers(counted) == Numbers(sent=2, dropped=2)
+    assert EventTotal.objects.get(type="stopped").count == 2
+    wrote("requeued", was="suppressed")  # the undo of an incident
+    wrote("delivered")
+    fold_all()
+    assert numbers(counted) == Numbers(sent=3, delivered=1, dropped=1)
 
 
 def test_a_bounce_that_comes_back_takes_its_delivery_back(counted: Sent) -> None:

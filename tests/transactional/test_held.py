@@ -211,7 +211,7 @@ class TestDecisions:
         assert came == held.Decided(done=4, barred=1)
         assert gone.pk not in set(QueueRow.objects.values_list("id", flat=True))
         gone.refresh_from_db()
-        assert gone.status == Status.SUPPRESSED
+        assert (gone.status, gone.reply) == (Status.SUPPRESSED, "PREVIOUSLY_BOUNCED")
         told = Event.objects.get(recipient_id=gone.pk, type="cancelled")
         assert (told.data["how"], told.data["code"], told.data["by"]) == (
             "suppressed", "PREVIOUSLY_BOUNCED", BY,

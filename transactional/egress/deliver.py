@@ -1,4 +1,4 @@
-"""Carries each claimed job: plans its try, waits for its turn or parks it, tries, writes it down."""
+"""Carries each claimed job: asks whether it may still be sent, plans its try, waits for its turn or parks it, tries, writes it down."""
 
 import asyncio
 import logging
@@ -9,13 +9,15 @@ from django.conf import settings
 from django.db import Error
 
 from domains import pools
-from transactional.egress import fallback
+from transactional.egress import fallback, verdict
 from transactional.egress.attempt import Attempts, Plan
 from transactional.egress.cell import Closed
+from transactional.egress.consent import Consent, has_waited
 from transactional.egress.flusher import Flusher
 from transactional.egress.parking import ParkingLot, Refused
 from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.slots import Slots
+from transactional.egress.verdict import Tried
 from transactional.lifecycle import Outcome
 from transactional.queue import Job
 
@@ -32,8 +34,10 @@ class Courier:
         parking: ParkingLot,
         flusher: Flusher,
         slots: Slots,
+        consent: Consent,
     ) -> None:
         self._attempts = attempts
+        self._consent = consent
         self._shaper = shaper
         self._parking = parking
         self._flusher = flusher
@@ -60,6 +64,8 @@ class Courier:
     async def _plan(self, job: Job) -> Plan | Outcome:
         self._slots.begin(job)
         try:
+            if has_waited(job) and (bar := await self._consent.bar(job)) is not None:
+                return verdict.barred(Tried(job), bar)
             return await self._attempts.plan(job)
         finally:
             self._slots.rest(job)

@@ -22,6 +22,7 @@ from config.steady import steady_seconds
 from transactional import clock, queue
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
+from transactional.egress.consent import Consent
 from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
@@ -144,7 +145,7 @@ class Engine:
         circuits = Circuits(lookups, shaper, scale=scale)
         conversations = Conversations(pool, flusher, self._leases, poison)
         attempts = Attempts(lookups, conversations, shaper, circuits, poison)
-        courier = Courier(attempts, shaper, parking, flusher, self._places)
+        courier = Courier(attempts, shaper, parking, flusher, self._places, Consent(lookups))
         await self._take_over(lookups, shaper, circuits)  # before the first message
         writing = [self._beside(flusher.run()), self._beside(parking.run())]
         beside = [

@@ -17,6 +17,7 @@ from transactional.egress.decisions import Trail
 from transactional.egress.route import Route
 from transactional.egress.waits import tell_wait
 from transactional.lifecycle import Attempt, Outcome
+from transactional.mailable import STOPPED, Bar
 from transactional.models import Status
 from transactional.queue import Job
 from transactional.wire import outcome as wire
@@ -159,6 +160,25 @@ def over(tried: Tried) -> Outcome:
     """A report has ended it meanwhile: it leaves the queue, and what it stands at stays."""
     tried.trail.note("retry", "over", status=tried.job.status)
     return replace(_ended(tried, Status.EXPIRED, ""), attempts=tried.job.attempt)
+
+
+def barred(tried: Tried, bar: Bar) -> Outcome:
+    """Its address must not be mailed any more: what has waited is not sent. Of a copy that is in doubt
+    nothing is said: it may have arrived, and there is no second one.
+    """
+    job = tried.job
+    since = {"since": bar.since.isoformat()} if bar.since is not None else {}
+    tried.trail.note("policy", "barred_since" if bar.since else "barred", barred=bar.code, **since)
+    data: dict[str, Any] = {
+        "how": "suppressed",
+        "was": job.status,
+        "code": bar.code,
+        "reason": STOPPED[bar.code],
+    }
+    if bar.cause is not None:
+        data["cause"] = str(bar.cause)
+    ended = _ended(tried, Status.SUPPRESSED, bar.code, data=data)
+    return replace(ended, attempts=job.attempt)
 
 
 def _gave_up(last: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ SENTENCES = {
     "site_down": gettext_lazy("%(site)s to answer again"),
     "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
     "incident": gettext_lazy("the end of an incident with %(site)s"),
+    "paused": gettext_lazy("its send to go on, which was paused"),
     "no_budget": gettext_lazy("the next day’s budget of an IP that is being warmed up"),
 }
 

@@ -24,6 +24,13 @@ SENTENCES = {
     ("policy", ""): _("One more check was passed."),
     ("policy", "refused"): _("Refused: %(message)s"),
     ("policy", "suppressed"): _("Not sent to this address: it is suppressed (%(reason)s)."),
+    ("policy", "barred"): _(
+        "It had waited, so it was asked again whether it may be sent. It was not: %(barred)s."
+    ),
+    ("policy", "barred_since"): _(
+        "It had waited, so it was asked again whether it may be sent. It was not: %(barred)s (on the "
+        "list since %(since)s)."
+    ),
     # Where it goes
     ("route", "mx"): _("DNS names %(hosts)s for this domain’s mail."),
     ("route", "address"): _("The domain has no MX record; mail goes to its own address."),

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from domains import sites
 from domains import why as unready
+from transactional import mailable
 from transactional.egress.waits import tell_wait
 
 _SHUT: Mapping[str, Promise] = {
@@ -43,12 +44,22 @@ _SUPPRESSED: Mapping[str, Promise] = {
     "PREVIOUS_SPAM": gettext_lazy("its reader reported an earlier message as spam"),
     "BLOCKED_ADDRESS": gettext_lazy("it was added to the list by hand"),
 }
+_BARRED: Mapping[str, Promise] = {
+    mailable.BOUNCED: gettext_lazy("mail to this address has bounced"),
+    mailable.SPAM: gettext_lazy("its reader has reported mail as spam"),
+    mailable.BLOCKED: gettext_lazy("the address has been suppressed by hand"),
+    mailable.LEFT_ALL: gettext_lazy("its reader has unsubscribed"),
+    mailable.LEFT_TYPE: gettext_lazy("its reader has unsubscribed from this type of mail"),
+    mailable.QUARANTINED: gettext_lazy("the contact is in quarantine"),
+    mailable.UNCONFIRMED: gettext_lazy("its reader has not confirmed the double opt-in"),
+}
 VALUES: Mapping[tuple[str, str], Mapping[str, Promise]] = {
     ("fallback", "because"): _SHUT,
     ("shaping", "because"): _SHUT,
     ("tls", "result"): _TLS_RESULTS,
     ("route", "status"): _DNS,
     ("policy", "reason"): _SUPPRESSED,
+    ("policy", "barred"): _BARRED,
 }
 
 

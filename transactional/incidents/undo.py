@@ -1,11 +1,13 @@
 """Undoes what an incident did to an account: its suppressions are lifted, its failed mail sent again.
 
-Only mail that the incident's own refusal ended, or that expired while it was parked for it, within its
-window; doing it again changes nothing.
+Only mail that the incident's own refusal ended, that expired while it was parked for it, within its
+window, or that was stopped in the queue since such a refusal had its address suppressed; doing it again
+changes nothing.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +40,7 @@ ENDED = (
     Status.BOUNCED,
     Status.EXPIRED,
 )  # refused for good, or put off or parked until its time was up
+STOPPED = (Status.SUPPRESSED,)  # in the queue, since the incident had its address suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +78,20 @@ def preview(one: IncidentAccount) -> Caused:
     since, until = window(one.incident)
     failed = suppressed = late = gone = barred = 0
     seen: set[uuid.UUID] = set()
+    stopped = _stopped(one)
     for ids in _met(one):
         batch = [pk for pk in ids if pk not in seen]
         seen.update(batch)
-        judged = judge(one.account_id, batch, ENDED)
-        others = _barred_otherwise(one, batch, judged)
-        failed += len(judged.ready) + len(judged.barred) - others
-        barred += others
-        late += len(judged.late)
-        gone += len(judged.gone)
+        behind = [pk for cause in batch for pk in stopped.get(cause, ())]
+        for judged in (
+            judge(one.account_id, batch, ENDED),
+            judge(one.account_id, behind, STOPPED),
+        ):
+            others = _barred_otherwise(one, batch, judged)
+            failed += len(judged.ready) + len(judged.barred) - others
+            barred += others
+            late += len(judged.late)
+            gone += len(judged.gone)
         suppressed += _suppressions(one.account_id, batch).count()
     return Caused(since, until, failed, suppressed, len(seen) >= MOST, late, gone, barred)
 
@@ -92,12 +100,15 @@ def undo(one: IncidentAccount, *, by: str) -> tuple[int, int]:
     """Lift and send again; how many suppressions and mails. In batches, each its own transaction."""
     lifted = again = 0
     why = f"Undo of incident {one.pk} with {one.incident.receiver}"
+    stopped = _stopped(one)
     for batch in _met(one):
+        behind = [pk for cause in batch for pk in stopped.get(cause, ())]
         with transaction.atomic():
             rows = list(_suppressions(one.account_id, batch).select_for_update())
             suppression_list.lift(one.account_id, rows, why=why, by=by, how="incident")
             lifted += len(rows)
-            again += len(requeue(one.account_id, batch, ENDED, why=why, by=by).ready)
+            for ids, olds in ((batch, ENDED), (behind, STOPPED)):
+                again += len(requeue(one.account_id, ids, olds, why=why, by=by).ready)
     with transaction.atomic():
         row = IncidentAccount.objects.of(one.account_id).select_for_update().get(pk=one.pk)
         row.undone_at, row.undone_by = timezone.now(), by[:254]
@@ -164,6 +175,27 @@ def _waited(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
             batch = []
     if batch:
         yield batch
+
+
+def _stopped(one: IncidentAccount) -> Mapping[uuid.UUID, Sequence[uuid.UUID]]:
+    """Mail that was stopped in the queue, by whose bounce had suppressed its address. It may have come
+    to its next try long after the incident; of what may have arrived there is none.
+    """
+    since, _ = window(one.incident)
+    rows = Event.objects.of(one.account_id).filter(
+        at__gte=since,
+        pk__gte=uuid7_floor(since),
+        type=EventType.CANCELLED,
+        data__how="suppressed",
+        data__was__in=(Status.QUEUED, Status.DEFERRED),
+        data__code=mailable.BOUNCED,
+    )
+    found: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
+    ordered = rows.order_by("at", "pk").values_list("recipient_id", "data__cause")
+    for pk, cause in ordered[:MOST].iterator(chunk_size=2000):
+        if cause is not None:
+            found[uuid.UUID(cause)].append(pk)
+    return found
 
 
 def _barred_otherwise(one: IncidentAccount, batch: Sequence[uuid.UUID], judged: Judged) -> int:

@@ -13,7 +13,7 @@ from transactional import events, queue, suppressions
 from transactional.events import NewEvent
 from transactional.lifecycle.outcomes import Attempt, Outcome
 from transactional.lifecycle.transitions import EVENT_OF, FROM
-from transactional.models import SuppressionReason
+from transactional.models import Status, SuppressionReason
 from transactional.models.message import REPLY_LIMIT
 
 # A transition that the table forbids leaves the row alone; `u` are the outcomes of a flush
@@ -164,7 +164,7 @@ def _hard_bounce(outcome: Outcome) -> dict[str, Any]:
 
 def _event(outcome: Outcome) -> NewEvent:
     data = {**outcome.data, "attempt": outcome.attempts}
-    if outcome.reply:
+    if outcome.reply and outcome.status != Status.SUPPRESSED:  # then it is the code of ours
         data["response"] = outcome.reply[:1000]
     if outcome.decisions and not outcome.tries:
         data["decisions"] = outcome.decisions

@@ -18,8 +18,8 @@ _TRIED = frozenset(
 )
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     Status.QUEUED: _TRIED | {Status.CANCELLED, Status.SUPPRESSED},
-    Status.DEFERRED: _TRIED | {Status.CANCELLED},
-    Status.UNCERTAIN: _TRIED,
+    Status.DEFERRED: _TRIED | {Status.CANCELLED, Status.SUPPRESSED},
+    Status.UNCERTAIN: _TRIED | {Status.SUPPRESSED},
     Status.HELD: frozenset({Status.QUEUED, Status.BOUNCED, Status.CANCELLED, Status.SUPPRESSED}),
     Status.DELIVERED: frozenset({Status.BOUNCED}),
     Status.BOUNCED: frozenset(),
@@ -33,4 +33,7 @@ FROM: dict[str, str] = {
 }
 #: Statuses of mail that is still to be tried.
 WAITING = frozenset({Status.QUEUED, Status.DEFERRED, Status.UNCERTAIN})
-EVENT_OF: Mapping[str, str] = {status: EventType(status) for status in _TRIED}
+EVENT_OF: Mapping[str, str] = {
+    **{status: EventType(status) for status in _TRIED},
+    Status.SUPPRESSED: EventType.CANCELLED,  # accepted, and not to be sent any more
+}

@@ -37,8 +37,9 @@ _HOLD = _TAKE.format(
 _WITHDRAW = _TAKE.format(
     wanted="true", done="DELETE FROM transactional_queuerow q USING taken WHERE q.id = taken.id"
 )
+# What it waited for is told, and it is asked about again (`egress/consent.py`)
 _RELEASE = """
-UPDATE transactional_queuerow q SET due_at = clock_timestamp()
+UPDATE transactional_queuerow q SET due_at = clock_timestamp(), parked = 'paused'
 FROM transactional_recipient r
 WHERE r.message_id = ANY(%(messages)s) AND q.id = r.id AND q.account_id = %(account)s
   AND q.lease IS NULL AND q.due_at = q.deliver_by

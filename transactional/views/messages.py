@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from domains.coach_sentences_table import tell_alignment
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
-from transactional import explain, held, mail_log, retention, sweeper
+from transactional import explain, held, mail_log, mailable, retention, sweeper
 from transactional.egress.waits import tell_wait
 from transactional.explain import Step
 from transactional.mail_log import Filters
@@ -39,7 +39,15 @@ TONES: Mapping[str, str] = {
 }
 MACHINES: Mapping[str, object] = dict(Machine.choices)
 # Reasons that events keep in English
-REASONS = frozenset({held.SENT_AGAIN, held.GIVEN_UP, *held.BARRED.values(), sweeper.UNSEEN})
+REASONS = frozenset(
+    {
+        held.SENT_AGAIN,
+        held.GIVEN_UP,
+        *held.BARRED.values(),
+        *mailable.STOPPED.values(),
+        sweeper.UNSEEN,
+    }
+)
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
 
 

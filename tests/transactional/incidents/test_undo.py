@@ -198,3 +198,33 @@ def test_from_canary_over_slow_start_to_the_end(met: IncidentAccount, cast: Cast
     assert breaker.standing() == ()
     told = AuditEntry.objects.of(cast.account).filter(what="incident.closed")
     assert told.count() == 1
+
+
+def test_what_was_stopped_for_an_address_that_the_incident_suppressed_comes_back(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    """Also long after it: the incident is over when such mail comes to its next try."""
+    cause, other = failed(cast, "u@x.example"), failed(cast, "o@x.example", "550 5.1.1 Gone")
+    stopped = {}
+    for name, because, was in (
+        ("mine", cause, "deferred"), ("fresh", cause, "queued"), ("other", other, "deferred"),
+        ("in doubt", cause, "uncertain"),
+    ):  # fmt: skip
+        message = make_message(cast.account, because.address, status="suppressed")
+        Message.objects.filter(pk=message.pk).update(
+            stream=Stream.objects.default(cast.account, "transactional")
+        )
+        Body.objects.create(id=message.pk, raw=b"From: orders@shop.example\r\n\r\nHello\r\n")
+        one = stopped[name] = Recipient.objects.get(message=message)
+        data = {"how": "suppressed", "was": was, "code": "PREVIOUSLY_BOUNCED"}
+        told = happened(message, "cancelled", one, **data, cause=str(because.pk))
+        events.append([told])
+    late = timezone.now() + timedelta(days=1)
+    Event.objects.filter(recipient_id=stopped["mine"].pk).update(at=late)
+    assert (undo.preview(met).failed, undo.preview(met).suppressed) == (3, 1)
+    assert undo.undo(met, by="alice@shop.example") == (1, 3)
+    back = {cause.pk, stopped["mine"].pk, stopped["fresh"].pk}
+    assert set(QueueRow.objects.values_list("id", flat=True)) == back
+    told_was = Event.objects.get(type="requeued", recipient_id=stopped["mine"].pk).data["was"]
+    assert told_was == "suppressed"
+    assert undo.preview(met).nothing
