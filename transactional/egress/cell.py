@@ -11,6 +11,7 @@ from typing import Any
 
 from domains.passed import Passed
 from transactional.egress.decisions import Decision
+from transactional.egress.part import Part
 from transactional.egress.profiles import Limits, Rule
 
 FIRST = 5  # connections before a receiver has shown that it takes more
@@ -24,6 +25,7 @@ FAILURES = 3  # connections that failed in a row: nobody is there
 DOWN, LONGEST_DOWN = 15.0, 600.0  # seconds a dead site is left alone; doubled each time
 SESSION_MEMORY = 3600.0  # seconds a learnt number of messages per connection counts
 UNLIMITED = 1_000_000
+ALONE = Part()
 #: What stands against a message; any other code is the name of an operator's rule.
 OWN_CODES = frozenset({"rate", "connections", "incident", "site_down", "receiver_throttles"})
 
@@ -33,12 +35,14 @@ class Closed:
     """Why nothing may leave now, and in how many seconds to ask again.
 
     `stands`: nothing at all goes this way until then; otherwise mail goes on, and this waits its turn.
+    `exact`: that `wait` is known, and no guess at when a place becomes free.
     """
 
     code: str
     wait: float
     data: Mapping[str, Any] = field(default_factory=dict)
     stands: bool = False
+    exact: bool = False
 
     def passed(self, address: str) -> Passed:
         """As the reason why a message did not leave from one of our IPs."""
@@ -69,18 +73,20 @@ class Breaker:
 
 
 class Cell:
-    """The state of one (IP, site). `share` is this worker's part of the limits of all workers."""
+    """The state of one (IP, site). `part` is this worker's of the limits of all workers."""
 
     __slots__ = (
-        "_at", "_connections", "_down", "_down_until", "_failures", "_from", "_hits",
-        "_session_until", "_tat", "_used", "_used_at", "breaker", "ceiling", "ceiling_until",
-        "changed", "hold_until", "inflight", "limits", "per_session", "rate", "scale", "seen",
-        "share", "suspended_by", "until", "why",
+        "_at", "_connections", "_down", "_down_until", "_failures", "_from", "_hits", "_part",
+        "_part_until", "_safe", "_session_until", "_tat", "_used", "_used_at", "breaker", "ceiling",
+        "ceiling_until", "changed", "hold_until", "inflight", "limits", "per_session", "rate",
+        "scale", "seen", "suspended_by", "until", "why",
     )  # fmt: skip
 
-    def __init__(self, limits: Limits, *, now: float, share: float = 1.0, scale: float = 1.0):
+    def __init__(self, limits: Limits, *, now: float, part: Part = ALONE, scale: float = 1.0):
+        """`part`: what is safe while nothing is known of the other workers."""
         self.limits = limits
-        self.share = share
+        self._part = self._safe = part
+        self._part_until = math.inf
         self.scale = scale  # of all waits: tests run on a fast clock
         self.inflight = 0
         #: Messages a minute over all workers that a back-off allows; None: what the profile says.
@@ -119,7 +125,7 @@ class Cell:
                 return Closed(self.suspended_by, wait, self._told(), stands=True)
             return Closed("site_down", self._down_until - now, self._told(), stands=True)
         if self.inflight >= self.allowed(now):
-            return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
+            return self._full(now)
         per_minute = self.per_minute(now)
         if per_minute:
             interval = 60 * self.scale / per_minute
@@ -129,15 +135,54 @@ class Cell:
         return None
 
     def allowed(self, now: float) -> int:
-        """Connections this worker may have open now, at least one."""
-        if self.is_dead:
-            return 1  # one goes first, to see whether anybody is there again
+        """Connections this worker may have open now; none where others have their turn."""
+        most = (
+            1 if self.is_dead else int(self._connections)
+        )  # one sees whether anybody is there again
+        limit = self._most(now)
+        if limit == UNLIMITED:
+            return 1 if self.is_dead else UNLIMITED
+        return min(max(1, most), self.part(now).connections(limit, now))
+
+    def on_average(self, now: float) -> float:
+        """Connections that this worker may hope for over a long time."""
+        limit = self._most(now)
+        if self.part(now).takes_turns(limit):
+            return limit / self.part(now).of
+        return self.allowed(now)
+
+    def _most(self, now: float) -> int:
+        """Connections over all workers."""
         most = self.limits.connections or UNLIMITED
-        if now < self.ceiling_until:
-            most = min(most, self.ceiling)
-        if most == UNLIMITED:
-            return UNLIMITED
-        return max(1, min(int(self._connections), math.ceil(most * self.share)))
+        return min(most, self.ceiling) if now < self.ceiling_until else most
+
+    def _full(self, now: float) -> Closed:
+        """No connection is free: of this worker's, or because others have their turn."""
+        most = self._most(now)
+        if self.inflight or not self.part(now).takes_turns(most):
+            return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
+        self.seen = now  # it counts among those that want a turn
+        wait = self.part(now).wait(most, now)
+        return Closed("connections", wait, {"connections": most, **self._told()}, exact=True)
+
+    def part(self, now: float) -> Part:
+        """This worker's part, as heard; what is safe where it was not heard lately."""
+        if now >= self._part_until:
+            self._part, self._part_until = self._safe, math.inf
+        return self._part
+
+    def takes_turns(self, now: float) -> bool:
+        """Whether more workers use it than there are connections."""
+        return self.part(now).takes_turns(self._most(now))
+
+    def told(self, part: Part, until: float) -> None:
+        """The other workers being known, this part is the one that counts, until some time."""
+        self._part, self._part_until = part, until
+
+    def alone(self, safe: Part) -> None:
+        """Nothing is known of the other workers."""
+        self._part = self._safe = safe
+        self._part_until = math.inf
 
     @property
     def is_dead(self) -> bool:
@@ -155,7 +200,10 @@ class Cell:
         if self.breaker is not None and self.breaker.per_minute:
             rates.append(self.breaker.per_minute)
         least = min((rate for rate in rates if rate), default=0.0)
-        return least * self.share
+        return least * self._pace(now)
+
+    def _pace(self, now: float) -> float:
+        return self.part(now).rate(self._most(now))
 
     def take(self, now: float) -> None:
         """One message leaves."""
@@ -175,7 +223,7 @@ class Cell:
     def used(self, now: float) -> float:
         """Messages a minute that all workers send, as far as one can tell from here."""
         self._decay(now)
-        return self._used * 60 * self.scale / max(self.share, 0.01)
+        return self._used * 60 * self.scale / self._pace(now)
 
     def _decay(self, now: float) -> None:
         passed = max(0.0, now - self._used_at)

@@ -29,12 +29,14 @@ from transactional.egress.flusher import Flusher
 from transactional.egress.leases import Leases
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
+from transactional.egress.part import Part
 from transactional.egress.poison import Poison
 from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
-from transactional.egress.shares import Shares
+from transactional.egress.shares import Shares, by_own_clock
 from transactional.egress.slots import Slots
 from transactional.egress.strain import Strain
+from transactional.models import Lane
 from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
@@ -70,9 +72,9 @@ async def connect() -> psycopg.AsyncConnection[Any]:
     )
 
 
-def safe_share() -> float:
+def safe_part(seat: int | None) -> Part:
     """This worker's part of what all may do, while it cannot hear of the others."""
-    return 1.0 / (settings.EGRESS_WORKERS + 1)  # the urgent one besides
+    return Part(settings.EGRESS_WORKERS + 1, seat, urgent=1)  # the urgent one besides
 
 
 class Engine:
@@ -84,12 +86,15 @@ class Engine:
         *,
         sessions: int,
         helps: bool = False,
+        seat: int | None = None,
         broken: Callable[[], None] = lambda: None,
     ) -> None:
-        """`helps`: urgent mail has a worker of its own, beside this one. `broken` is called, from the
-        engine's thread, when it has ended without having been told to: the process is of no more use.
+        """`helps`: urgent mail has a worker of its own, beside this one. `seat`: this worker's among
+        those of its machine, 0 for urgent mail's. `broken` is called, from the engine's thread, when it has
+        ended without having been told to: the process is of no more use.
         """
         self._broken = broken
+        self._seat = seat
         self._lanes = tuple(lanes)
         self._claimer = queue.Claimer(self._lanes, helps=helps)
         self._slots = sessions * BUFFER
@@ -139,7 +144,8 @@ class Engine:
         flusher = Flusher(connect, lambda: len(self._jobs))
         scale = settings.RETRY_SCALE
         strain = Strain(flusher.writing)
-        shaper = Shaper(sessions=self._sessions, share=safe_share(), scale=scale, strain=strain)
+        safe = by_own_clock(safe_part(self._seat))
+        shaper = Shaper(sessions=self._sessions, part=safe, scale=scale, strain=strain)
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect, settings.DATA_DIR / "run" / "building")
         circuits = Circuits(lookups, shaper, scale=scale)
@@ -147,13 +153,14 @@ class Engine:
         attempts = Attempts(lookups, conversations, shaper, circuits, poison)
         courier = Courier(attempts, shaper, parking, flusher, self._places, Consent(lookups))
         await self._take_over(lookups, shaper, circuits)  # before the first message
+        told = Shares(shaper, urgent=self._lanes == (Lane.URGENT,), keep=pool.keep)
         writing = [self._beside(flusher.run()), self._beside(parking.run())]
         beside = [
             self._beside(self._heartbeat(pool)),
             self._beside(self._report(lookups)),
             self._beside(self._tick(lookups, shaper, circuits)),
             self._beside(strain.run()),
-            self._beside(Shares(shaper, safe=safe_share()).run()),
+            self._beside(told.run()),
             self._beside(lookups.look_for_ourselves()),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)

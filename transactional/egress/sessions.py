@@ -92,10 +92,14 @@ class SessionPool:
         """Close idle sessions of this source to other hosts of the site, beyond `most` in all."""
         if self._idle.get(peer):
             return  # none has to be opened
+        self.keep(peer.source, peer.site, most)
+
+    def keep(self, source: str, site: str, most: int) -> None:
+        """Close idle sessions of this source to a site beyond `most`, the longest idle first."""
         others = [
             (at, session, waiting)
             for other, waiting in self._idle.items()
-            if other.source == peer.source and other.site == peer.site
+            if other.source == source and other.site == site
             for at, session in waiting
         ]
         others.sort(key=lambda one: one[0])

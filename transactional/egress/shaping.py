@@ -12,8 +12,9 @@ from itertools import islice
 from typing import TypeVar
 
 from domains import pools
-from transactional.egress.cell import UNLIMITED, Breaker, Cell, Closed
+from transactional.egress.cell import ALONE, UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
+from transactional.egress.part import Part
 from transactional.egress.profiles import Limits, Profiles, shipped
 from transactional.egress.route import Route
 from transactional.egress.strain import Strain
@@ -90,9 +91,11 @@ class Shaper:
     """All cells of one engine."""
 
     def __init__(
-        self, *, sessions: int, share: float, scale: float, strain: Strain | None = None
+        self, *, sessions: int, scale: float, part: Part = ALONE, strain: Strain | None = None
     ) -> None:
-        """`strain`: what tells whether it is this side that holds mail up now."""
+        """`part`: this worker's of all limits, while it cannot hear of the others. `strain`: what tells
+        whether it is this side that holds mail up now.
+        """
         self._strain = strain or Strain()
         self.profiles: Profiles = shipped()
         self.cells: OrderedDict[CellKey, Cell] = OrderedDict()  # those used last at the end
@@ -102,7 +105,7 @@ class Shaper:
         self.probe: Probe = _nobody
         self._gates: OrderedDict[str, Gate] = OrderedDict()
         self._sessions = sessions
-        self.share = share
+        self.part = part
         self._scale = scale
 
     def cell(self, address: str, route: Route) -> Cell:
@@ -116,7 +119,7 @@ class Shaper:
                 found.limited(self._limits(route))
             return found
         now = asyncio.get_running_loop().time()
-        made = Cell(self._limits(route), now=now, share=self.share, scale=self._scale)
+        made = Cell(self._limits(route), now=now, part=self.part, scale=self._scale)
         made.breaker = self.breakers.get(key)
         _forget(self.cells, lambda cell: cell.may_be_forgotten(now))
         self.cells[key] = made
@@ -189,7 +192,7 @@ class Shaper:
             room = tuple(cell for _, cell in cells)
             closed = self._why(gate, room, [] if fit else reasons, now)
             left = deadline - now
-            if closed.code in PLACES:
+            if closed.code in PLACES and not closed.exact:
                 patience = PATIENCE_UNDER_STRAIN if self._strain.slows else PATIENCE_FOR_PLACES
                 left = began + patience - now
             if closed.wait > left:
@@ -218,7 +221,7 @@ class Shaper:
     def _why(self, gate: Gate, cells: Iterable[Cell], reasons: list[Closed], now: float) -> Closed:
         """The reason that ends first; a place that has to become free is guessed at."""
         sooner = min(reasons, key=lambda why: why.wait, default=None)
-        if sooner is not None and sooner.code != "connections":
+        if sooner is not None and (sooner.exact or sooner.code != "connections"):
             return sooner
         room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
         wait = gate.expected(now, room, ours=self._strain.stands)
@@ -231,7 +234,7 @@ class Shaper:
     ) -> None:
         """Until a place is promised, or the time is up."""
         loop = asyncio.get_running_loop()
-        if closed.code not in PLACES:
+        if closed.exact or closed.code not in PLACES:
             await asyncio.sleep(closed.wait)
             return
         future: asyncio.Future[None] = loop.create_future()
@@ -253,7 +256,7 @@ class Shaper:
         gate = self.gate(route, domain)
         cells = [self.cell(source.address, route) for source in sources]
         by_rate = [cell.per_minute(now) / (60 * self._scale) for cell in cells]
-        room = min(sum(cell.allowed(now) for cell in cells), gate.most)
+        room = min(sum(cell.on_average(now) for cell in cells), gate.most)
         by_hold = room / max(gate.hold, 0.01)
         return min(sum(by_rate), by_hold) if all(by_rate) else by_hold
 

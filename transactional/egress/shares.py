@@ -10,7 +10,10 @@ All times that are told are by Redis' clock, which each worker knows by its own 
 import asyncio
 import json
 import logging
+import time
 import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -19,11 +22,14 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from transactional.egress.cell import Cell
+from transactional.egress.part import Part
 from transactional.egress.shaping import CellKey, Shaper
 
 logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds
+EVERY_IN_TURNS = 0.25  # the same while workers wait for each other
+USERS_LAST = 60  # seconds that Redis keeps who used a cell after the last did
 ACTIVE = 10.0  # seconds for which a worker that used a cell has a part of it
 STATE_LASTS = 6 * 3600  # seconds that Redis keeps what a cell was told
 MOST = 500  # cells told of at once, those used last
@@ -32,18 +38,27 @@ JUMP = 1.0  # seconds by which Redis' clock is not where it was before that coun
 RETRY = 5.0  # seconds for which a Redis that did not answer is left alone
 
 
+Keep = Callable[[str, str, int], None]
 _NONSENSE = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
 
 class Shares:
-    """One per engine. `safe`: this worker's part while it cannot hear of the others."""
+    """One per engine."""
 
-    def __init__(self, shaper: Shaper, *, safe: float) -> None:
+    def __init__(
+        self, shaper: Shaper, *, urgent: bool = False, keep: Keep = lambda source, site, most: None
+    ) -> None:
+        """`urgent`: it serves urgent mail alone. `keep` closes idle connections of a cell beyond so many."""
         self._shaper = shaper
-        self._safe = safe
-        self._id = uuid.uuid4().hex
+        self._keep = keep
+        self._id = (
+            f"{'u' if urgent else 'w'}{uuid.uuid4().hex}"  # in their order they have their places
+        )
         self._client: redis.Redis | None = None
         self._offset: float | None = None  # Redis' clock minus the loop's
+        self._used: set[CellKey] = set()  # the cells that were told of last
+        self._fewer: set[CellKey] = set()  # fewer use them, as was heard once
+        self._turns = False  # some cell has fewer connections than workers
         self.alone = True
 
     async def run(self) -> None:
@@ -56,7 +71,7 @@ class Shares:
                     async with asyncio.timeout(PATIENCE * 4):
                         await self._exchange()
                     self._heard(alone=False)
-                    await asyncio.sleep(EVERY)
+                    await asyncio.sleep(EVERY_IN_TURNS if self._turns else EVERY)
                 except (RedisError, OSError, TimeoutError) as error:
                     self._heard(alone=True, why=error)
                     await asyncio.sleep(RETRY)
@@ -65,8 +80,9 @@ class Shares:
 
     def _heard(self, *, alone: bool, why: Exception | None = None) -> None:
         if alone:
+            safe = self._shaper.part = by_own_clock(self._shaper.part)
             for cell in self._shaper.cells.values():
-                cell.share = self._safe
+                cell.alone(safe)
         if alone and not self.alone:
             logger.warning("Redis does not answer, limits are divided by rule of thumb: %s", why)
         self.alone = alone
@@ -78,7 +94,8 @@ class Shares:
             for key, cell in islice(reversed(self._shaper.cells.items()), MOST)
             if now - cell.seen < ACTIVE
         }
-        if not cells and not self._shaper.changed:
+        left, self._used = self._used - cells.keys(), set(cells)
+        if not cells and not left and not self._shaper.changed:
             return
         client = self._connect()
         offset = await self._clock(client)
@@ -92,21 +109,25 @@ class Shares:
                         self._shaper.cells[key].state(offset) | {"by_worker": self._id}
                     )
                     pipe.set(_name("state", key), state, ex=STATE_LASTS)
-                for key in cells:
+                for key in left:  # nobody waits for what it tells of them
+                    pipe.hdel(_name("users", key), self._id)
+                for key, cell in cells.items():
                     users = _name("users", key)
-                    pipe.zadd(users, {self._id: wall})
-                    pipe.zremrangebyscore(users, "-inf", wall - ACTIVE)
-                    pipe.zremrangebyscore(users, wall + ACTIVE, "+inf")  # of before a step back
-                    pipe.expire(users, 60)
-                    pipe.zcard(users)
+                    if cell.takes_turns(now) and not cell.allowed(now):
+                        self._keep(*key, 0)
+                    pipe.hset(users, self._id, f"{wall:.3f} {cell.inflight}")
+                    pipe.expire(users, USERS_LAST)
+                    pipe.hgetall(users)
                     pipe.get(_name("state", key))
-                answers = (await pipe.execute())[len(told) :]
+                answers = (await pipe.execute())[len(told) + len(left) :]
         except (RedisError, OSError, TimeoutError):
             self._shaper.changed |= changed
             raise
+        self._turns = False
+        self._fewer &= cells.keys()
         for place, (key, cell) in enumerate(cells.items()):
-            *_, users, state = answers[6 * place : 6 * place + 6]
-            cell.share = 1.0 / max(1, int(users))
+            users, state = answers[4 * place + 2 : 4 * place + 4]
+            self._divide(key, cell, users, wall)
             if state is None:
                 if cell.restricted and cell.changed:
                     self._shaper.changed.add(key)  # Redis was emptied: tell it again
@@ -115,6 +136,32 @@ class Shares:
                 self._hear(cell, json.loads(state), wall, offset)
             except _NONSENSE as error:
                 logger.warning("what Redis says of %s is not understood: %s", key, error)
+
+    def _divide(self, key: CellKey, cell: Cell, users: dict[bytes, bytes], wall: float) -> None:
+        """Of those who use a cell, this worker's part until it is told again."""
+        told = _told(users, wall)
+        if self._id not in told:
+            return  # what it told is of before a jump of the clock
+        names = sorted(told)
+        others = [at for name, (at, _) in told.items() if name != self._id]
+        now = wall - (offset := self._offset or 0.0)
+        part = Part(
+            of=len(names),
+            place=names.index(self._id),
+            urgent=sum(name.startswith("u") for name in names),
+            clock=offset,
+            open=tuple(told[name][1] for name in names),
+            told=min(others, default=wall),
+        )
+        before = cell.part(now).of
+        if part.of < before and key not in self._fewer:
+            self._fewer.add(key)  # whoever begins at the same time is heard of the next time
+            return
+        self._fewer.discard(key)
+        cell.told(part, now + ACTIVE)
+        self._turns = self._turns or cell.takes_turns(now)
+        if part.of > before:
+            self._keep(*key, max(0, cell.allowed(now) - cell.inflight))
 
     def _hear(self, cell: Cell, told: dict[str, Any], wall: float, offset: float) -> None:
         """Take over what another worker told; not what was told by a clock that was set back since."""
@@ -146,6 +193,24 @@ class Shares:
     async def _hang_up(self) -> None:
         if self._client is not None:
             await self._client.aclose()
+
+
+def _told(users: Mapping[bytes, bytes], wall: float) -> dict[str, tuple[float, int]]:
+    """Who uses a cell now: when each told so, and its connections; what makes no sense is nobody."""
+    found = {}
+    for name, text in users.items():
+        at, _, open_ = text.partition(b" ")
+        try:
+            if abs(float(at) - wall) < ACTIVE:  # of before a step back of the clock: not
+                found[name.decode()] = (float(at), max(0, int(open_)))
+        except ValueError:
+            continue
+    return found
+
+
+def by_own_clock(part: Part) -> Part:
+    """The same, by this machine's own clock: what is left where Redis does not tell its own."""
+    return replace(part, clock=time.time() - asyncio.get_running_loop().time())
 
 
 def _name(what: str, key: CellKey) -> str:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from config import collector
 from transactional.egress.engine import Engine
+from transactional.egress.part import seat
 from transactional.models import Lane
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,11 @@ def start_engine(sender: Any = None, **_: Any) -> None:
         if _engine is None:
             helps = "egress.urgent" not in queues
             _engine = Engine(
-                lanes, sessions=settings.EGRESS_SESSIONS, helps=helps, broken=_end_process
+                lanes,
+                sessions=settings.EGRESS_SESSIONS,
+                helps=helps,
+                seat=seat(str(sender.hostname)),
+                broken=_end_process,
             )
             collector.settle()
             _engine.start()

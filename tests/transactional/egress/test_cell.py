@@ -5,13 +5,15 @@ import re
 import pytest
 
 from transactional.egress.cell import FIRST, UNLIMITED, Breaker, Cell
+from transactional.egress.part import Part
 from transactional.egress.profiles import Limits, Rule
 
 MINUTE = 60.0
 
 
-def cell(connections: int = 0, per_minute: int = 0, **more: float) -> Cell:
-    return Cell(Limits("test", connections, per_minute), now=0.0, **more)
+def cell(connections: int = 0, per_minute: int = 0, of: int = 1, scale: float = 1.0) -> Cell:
+    """`of`: so many workers use it."""
+    return Cell(Limits("test", connections, per_minute), now=0.0, part=Part(of), scale=scale)
 
 
 def send(one: Cell, at: float) -> bool:
@@ -42,7 +44,7 @@ def rule(action: str, value: int = 0, hits: int = 1, seconds: float = 600) -> Ru
 
 def test_a_rate_is_kept_and_shared_with_the_other_workers() -> None:
     assert sent(cell(per_minute=600), 0, MINUTE) == pytest.approx(600, rel=0.05)
-    assert sent(cell(per_minute=600, share=0.25), 0, MINUTE) == pytest.approx(150, rel=0.05)
+    assert sent(cell(per_minute=600, of=4), 0, MINUTE) == pytest.approx(150, rel=0.05)
     assert sent(cell(per_minute=30), 0, 2 * MINUTE) == pytest.approx(60, abs=2)
 
 
@@ -67,7 +69,7 @@ def test_connections_grow_one_by_one_up_to_the_share_of_the_limit() -> None:
         one.went_well()
     assert one.allowed(0) == 20
     assert cell(connections=3).allowed(0) == 3
-    assert cell(connections=3, share=0.1).allowed(0) == 1
+    assert cell(connections=3, of=10).allowed(0) == 1
     assert cell().allowed(0) == UNLIMITED
 
 
@@ -185,7 +187,7 @@ def test_that_nobody_is_there_is_one_workers_own_finding() -> None:
 
 
 def test_a_slow_start_sets_the_pace() -> None:
-    one, shared = cell(per_minute=600), cell(share=0.5)
+    one, shared = cell(per_minute=600), cell(of=2)
     one.breaker = shared.breaker = Breaker(1, "x", probing=False, until=0.0, per_minute=10.0)
     assert sent(one, 0, 3 * MINUTE) == pytest.approx(30, abs=2)
     assert sent(shared, 0, 4 * MINUTE) == pytest.approx(20, abs=2)

@@ -49,7 +49,7 @@ def job(cast: Cast) -> Iterator[Job]:
 
 async def refused(job: Job, source_id: int) -> tuple[Circuits, Shaper, Lookups]:
     """An engine's part whose cell a receiver has refused often enough."""
-    lookups, shaper = Lookups(), Shaper(sessions=10, share=1.0, scale=0.01)
+    lookups, shaper = Lookups(), Shaper(sessions=10, scale=0.01)
     circuits = Circuits(lookups, shaper, scale=0.01)
     source = pools.UsableSource(source_id, "127.0.0.10", "mail.shop.example", 1)
     permit = await shaper.enter(

@@ -77,7 +77,7 @@ def test_a_retry_waits_a_little_for_the_ip_that_has_no_place_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def main() -> None:
-        shaper = Shaper(sessions=20, share=1.0, scale=1.0)
+        shaper = Shaper(sessions=20, scale=1.0)
         busy = shaper.cell(A.address, ROUTE)
 
         def draw(fit: tuple[UsableSource, ...]) -> pools.Choice:

@@ -56,7 +56,7 @@ def limited(connections: int) -> Profiles:
 
 def test_the_limits_of_a_site_do_not_hang_on_which_exchanger_has_an_address_now() -> None:
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        shaper = Shaper(sessions=10, scale=1.0)
         strict = Limits("filter", 3, 60), "", (".filter.example",)
         shaper.use(Profiles((strict, (Limits("default", 20, 0), "", ())), ()))
         both = replace(route("s"), exchangers=("mx.s", "mx.filter.example"))
@@ -67,7 +67,7 @@ def test_the_limits_of_a_site_do_not_hang_on_which_exchanger_has_an_address_now(
 
 def test_an_operators_change_reaches_a_cell_that_is_never_idle() -> None:
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        shaper = Shaper(sessions=10, scale=1.0)
         busy = shaper.cell("127.0.0.10", route("a.example"))
         now = asyncio.get_running_loop().time()
         busy.take(now)
@@ -88,7 +88,7 @@ def test_the_longest_unused_are_forgotten_but_not_what_is_held_back(
     stop = Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0)
 
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        shaper = Shaper(sessions=10, scale=1.0)
         now = asyncio.get_running_loop().time()
         suspended, used, unused, busy, down = (
             shaper.cell("127.0.0.10", route(name)) for name in ("s", "u", "n", "b", "d")
@@ -125,7 +125,7 @@ def one(fit: tuple[pools.UsableSource, ...]) -> pools.Choice:
 
 def test_who_is_not_the_canary_gives_back_its_place_and_its_part_of_the_budget() -> None:
     async def main() -> None:
-        shaper, given_back = Shaper(sessions=10, share=1.0, scale=1.0), list[pools.Choice]()
+        shaper, given_back = Shaper(sessions=10, scale=1.0), list[pools.Choice]()
         probing(shaper)
         found = await shaper.enter(route("a"), "a", (SOURCE,), one, close=given_back.append)
         assert isinstance(found, Closed) and found.code == "incident"
@@ -137,7 +137,7 @@ def test_who_is_not_the_canary_gives_back_its_place_and_its_part_of_the_budget()
 
 def test_what_is_cancelled_while_it_asks_to_be_the_canary_shuts_no_cell() -> None:
     async def main() -> None:
-        shaper, asked = Shaper(sessions=10, share=1.0, scale=1.0), asyncio.Event()
+        shaper, asked = Shaper(sessions=10, scale=1.0), asyncio.Event()
 
         async def never(incident: int) -> bool:
             asked.set()
@@ -163,7 +163,7 @@ def test_a_place_that_moves_is_waited_for_as_long_as_what_is_in_hand_takes(
     """50 beside the 5 that are spoken with: a second of them, two, or twenty."""
 
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0)
+        shaper = Shaper(sessions=10, scale=1.0)
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
         inside = [await shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(5)]
         assert all(isinstance(permit, Permit) for permit in inside)
@@ -205,7 +205,7 @@ def test_what_waits_for_us_is_not_sent_back_as_if_its_receiver_were_slow(
     """50 beside the 5 that are spoken with: two seconds of them, ten, or twenty."""
 
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0, strain=Slow())
+        shaper = Shaper(sessions=10, scale=1.0, strain=Slow())
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
         for _ in range(5):
             assert isinstance(await shaper.enter(route("a"), "a", (SOURCE,), one), Permit)
@@ -225,7 +225,7 @@ def test_a_site_that_stands_still_is_left_alone_unless_it_is_our_database_that_d
     """50 that want to speak where nobody has left for 3 seconds."""
 
     async def main() -> None:
-        shaper = Shaper(sessions=10, share=1.0, scale=1.0, strain=strain)
+        shaper = Shaper(sessions=10, scale=1.0, strain=strain)
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
         for _ in range(5):
             await shaper.enter(route("a"), "a", (SOURCE,), one)

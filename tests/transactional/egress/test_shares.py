@@ -16,13 +16,14 @@ from django.conf import settings as configured
 from domains.sites import Site
 from transactional.egress import shares
 from transactional.egress.cell import Cell
-from transactional.egress.profiles import Rule
+from transactional.egress.part import Part
+from transactional.egress.profiles import Limits, Rule
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import Shaper
 from transactional.egress.shares import MOST, Shares
 
 ROUTE = Route((Target("mx.a.example", "192.0.2.1", 25),), site=Site("a.example"), code="mx")
-SAFE = 0.25
+SAFE = Part(4)
 Work = Callable[[], Awaitable[None]]
 
 
@@ -34,8 +35,19 @@ def server() -> redis.Redis:
 
 
 def worker() -> tuple[Shaper, Shares]:
-    shaper = Shaper(sessions=10, share=SAFE, scale=1.0)
-    return shaper, Shares(shaper, safe=SAFE)
+    shaper = Shaper(sessions=10, part=SAFE, scale=1.0)
+    return shaper, Shares(shaper)
+
+
+def divided(*cells: Cell) -> bool:
+    """Whether each of them knows all."""
+    now = asyncio.get_running_loop().time()
+    parts = [one.part(now) for one in cells]
+    return (
+        all(part.told for part in parts)
+        and [part.of for part in parts] == [len(cells)] * len(cells)
+        and ({part.place for part in parts} == {*range(len(cells))})
+    )
 
 
 def cell(shaper: Shaper) -> Cell:
@@ -66,11 +78,55 @@ def test_those_who_use_a_cell_divide_it() -> None:
 
     async def work() -> None:
         a, b = cell(one), cell(two)
-        assert a.share == SAFE  # before anything is known
-        await until(lambda: a.share == b.share == 0.5)
+        assert a.part(0) == SAFE  # before anything is known
+        await until(lambda: divided(a, b))
         assert not idle.cells
 
     during(first, second, third, work=work)
+
+
+@pytest.mark.parametrize(("workers", "most"), [(2, 5), (3, 5), (3, 4), (3, 10), (3, 2), (2, 1)])
+def test_real_workers_never_have_more_connections_than_the_limit(workers: int, most: int) -> None:
+    """Each begins a conversation whenever it may; where there are too few, all have their turn."""
+    running = [
+        (shaper := Shaper(sessions=50, part=Part(workers, n, 1), scale=1.0),
+         Shares(shaper, urgent=n == 0))
+        for n in range(workers)
+    ]  # fmt: skip
+    limits, begun, open_ = Limits("x", most), [0] * workers, [0]
+    most_open = [0]
+
+    async def speak(one: Cell, n: int) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if one.closed(loop.time()) is None:
+                one.take(loop.time())
+                begun[n] += 1
+                open_[0] += 1
+                most_open[0] = max(most_open[0], open_[0])
+                await asyncio.sleep(0.3)
+                open_[0] -= 1
+                one.give_back(loop.time())
+            await asyncio.sleep(0.01)
+
+    async def work() -> None:
+        cells = [cell(shaper) for shaper, _ in running]
+        for one in cells:
+            one.limited(limits)
+            for _ in range(200):
+                one.went_well()
+        await until(lambda: divided(*cells))
+        speakers = [
+            asyncio.create_task(speak(one, n)) for n, one in enumerate(cells) for _ in range(most)
+        ]
+        await until(lambda: min(begun) > 0 and max(begun) > 3)
+        await asyncio.sleep(1.5)
+        for speaker in speakers:
+            speaker.cancel()
+
+    during(*(told for _, told in running), work=work)
+    assert most_open[0] <= most
+    assert most_open[0] == most or most < workers
 
 
 def test_what_a_receiver_told_one_worker_holds_for_all(server: redis.Redis) -> None:
@@ -121,8 +177,9 @@ def test_without_redis_each_keeps_to_a_safe_share(settings: Any) -> None:
 
     async def work() -> None:
         a = cell(one)
-        a.share = 1.0
-        await until(lambda: a.share == SAFE)
+        now = asyncio.get_running_loop().time()
+        a.told(Part(), now + 60)
+        await until(lambda: a.part(now).of == SAFE.of)
         assert first.alone
 
     during(first, work=work)
@@ -141,7 +198,7 @@ def test_a_cell_that_is_used_is_shared_however_many_were_made_since() -> None:
             one.cell("127.0.0.10", route)
             two.cell("127.0.0.10", route)
         assert cell(one) is a and cell(two) is b  # used again
-        await until(lambda: a.share == b.share == 0.5)
+        await until(lambda: divided(a, b))
         now = asyncio.get_running_loop().time()
         b.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
         two.changed.add(("127.0.0.10", "a.example"))
@@ -160,11 +217,13 @@ def test_a_machine_whose_clock_is_wrong_puts_nobody_off(
     monkeypatch.setattr(time, "time", lambda: real() + 3600)  # this machine's clock
     seconds, micros = server.time()
     users = "shaping:users:127.0.0.10:a.example"
-    server.zadd(users, {"another machine's": seconds + micros / 1e6})
+    server.hset(users, "another machine's", f"{seconds + micros / 1e6} 0")
 
     async def work() -> None:
         a = cell(one)
-        await until(lambda: a.share == 0.5)  # it is seen, and stays
+        await until(
+            lambda: a.part(asyncio.get_running_loop().time()).of == 2
+        )  # it is seen, and stays
         now = asyncio.get_running_loop().time()
         a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
         one.changed.add(("127.0.0.10", "a.example"))
@@ -173,9 +232,7 @@ def test_a_machine_whose_clock_is_wrong_puts_nobody_off(
     during(first, work=work)
     monkeypatch.undo()
     seconds, _ = server.time()
-    assert all(
-        abs(score - seconds) < 30 for _, score in server.zrange(users, 0, -1, withscores=True)
-    )
+    assert all(abs(float(told.split()[0]) - seconds) < 30 for told in server.hvals(users))
     told = json.loads(server.get("shaping:state:127.0.0.10:a.example"))
     assert abs(told["until"] - seconds - 600) < 30
 
@@ -198,7 +255,7 @@ def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
         now = asyncio.get_running_loop().time()
         a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
         one.changed.add(key)
-        await until(lambda: b.until > 0 and a.share == b.share == 0.5)
+        await until(lambda: b.until > 0 and divided(a, b))
         ends = b.until
         shift[0] = -3600
         name = "shaping:state:127.0.0.10:a.example"
@@ -206,7 +263,7 @@ def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
         await until(lambda: json.loads(server.get(name))["at"] < limit)
         await asyncio.sleep(2.5)  # both have heard
         assert a.until == pytest.approx(ends, abs=2) and b.until == pytest.approx(ends, abs=2)
-        assert a.share == b.share == 0.5
+        assert divided(a, b)
         now = asyncio.get_running_loop().time()
         b.obey(Rule("more", "", re.compile("x"), 1, 60, "suspend", 0, 1200.0), now)
         two.changed.add(key)

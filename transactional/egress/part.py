@@ -1,0 +1,106 @@
+"""The only place that divides a cell's limits among the workers that use it, so that their sum keeps to them.
+
+Pure. The connections are dealt out whole: each worker has its equal part, and the first ones one of what is
+left over. Where there are fewer connections than workers they go round in turns: urgent mail's worker keeps
+one, as long as another is left to go round, and each of the others has its turn after the next.
+"""
+
+import re
+from dataclasses import dataclass
+
+TURN = 4.0  # seconds for which a worker has a connection where there are too few
+SOONER = 5.0  # seconds after which whoever waits for its turn shows again that it waits
+UNTIL_TOLD = 0.25  # seconds between two looks whether those whose turn is over have ended
+BLIND = 0.5  # part of a turn in which new conversations begin where nobody tells what the others do
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One worker's part among `of` workers; those of urgent mail have the first places.
+
+    `place` is None where it is not known. `clock` is what makes the loop's time that of all. `open` tells the
+    connections of each, in the order of places; `told` when the oldest of it was true; without it nobody tells.
+    """
+
+    of: int = 1
+    place: int | None = None
+    urgent: int = 0
+    clock: float = 0.0
+    open: tuple[int, ...] = ()
+    told: float = 0.0
+
+    def takes_turns(self, most: int) -> bool:
+        """Whether there are fewer connections than workers."""
+        return most < self.of and self.place is not None and self.place < self.of
+
+    def connections(self, most: int, now: float) -> int:
+        """Of `most` over all workers, how many may be this one's at a time of its loop."""
+        if self.of <= 1:
+            return most
+        if self.place is None or self.place >= self.of:
+            return max(1, most // self.of)  # who does not know which one it is stops no mail
+        if most >= self.of:
+            return most // self.of + (self.place < most % self.of)
+        return 1 if self._has_turn(most, now) else 0
+
+    def wait(self, most: int, now: float) -> float:
+        """Seconds until it is worth asking again, where `connections` is none."""
+        fixed = self._fixed(most)
+        since, turn = self._turn(now)
+        round_, going_round = self.of - fixed, most - fixed
+        for later in range(round_ + 1):
+            if self._seat(turn + later, round_, going_round, fixed) < going_round:
+                until = later * TURN - since
+                return min(SOONER, until) if later and until > 0 else UNTIL_TOLD
+        return SOONER
+
+    def rate(self, most: int) -> float:
+        """Its part of a pace over all workers, while it has a connection of `most`."""
+        return 1.0 / max(1, min(self.of, most) if self.place is not None else self.of)
+
+    def _fixed(self, most: int) -> int:
+        """Workers of urgent mail that keep a connection: never the last one."""
+        return min(self.urgent, most - 1)
+
+    def _turn(self, now: float) -> tuple[float, int]:
+        """Seconds since the turn began, and its number."""
+        turn, since = divmod(now + self.clock, TURN)
+        return since, int(turn)
+
+    def _seat(self, turn: int, of: int, going_round: int, fixed: int, place: int = -1) -> int:
+        """A place's distance from the first that has this turn; below `going_round` it has it too."""
+        mine = self.place if place < 0 else place
+        assert mine is not None  # noqa: S101 — asked before
+        return (mine - fixed - turn * going_round) % of
+
+    def _has_turn(self, most: int, now: float) -> bool:
+        assert self.place is not None  # noqa: S101 — asked before
+        fixed = self._fixed(most)
+        if self.place < fixed:
+            return True
+        since, turn = self._turn(now)
+        of, going_round = self.of - fixed, most - fixed
+        seat = self._seat(turn, of, going_round, fixed)
+        if seat >= going_round:
+            return False
+        if not self.told:
+            return since < TURN * BLIND  # the rest is for what is under way then
+        if self.told < now + self.clock - since:
+            return False  # what was told is of before this turn
+        ahead = sum(
+            open_ if self._seat(turn, of, going_round, fixed, place) > seat else max(1, open_)
+            for place, open_ in enumerate(self.open)
+            if place >= fixed
+            and place != self.place
+            and (open_ or self._seat(turn, of, going_round, fixed, place) < seat)
+        )
+        return ahead < going_round
+
+
+def seat(worker: str) -> int | None:
+    """A worker's place by its name (`urgent@…`, `egress-2@…`), where nobody can tell it; None: unknown."""
+    name = worker.partition("@")[0]
+    if name == "urgent":
+        return 0
+    found = re.fullmatch(r"egress(?:-(\d{1,4}))?", name)
+    return int(found[1] or 1) if found else None
