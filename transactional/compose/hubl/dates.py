@@ -8,8 +8,10 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from datetime import timezone as FixedZone
+from importlib import import_module
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import global_settings
 from django.utils import dates, formats, translation
 
 from transactional.compose.hubl.numbers import number_of
@@ -140,10 +142,20 @@ def datetimeformat(
     with translation.override(_language(string(language))):
         if how.lower() in ("short", "medium", "long", "full"):
             name = "SHORT_DATETIME_FORMAT" if how.lower() == "short" else "DATETIME_FORMAT"
-            return str(formats.date_format(when, name))
+            return str(formats.date_format(when, _customary(name)))
         if "%" not in how:
             how = _from_java(how)
         return _formatted(when, how)
+
+
+def _customary(name: str) -> str:
+    """A language's own form of dates, as Django ships it: that of our pages is another."""
+    locale = translation.to_locale(translation.get_language() or "en")
+    try:
+        known = import_module(f"django.conf.locale.{locale}.formats")
+    except ModuleNotFoundError:
+        known = global_settings
+    return str(getattr(known, name, getattr(global_settings, name)))
 
 
 def _language(tag: str) -> str:

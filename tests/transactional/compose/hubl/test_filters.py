@@ -147,6 +147,8 @@ def test_the_page_is_up_to_date() -> None:
         ("{{ '2026-03-01'|between_times('2026-01-31', 'months') }}", "-1"),
         ("{{ '2026-11-25'|datetimeformat('EEEE d MMMM', 'Europe/Rome', 'it') }}",
          "mercoledì 25 novembre"),
+        ("{{ '2026-11-25T08:19:00Z'|datetimeformat('medium', 'UTC', 'en')|safe }}", "Nov. 25, 2026, 8:19 a.m."),
+        ("{{ '2026-11-25T08:19:00Z'|datetimeformat('short', 'UTC', 'it')|safe }}", "25/11/2026 08:19"),
         ("{{ 1234567.891|format_currency('en-US', 'JPY') }}", "¥1,234,568"),
         ("{{ '-5'|format_currency('de-DE', 'EUR') }}", "-5,00\u00a0€"),
         ("{{ 12|format_currency('en-US', 'XYZ') }}", "XYZ\u00a012.00"),
