@@ -79,6 +79,8 @@ class Conversations:
                 return err.outcome
             said_before = session.transactions
             result = await self._hand_over(talk, session)
+            if session.in_clear_because:
+                result = self._pool.learn(peer, session, result)
             self._pool.give_back(peer, session, most=talk.cell.session_limit(now))
             ended = said_before > 0 and _is_goodbye(result)
             if ended:

@@ -9,8 +9,6 @@ from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Trail
 from transactional.egress.tls import Stance, TlsRules
 from transactional.wire import outcome as wire
-from transactional.wire.outcome import TlsPolicy
-from transactional.wire.reply import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,7 @@ class Secured:
         if rule is not talk.rule:
             talk = replace(talk, rule=rule)
         seen = await self._conversations.hold(talk)
-        because = ""
-        if rule.softer is not None and seen.stage is Stage.STARTTLS:
+        if rule.softer is not None and seen.tls_failed:
             # The domain's policy is in testing: its failure is told, and mail goes on as before
             because = seen.error or str(seen.reply)
             result = tls.result_of(seen)
@@ -49,9 +46,8 @@ class Secured:
             talk = replace(talk, rule=replace(rule, policy=rule.softer, softer=None))
             seen = await self._conversations.hold(talk)
             return Heard(seen, tls.told(seen, rule, because))
-        if rule.policy is TlsPolicy.OPPORTUNISTIC and not seen.tls_version:
-            because = self._conversations.memory.broken(talk.target.address, talk.target.port)
-        if seen.stage not in (Stage.CONNECT, Stage.BANNER, Stage.EHLO):
+        because = seen.in_clear_because
+        if seen.tls_failed or seen.stage not in tls.BEFORE_TLS:
             result = rule.result or tls.result_of(seen, because)
             self.rules.learn(stance, rule, talk.target, source, result)
         return Heard(tls.in_words(seen, rule), tls.told(seen, rule, because))

@@ -1,17 +1,21 @@
 """Open SMTP sessions, kept between messages: reuse is 25 times cheaper under TLS."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
 from transactional.egress.tls_memory import TlsMemory
 from transactional.wire.dane import Tlsa
-from transactional.wire.outcome import Login, SessionRefused, Timeouts, TlsPolicy
+from transactional.wire.outcome import Login, Outcome, SessionRefused, Timeouts, TlsPolicy
 from transactional.wire.reply import Stage
 from transactional.wire.session import Session
 
 IDLE = 10.0  # seconds a session waits for its next message
+WANTS_TLS = (530, 538)  # to MAIL: not without TLS (RFC 3207 §4, RFC 4954 §6)
+# Where a server has taken MAIL in clear: further than it came under TLS
+BEYOND_MAIL = frozenset({Stage.RCPT, Stage.DATA, Stage.BODY, Stage.DOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class SessionPool:
     def __init__(self) -> None:
         self._timeouts = timeouts(settings.EGRESS_TIMEOUT)
         self._idle: dict[Peer, list[tuple[float, Session]]] = {}
+        # Opened in clear since TLS had just failed: how
+        self._unproven: WeakKeyDictionary[Session, Outcome] = WeakKeyDictionary()
         #: Which servers' STARTTLS fails, and what is counted for reports.
         self.memory = TlsMemory()
 
@@ -62,18 +68,43 @@ class SessionPool:
             if session.is_usable:
                 return session
             session.close()
-        tls = peer.tls
-        if tls is TlsPolicy.OPPORTUNISTIC and self.memory.broken(peer.address, peer.port):
-            tls = TlsPolicy.OFF
+        tls, because = peer.tls, ""
+        if tls is TlsPolicy.OPPORTUNISTIC:
+            because = self.memory.broken(peer.address, peer.port)
+            tls = TlsPolicy.OFF if because else tls
         try:
-            return await self._connect(peer, tls)
+            session = await self._connect(peer, tls)
         except SessionRefused as err:
-            if err.outcome.stage is not Stage.STARTTLS or tls is not TlsPolicy.OPPORTUNISTIC:
+            if not err.outcome.tls_failed or tls is not TlsPolicy.OPPORTUNISTIC:
                 raise
-            # Without a policy, mail in clear beats no mail; the host is remembered for a while
-            why = err.outcome.error or str(err.outcome.reply)
-            self.memory.remember(peer.host, peer.address, peer.port, why)
-            return await self._connect(peer, TlsPolicy.OFF)
+            # Without a policy, mail in clear beats no mail. What it says of the server is seen from how
+            # far this one comes (`learn`)
+            because = err.outcome.error or str(err.outcome.reply)
+            session = await self._connect(peer, TlsPolicy.OFF)
+            self._unproven[session] = err.outcome
+        else:
+            if session.tls_version:
+                self.memory.works(peer.address, peer.port)
+        session.in_clear_because = because
+        return session
+
+    def learn(self, peer: Peer, session: Session, seen: Outcome) -> Outcome:
+        """Draw from a conversation that went in clear for a failure of TLS what it says of the server's TLS; its outcome, in which a
+        server that takes nothing in clear has failed at its TLS and has not refused the mail.
+        """
+        failed = self._unproven.pop(session, None)
+        if seen.stage is Stage.MAIL and seen.reply is not None and seen.reply.code in WANTS_TLS:
+            self.memory.forget(peer.address, peer.port)
+            session.close()
+            error = f"no TLS ({session.in_clear_because}), and nothing in clear: {seen.reply}"
+            return replace(seen, stage=Stage.STARTTLS, reply=None, error=error)
+        further = seen.stage in BEYOND_MAIL and not seen.local
+        if failed is not None and further:
+            self.memory.failed(
+                peer.host, peer.address, peer.port,
+                session.in_clear_because, certainly=failed.tls_is_broken,
+            )  # fmt: skip
+        return seen
 
     async def _connect(self, peer: Peer, tls: TlsPolicy) -> Session:
         return await Session.connect(
@@ -108,8 +139,11 @@ class SessionPool:
             session.close()
 
     def give_back(self, peer: Peer, session: Session, *, most: int) -> None:
-        """Keep a session for the next message, if it is still good for one; `most` it carries."""
-        if session.is_usable and session.transactions < most:
+        """Keep a session for the next message, if it is still good for one; `most` it carries. In clear
+        for a failure of TLS that may have been the only one, it is not: the next message tries TLS anew.
+        """
+        in_clear = session.in_clear_because and not self.memory.broken(peer.address, peer.port)
+        if session.is_usable and session.transactions < most and not in_clear:
             now = asyncio.get_running_loop().time()
             self._idle.setdefault(peer, []).append((now, session))
         else:

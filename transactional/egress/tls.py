@@ -29,6 +29,8 @@ from transactional.wire.tls_report import NO_POLICY, STS, TLSA
 
 HEAD = 4096  # octets of a message in which the header of a report of ours ends
 REPORT_ABOUT = b"\r\nTLS-Report-Domain: "
+# A conversation that ended there says nothing of TLS; 421 to STARTTLS neither (`Outcome.tls_failed`)
+BEFORE_TLS = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
 STRICT = frozenset({TlsPolicy.REQUIRED, TlsPolicy.VERIFIED, TlsPolicy.DANE})
 
 
@@ -212,7 +214,7 @@ def refused(rule: TlsRule) -> wire.Outcome:
 
 def in_words(seen: wire.Outcome, rule: TlsRule) -> wire.Outcome:
     """A TLS failure of a host that must have it, as a reply that says which policy asks."""
-    if seen.stage is not Stage.STARTTLS or rule.policy not in STRICT:
+    if not seen.tls_failed or rule.policy not in STRICT:
         return seen
     said = str(seen.reply) if seen.reply else seen.error
     by = _REQUIRED_BY.get(rule.code, "the stream")
@@ -237,7 +239,7 @@ def result_of(seen: wire.Outcome, clear_because: str = "") -> str:
     if seen.tls_version and seen.stage is not Stage.STARTTLS:
         return ""
     said = clear_because or (seen.error or str(seen.reply or ""))
-    if seen.stage in (Stage.CONNECT, Stage.BANNER, Stage.EHLO):
+    if seen.stage in BEFORE_TLS and not seen.tls_failed:
         return ""
     text = said.lower()
     for word, result in _RESULTS:
@@ -267,6 +269,6 @@ def told(seen: wire.Outcome, rule: TlsRule, clear_because: str = "") -> str:
         if rule.softer and clear_because:
             verdict = "not verified"
         return " ".join(filter(None, (seen.tls_version, seen.tls_cipher, verdict)))[:80]
-    if seen.stage in (Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS):
+    if seen.stage in BEFORE_TLS:
         return ""
-    return "in clear: TLS is broken there" if clear_because else "in clear: no TLS offered"
+    return "in clear: TLS failed there" if clear_because else "in clear: no TLS offered"

@@ -9,7 +9,7 @@ from transactional.wire.reply import Stage
 
 _STAGED = re.compile(rf"(?P<stage>{'|'.join(Stage)}): (?P<error>.+)", re.S)
 # Where the encrypted connection failed, that it was being set up says nothing more
-_SAYS_WHERE = ("TLS", "STARTTLS", "octets in clear", "connection closed during the TLS", "lease lost",
+_SAYS_WHERE = ("TLS", "no TLS", "STARTTLS", "octets in clear", "connection closed during the TLS", "lease lost",
                "the peer", "out of step", "abandoned", "RSET", "closed by us", "the password", "the server offers")  # fmt: skip
 
 

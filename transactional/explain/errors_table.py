@@ -51,7 +51,16 @@ SENTENCES: Mapping[str, str | Promise] = {
     "STARTTLS not offered": _(
         "The other server offers no encryption (STARTTLS), which was required."
     ),
+    "TLS ended before the first reply: %(why)s": _(
+        "The other server ended the encrypted connection before it had said a word (%(why)s)."
+    ),
+    "unexpected failure: %(why)s": _(
+        "Something in its answers brought out a failure of ours, which is logged (%(why)s)."
+    ),
     "TLS handshake failed: %(why)s": _("The encrypted connection did not come about (%(why)s)."),
+    "no TLS (%(why)s), and nothing in clear: %(reply)s": _(
+        "The server has no encryption that works (%(why)s), and takes no mail without it (%(reply)s)."
+    ),
     "TLSA: %(why)s": _("Its certificate is not one that its DNS names (TLSA: %(why)s)."),
     "the password is not sent without TLS": _(
         "The server offers no encryption, and a password is not sent without it."

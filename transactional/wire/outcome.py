@@ -97,6 +97,10 @@ class Outcome:
     lease_lost: bool = False
     #: The kept connection had died or was told to go; a fresh one may be tried at once.
     reusable_failure: bool = False
+    #: What the server speaks as TLS is none, or none of ours: another try would not change it.
+    tls_is_broken: bool = False
+    #: How TLS failed at this server, where mail went in clear for it.
+    in_clear_because: str = ""
     tls_version: str | None = None
     tls_cipher: str | None = None
     duration: float = 0.0  # seconds
@@ -106,6 +110,11 @@ class Outcome:
     def accepted(self) -> bool:
         """The peer took responsibility for the message."""
         return self.stage is Stage.DOT and self.reply is not None and self.reply.is_positive
+
+    @property
+    def tls_failed(self) -> bool:
+        """The connection could not be secured. 421 is a server that goes away, whatever it was asked."""
+        return self.stage is Stage.STARTTLS and (self.reply is None or self.reply.code != 421)
 
     @property
     def transcript(self) -> tuple[str, ...]:

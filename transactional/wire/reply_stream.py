@@ -28,6 +28,8 @@ class ReplyStream(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.failure: str | None = None
+        #: The peer, or the way to it, ended the connection: neither silence nor nonsense.
+        self.hung_up = False
         self._loop = asyncio.get_running_loop()
         self._parser = ReplyParser()
         self._replies: deque[Reply] = deque()
@@ -57,11 +59,11 @@ class ReplyStream(asyncio.Protocol):
                 self._wake()
 
     def eof_received(self) -> bool:
-        self._lose("connection closed by the peer")
+        self._hang_up("connection closed by the peer")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lose(f"connection lost: {exc}" if exc else "connection closed by the peer")
+        self._hang_up(f"connection lost: {exc}" if exc else "connection closed by the peer")
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -100,7 +102,7 @@ class ReplyStream(asyncio.Protocol):
         if self._carrier.is_closing():
             # The kernel refused these octets; the transport will tell us only later.
             self._refused = True
-            self._lose("connection lost while writing")
+            self._hang_up("connection lost while writing")
             raise StreamError(self.failure or "connection lost while writing")
 
     async def reply(self, timeout: float) -> Reply:
@@ -171,6 +173,10 @@ class ReplyStream(asyncio.Protocol):
         self._lose(reason)
         if self.transport is not None:
             self.transport.abort()
+
+    def _hang_up(self, reason: str) -> None:
+        self.hung_up = self.hung_up or self.failure is None
+        self._lose(reason)
 
     def _lose(self, reason: str) -> None:
         if self.failure is None:

@@ -9,10 +9,11 @@ import ssl
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any, Self
+from typing import Self
 
+from transactional.wire import client_tls
+from transactional.wire.client_tls import BrokenTls, client_context
 from transactional.wire.dane import Tlsa, judge
 from transactional.wire.outcome import (
     Capabilities,
@@ -32,26 +33,6 @@ logger = logging.getLogger(__name__)
 _DEFAULT_TIMEOUTS = Timeouts()
 
 
-@lru_cache(maxsize=2)
-def client_context(*, verify: bool) -> ssl.SSLContext:
-    """The TLS context for peers: TLS 1.2 or newer; certificates are checked only on `verify`."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not verify:
-        # RFC 7435: without a policy, encryption to whoever answers still beats clear text.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _chain(about: Any) -> list[bytes]:
-    """The certificates that a server showed, DER, its own first. Public only from Python 3.13."""
-    asked = getattr(about, "get_unverified_chain", None)
-    if asked is not None:
-        return [bytes(one) for one in asked() or ()]
-    return [one.public_bytes(2) for one in about._sslobj.get_unverified_chain() or ()]
-
-
 class Session:
     """One connection to one mail exchanger, good for many messages one after the other.
 
@@ -67,6 +48,8 @@ class Session:
         self.tls_cipher: str | None = None
         #: Transactions begun on this connection.
         self.transactions = 0
+        #: How TLS failed at this server before, where whoever opened this went on in clear.
+        self.in_clear_because = ""
         self._stream = stream
         self._ehlo = ehlo
         self._server_name = server_name.rstrip(".") if server_name else None
@@ -189,42 +172,33 @@ class Session:
             if not self._stream.is_quiet:
                 # CVE-2021-38371: what came in clear would be read as if it came under TLS.
                 self._stream.fail("octets in clear after the STARTTLS reply")
-                return Outcome(Stage.STARTTLS, error=self._stream.failure)
+                return Outcome(Stage.STARTTLS, error=self._stream.failure, tls_is_broken=True)
             verify = policy is TlsPolicy.VERIFIED
             await self._handshake(context or client_context(verify=verify))
         except StreamError as error:
-            return Outcome(Stage.STARTTLS, error=str(error))
-        return await self._hello()
+            broken = isinstance(error, BrokenTls)
+            return Outcome(Stage.STARTTLS, error=str(error), tls_is_broken=broken)
+        outcome = await self._hello()
+        if outcome is not None and self._rejected_late():
+            return Outcome(
+                Stage.STARTTLS, error=f"TLS ended before the first reply: {outcome.error}"
+            )
+        return outcome
+
+    def _rejected_late(self) -> bool:
+        """In TLS 1.3 the client has finished before the server checks anything (RFC 8446 §2): a server
+        that does not go on from there ends the connection where it would have answered our EHLO.
+        """
+        unanswered = isinstance(self._exchange[-1], str)
+        return unanswered and self._stream.hung_up and self.tls_version == "TLSv1.3"
 
     async def _handshake(self, context: ssl.SSLContext) -> None:
-        loop = asyncio.get_running_loop()
-        plain = self._stream.transport
-        if plain is None:
-            raise StreamError("not connected")
-        try:
-            secured = await loop.start_tls(
-                plain,
-                self._stream,
-                context,
-                server_hostname=self._server_name,
-                ssl_handshake_timeout=self._timeouts.starttls,
-            )
-        # ssl.SSLError, TimeoutError and resets are all OSErrors; ValueError: DNS names a host that no
-        # certificate can be for
-        except (OSError, ValueError) as error:
-            plain.abort()
-            raise StreamError(f"TLS handshake failed: {error}") from error
-        about: ssl.SSLObject | None = secured.get_extra_info("ssl_object") if secured else None
-        if (
-            secured is None or about is None
-        ):  # uvloop gives one without TLS where the peer was quicker
-            plain.abort()
-            raise StreamError("connection closed during the TLS handshake")
-        self._stream.adopt(secured)
+        limit = self._timeouts.starttls
+        secured, about = await client_tls.start(self._stream, context, self._server_name, limit)
         cipher = about.cipher()
         if self._tlsa:
             names = [self._server_name] if self._server_name else []
-            if problem := judge(_chain(about), self._tlsa, names, datetime.now(UTC)):
+            if problem := judge(client_tls.chain(about), self._tlsa, names, datetime.now(UTC)):
                 secured.abort()
                 raise StreamError(f"TLSA: {problem}")
         self.tls_version, self.tls_cipher = about.version(), cipher[0] if cipher else None
@@ -322,6 +296,8 @@ class Session:
             uncertain=outcome.uncertain,
             lease_lost=outcome.lease_lost,
             reusable_failure=outcome.reusable_failure,
+            tls_is_broken=outcome.tls_is_broken,
+            in_clear_because=self.in_clear_because,
             tls_version=self.tls_version,
             tls_cipher=self.tls_cipher,
             duration=duration,

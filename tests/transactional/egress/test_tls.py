@@ -143,9 +143,9 @@ EXPECTED: dict[str, tuple[str, bool | None, str]] = {
     "name": ("delivered", True, "TLSv1.3"),
     "foreign": ("delivered", True, "TLSv1.3"),
     "none": ("delivered", False, "in clear: no TLS offered"),
-    "old": ("delivered", False, "in clear: TLS is broken there"),
-    "closes": ("delivered", False, "in clear: TLS is broken there"),
-    "injects": ("delivered", False, "in clear: TLS is broken there"),
+    "old": ("delivered", False, "in clear: TLS failed there"),
+    "closes": ("delivered", False, "in clear: TLS failed there"),
+    "injects": ("delivered", False, "in clear: TLS failed there"),
     "provider": ("deferred", None, ""),
     "sts-good": ("delivered", True, "verified"),
     "sts-hidden": ("deferred", None, ""),
@@ -211,18 +211,18 @@ def test_a_broken_server_is_asked_once_and_spoken_to_in_clear_after_that(
     account: Account, world: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transactional.egress.tls_memory.KEEP_EVERY", 0.2)
-    deliver(account, "closes")
+    deliver(account, "injects")
     eventually(lambda: BrokenTls.objects.exists())
     row = BrokenTls.objects.get()
-    assert (row.host, row.address) == ("mx.closes.test", world.addresses["closes"])
-    assert (world.kept.mail, world.kept.starttls) == ([("a@closes.test", False)], 1)
+    assert (row.host, row.address) == ("mx.injects.test", world.addresses["injects"])
+    assert (world.kept.mail, world.kept.starttls) == ([("a@injects.test", False)], 1)
     # Another process: it knows from the table, and does not try STARTTLS again
-    deliver(account, "closes")
+    deliver(account, "injects")
     attempt = DeliveryAttempt.objects.latest("id")
     assert (len(world.kept.mail), world.kept.starttls) == (2, 1)
-    assert "C: STARTTLS" not in attempt.transcript and "broken" in attempt.tls
+    assert "C: STARTTLS" not in attempt.transcript and "failed" in attempt.tls
     BrokenTls.objects.update(until=row.seen_at)
-    deliver(account, "closes")
+    deliver(account, "injects")
     assert world.kept.starttls == 2
     assert BrokenTls.objects.get().until > row.seen_at
 

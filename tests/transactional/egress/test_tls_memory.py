@@ -39,10 +39,10 @@ def test_what_can_never_be_stored_does_not_stand_before_what_comes(
 ) -> None:
     real = tls_memory.exchange
 
-    def refused(new: Any, counts: Any) -> Any:
+    def refused(new: Any, counts: Any, mended: Any) -> Any:
         if any("odd" in one.mx for one in counts):
             raise DataError("value too long")
-        return real(new, counts)
+        return real(new, counts, mended)
 
     async def main() -> None:
         memory = TlsMemory()
@@ -55,3 +55,42 @@ def test_what_can_never_be_stored_does_not_stand_before_what_comes(
 
     asyncio.run(main())
     assert [row.mx for row in TlsCount.objects.all()] == ["mx.x.example"]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_lost_handshake_counts_the_second_time_apart_from_the_first(
+    apart: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_memory, "AGAIN_AFTER", 0.0 if apart else 1e6)
+    memory, at = TlsMemory(), ("192.0.2.1", 25)
+
+    def fails(*, certainly: bool = False) -> bool:
+        memory.failed("mx.x.example", *at, "connection lost", certainly=certainly)
+        return bool(memory.broken(*at))
+
+    assert not fails()
+    memory.works(*at)  # a connection under TLS in between: it was the network
+    assert not fails()
+    assert fails() is apart
+    assert fails(certainly=True)
+
+
+def test_what_an_operator_has_removed_or_a_server_has_mended_is_known_no_more() -> None:
+    async def main() -> None:
+        memory = TlsMemory()
+        await memory.ready()
+        for n in (1, 2, 3):
+            memory.remember("mx.x.example", f"192.0.2.{n}", 25, "closed")
+        await memory._exchange()
+        await BrokenTls.objects.filter(address="192.0.2.1").adelete()
+        memory.forget("192.0.2.2", 25)
+        assert not memory.broken("192.0.2.2", 25)
+        memory.remember("mx.x.example", "192.0.2.4", 25, "closed")
+        await memory._exchange()
+        found = [n for n in range(1, 5) if memory.broken(f"192.0.2.{n}", 25)]
+        assert found == [3, 4]
+        await memory.close()
+
+    asyncio.run(main())
+    kept = BrokenTls.objects.order_by("address").values_list("address", flat=True)
+    assert list(kept) == ["192.0.2.3", "192.0.2.4"]

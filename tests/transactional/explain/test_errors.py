@@ -43,9 +43,14 @@ def test_an_error_is_told_in_the_reader_s_language(
 
 def test_every_error_that_wire_gives_a_try_has_its_words() -> None:
     given = set()
-    for name in ("session.py", "transaction.py", "reply_stream.py"):
+    for name in ("session.py", "client_tls.py", "transaction.py", "reply_stream.py"):
         source = (WIRE / name).read_text()
-        given |= set(re.findall(r'(?:StreamError\(|_lose\(|fail\(|error=)f?"([^"]+)"', source))
+        given |= set(
+            re.findall(
+                r'(?:StreamError\(|failed\(|_lose\(|_hang_up\(|fail\(|error=)f?"([^"]+)"',
+                source,
+            )
+        )
     assert len(given) > 8
     for error in given - {"lease lost"}:  # which its outcome tells in full
         shown = re.sub(r"\{[^}]*\}", "7", error)
