@@ -183,6 +183,16 @@ def test_a_late_outcome_is_refused_once_another_worker_has_the_row(account: Acco
     assert kept == {again.held}
 
 
+def test_what_a_silent_worker_held_goes_before_what_came_after_it(account: Account) -> None:
+    ids = [enqueue(account)[0] for _ in range(4)]
+    assert [job.id for job in claim(2)] == ids[:2]
+    QueueRow.objects.filter(lease__isnull=False).update(
+        lease_until=timezone.now() - timedelta(seconds=1)
+    )
+    assert sweeper.sweep() == 2
+    assert [job.id for job in claim(3)] == ids[:3]
+
+
 def taken_over(account: Account) -> tuple[queue.Job, queue.Job]:
     """A row's stale job, and the one that has its lease now."""
     enqueue(account)

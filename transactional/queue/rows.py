@@ -102,9 +102,10 @@ WHERE q.lease IS NOT NULL AND q.lease_until < least(statement_timestamp(), %(unt
 ORDER BY q.lease_until LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
 """
 
+# In its old place: mail that was under way does not wait behind all that has been taken since
 FREE = """
 UPDATE transactional_queuerow
-SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = clock_timestamp(),
+SET lease = NULL, lease_until = NULL, dot_at = NULL, due_at = least(due_at, clock_timestamp()),
     resent = resent OR %(resent)s
 WHERE id = ANY(%(ids)s)
 """
