@@ -66,7 +66,7 @@ bounces: $(VENV)/.installed-dev ## judge the reading of real bounces: those in p
 	@$(PY) -m bench.bounces $(CORPORA)
 
 faults: $(VENV)/.installed-dev ## the kill and fault cases at full scale
-	@$(PY) -m pytest --full-scale tests/faults tests/transactional/egress/test_rotation.py
+	@$(PY) -m pytest --full-scale tests/faults tests/security tests/transactional/egress/test_rotation.py
 
 ledger: $(VENV)/.installed-dev ## 100,000 messages and 50 kills of every process; LEDGER=5000x6: fewer
 	@$(PY) -m pytest --full-scale -s tests/faults/test_ledger.py

@@ -72,7 +72,7 @@ def test_a13_ten_thousand_commands_that_lead_nowhere(intake: InboundDoor, comman
     assert replies[-1] == "421" and len(replies) <= 102
 
 
-LENGTHS = (998, 999, 1_000, 10_000, 60_000)
+LENGTHS = (998, 999, 1_000, 10_000, 60_000, 100_000)
 
 
 def test_a13_long_lines_arrive_whole_and_none_longer_than_998(
@@ -123,7 +123,7 @@ def test_a13_long_lines_arrive_whole_and_none_longer_than_998(
     kinds = ("body", "html", "header", "unbroken header")
     assert seen | set(refused) == {(kind, length) for kind in kinds for length in LENGTHS}
     # Only what has no space to be folded at, but the one after its name
-    assert set(refused) == {("unbroken header", length) for length in (10_000, 60_000)}
+    assert set(refused) == {("unbroken header", length) for length in LENGTHS if length > 1_000}
 
 
 # -- A14
@@ -143,11 +143,15 @@ def served(config: ServerConfig) -> Any:
     return running(serve)
 
 
+SERVED = 1.0  # seconds: the goal, beside 500
 CONFIG = ServerConfig("mx.example", idle_timeout=1.5, data_deadline=3.0)
 
 
 def test_a14_slow_and_idle_peers_hold_nobody_up_and_are_let_go(full_scale: bool) -> None:
-    """An octet at a time in commands and in content, and silence; scaled: 2 s for 300, 60 for 500."""
+    """An octet at a time in commands and in content, and silence; scaled: 2 s for 300, 60 for 500.
+
+    At full scale (`make faults`) others are served within the second that is the goal.
+    """
     crowd = 500 if full_scale else 60
     with ExitStack() as stack:
         port = stack.enter_context(served(CONFIG)).value
@@ -159,7 +163,7 @@ def test_a14_slow_and_idle_peers_hold_nobody_up_and_are_let_go(full_scale: bool)
             if number % 3 == 1:
                 talk.ask("EHLO slow")
                 envelope(talk)
-        began, slowest = time.monotonic(), 0.0
+        began, slowest, quickly = time.monotonic(), 0.0, 0
         while time.monotonic() - began < 4.5:
             for number, talk in enumerate(slow):
                 if number % 3 != 2:  # the third says nothing
@@ -172,15 +176,18 @@ def test_a14_slow_and_idle_peers_hold_nobody_up_and_are_let_go(full_scale: bool)
                 quick.ask("EHLO quick")
                 envelope(quick)
                 assert quick.ask("Subject: x\r\n\r\nx\r\n.").startswith("250")
-            slowest = max(slowest, time.monotonic() - asked)
+            slowest, quickly = max(slowest, time.monotonic() - asked), quickly + 1
             time.sleep(0.3)
         ends = {talk.rest()[-60:].partition("421")[2][:6] for talk in slow}
-    # Every one was told why; the wall clock is generous here, `make bench` has the figures
+    # Every one was told why
     assert ends <= {" 4.4.2", ""} and " 4.4.2" in ends
-    assert slowest < 30
+    print(
+        f"\n{crowd} slow or silent connections: the slowest of {quickly} others took {slowest:.3f} s"
+    )
+    assert slowest < (SERVED if full_scale else 30)
 
 
-def test_a14_content_has_a_deadline_in_all(full_scale: bool) -> None:
+def test_a14_content_has_a_deadline_in_all() -> None:
     """An octet now and then keeps a command's clock going, but not the content's."""
     with (
         served(replace(CONFIG, idle_timeout=2.0, data_deadline=1.0)) as server,

@@ -18,7 +18,7 @@ from transactional.models import Campaign
 from transactional.submission.batch import GroupCommit
 from transactional.submission.server import Submission, open_doors, tls_files
 
-SIZE, RCPTS = 100_000, 5
+SIZE, RCPTS = 200_000, 5  # a line of 100,000 octets fits
 
 
 @dataclass
