@@ -1,15 +1,12 @@
 """The installation under test with its recording sink, and the ledger that both must agree on."""
 
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,8 @@ import psycopg
 
 from config.stack.probes import smtp_greets
 from tests.config.stack.process_table import children, command, tree
+from tests.faults.kills import Cut, connections, cut
+from tests.faults.sink import At
 from tests.installation import ROOT, Installation
 
 DRAINED = 60.0  # seconds in which no mail stands still, nor anything else that must go on
@@ -31,6 +30,7 @@ class Copy:
     id: str
     resent: bool
     at: float  # on this machine's monotonic clock, which all processes share
+    port: int  # that its session came from
 
 
 class Sink:
@@ -55,10 +55,16 @@ class Sink:
         yield
         self._say(0.02)
 
-    def _say(self, seconds: float) -> None:
+    def _say(self, line: object) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{seconds}\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
+
+    def who(self) -> dict[int, At]:
+        """What each session is at, by the port that it came from."""
+        self._say("who")
+        assert self._process.stdout is not None
+        return {int(port): at for port, at in json.loads(self._process.stdout.readline()).items()}
 
     def copies(self, prefix: str = "") -> list[Copy]:
         """What came, in order."""
@@ -67,9 +73,7 @@ class Sink:
 
     def sessions(self) -> int:
         """SMTP sessions open to it now, by the kernel's word."""
-        port = f"{self.port:04X}"
-        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return sum(row[1].endswith(f":{port}") and row[3] == "01" for row in rows)
+        return len(connections(self.port))
 
     def close(self) -> None:
         """End it."""
@@ -114,21 +118,9 @@ class Site:
         started = children(self.installation.process.pid)
         return sorted(pid for pid in started if text in command(pid))
 
-    def kill(self, pids: Iterable[int]) -> int:
-        """SIGKILL to all of these in any order; how many sessions were open to the sink.
-
-        They are stopped first: what opens a session after the count could answer for a copy.
-        """
-        doomed = list(pids)
-        random.shuffle(doomed)
-        for pid in doomed:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        open_then = self.sink.sessions()
-        for pid in doomed:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return open_then
+    def kill(self, pids: Iterable[int]) -> Cut:
+        """SIGKILL to all of these in any order; what it cut off."""
+        return cut(pids, self.sink.port, self.sink.who)
 
     def whole(self) -> bool:
         """Whether every door answers, and the database behind it."""
@@ -178,7 +170,7 @@ class Verdict:
     unmarked: list[str]
     wrong: list[str]
     copied: frozenset[str]
-    first_at: Mapping[str, float]  # when the first of several copies came
+    followed: tuple[Copy, ...]  # those that another came after
 
     def __str__(self) -> str:
         return (
@@ -222,5 +214,5 @@ def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
         unmarked=unmarked,
         wrong=sorted(delivered ^ by_id.keys()) + [f"{n} {status}" for status, n in other.items()],
         copied=frozenset(one for one, copies in by_id.items() if len(copies) > 1),
-        first_at={one: copies[0].at for one, copies in by_id.items() if len(copies) > 1},
+        followed=tuple(copy for copies in by_id.values() for copy in copies[:-1]),
     )

@@ -16,6 +16,7 @@ import redis
 from config.stack.postgres import EmbeddedPostgres
 from tests.faults.conftest import Scale
 from tests.faults.load import Load
+from tests.faults.recovery import Held, Recovery
 from tests.faults.site import DRAINED, Site, Verdict, balance, drained, within
 from tests.trips.browser import Browser
 
@@ -115,10 +116,38 @@ def test_valkey_flushed_and_stopped(site: Site, scale: Scale) -> None:
         assert within(DRAINED, lambda: shown(site, owner))
 
 
+def answering(site: Site) -> float:
+    """When the database answers again."""
+    assert within(DRAINED, lambda: site.queued() >= 0)
+    return time.monotonic()
+
+
+def goes_on(site: Site, recovery: Recovery, held: list[Held], back: float) -> None:
+    """The database is back: within a minute mail is delivered, and all that was in hand ends or is tried."""
+    recovery.follow(held, back)
+
+    def after() -> list[float]:
+        return [copy.at - back for copy in site.sink.copies() if copy.at > back]
+
+    assert within(DRAINED, lambda: bool(after()))
+    assert within(DRAINED, lambda: not recovery.open())
+    print(
+        f"database back: first delivery after {min(after()):.1f} s; {recovery.followed} messages in"
+        f" hand ended or were tried again, the last after {recovery.longest:.1f} s"
+    )
+    assert recovery.followed and not recovery.late
+
+
 def test_postgresql_killed(site: Site, scale: Scale) -> None:
-    with Load(site.installation.quickstart, "postgres", scale.messages // 2, pause=0.05) as load:
+    with (
+        site.sink.slow(0.3),
+        Recovery(site, DRAINED) as recovery,
+        Load(site.installation.quickstart, "postgres", scale.messages // 2, pause=0.05) as load,
+    ):
         load.reached(0.3)
-        open_then = site.kill(site.children("bin/postgres"))
+        held, open_then = recovery.held(), site.sink.sessions()
+        site.kill(site.children("bin/postgres"))
+        goes_on(site, recovery, held, answering(site))
         load.reached(1)
     assert load.slowest < BOUNDED + 5  # it may take a moment until it is back
     assert set(load.answers) <= {"accepted", *AWAY}
@@ -143,19 +172,22 @@ def kept_down(site: Site) -> Iterator[None]:
         aside.rename(sockets)
 
 
-def until_taken_again(site: Site, load: Load, promised: int) -> float:
+def until_taken_again(load: Load, promised: int, back: float) -> float:
     """Seconds from the moment the database answers to the first mail that is acknowledged."""
-    assert within(DRAINED, lambda: site.queued() >= 0)
-    back = time.monotonic()
     assert within(DRAINED, lambda: len(load.acknowledged) > promised)
     return time.monotonic() - back
 
 
 def test_postgresql_stopped(site: Site, scale: Scale, full_scale: bool) -> None:
-    with Load(site.installation.quickstart, "stopped", 10**9, pause=0.05) as load:
+    with (
+        site.sink.slow(0.3),
+        Recovery(site, DRAINED) as recovery,
+        Load(site.installation.quickstart, "stopped", 10**9, pause=0.05) as load,
+    ):
         load.count = scale.messages // 3
         load.reached(1)
         load.count = 10**9
+        held = recovery.held()
         with kept_down(site):
             open_then = site.sink.sessions()
             time.sleep(1)  # answers to what it had stored before
@@ -164,9 +196,11 @@ def test_postgresql_stopped(site: Site, scale: Scale, full_scale: bool) -> None:
             assert len(load.acknowledged) == promised
             given = {k for k, n in load.answers.items() if n > answered.get(k, 0)}
             assert given and given <= AWAY
-        again = until_taken_again(site, load, promised)
+        back = answering(site)
+        again = until_taken_again(load, promised, back)
         print(f"nothing taken for {scale.database_stopped:.0f} s; {again:.1f} s after its return")
         assert again < BACK or not full_scale
+        goes_on(site, recovery, held, back)
         assert within(DRAINED, lambda: len(load.acknowledged) > promised + 10)
     assert load.slowest < BOUNDED
     assert within(DRAINED, site.whole)

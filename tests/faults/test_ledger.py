@@ -14,12 +14,13 @@ import pytest
 from tests.faults.conftest import Scale
 from tests.faults.flood import Flood
 from tests.faults.ledger import Ledger
+from tests.faults.recovery import Recovery
 from tests.faults.site import DRAINED, Site, Verdict, balance, drained, within
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(5400)]
 ANSWERED = 10.0  # seconds in which the doors take more mail, whatever becomes of a delivery worker
-# What may be killed: all of it at once, or half of it while the rest goes on
-EVERYTHING, HALF = 0, 1
+# What may be killed: all of it at once, or half of it while the rest goes on; or one delivery worker
+EVERYTHING, HALF, WORKER = "everything", "half of it", "a delivery worker"
 
 
 def settle(site: Site, flood: Flood, ledger: Ledger, began: float) -> Verdict:
@@ -37,10 +38,12 @@ def settle(site: Site, flood: Flood, ledger: Ledger, began: float) -> Verdict:
         "accepting took": f"{loaded:.0f} s",
         "all of it took": f"{seconds:.0f} s",
     }
-    print("\n" + ledger.told(found, site, flood.prefix, facts))
+    assert within(10, lambda: not ledger.recovery.open())
+    print("\n" + ledger.told(found, flood.prefix, facts))
     assert not flood.unexpected
     assert (found.lost, found.wrong, found.unmarked, stuck) == ([], [], [], 0)
     assert ledger.above(found) == []
+    assert ledger.recovery.late == []
     return found
 
 
@@ -57,19 +60,20 @@ def test_every_process_killed_again_and_again(
     site: Site, scale: Scale, delay: float, tmp_path: Path
 ) -> None:
     messages, kills = sizes(scale, delay)
-    ledger = Ledger(delay)
     start, prefix = site.installation.quickstart, f"ledger{1000 * delay:.0f}"
     began = time.monotonic()
     with (
         site.sink.slow(delay),
+        Recovery(site, DRAINED) as recovery,
         Flood(start, prefix, messages, tmp_path, sessions=scale.submitters) as flood,
     ):
+        ledger = Ledger(delay, recovery)
         for number in range(kills):
             flood.reached((number + 0.5) / kills)
-            doomed = site.processes()
-            if number % 2 == HALF:
-                doomed = random.sample(doomed, len(doomed) // 2)
-            ledger.strike(site, doomed)
+            doomed, kind = site.processes(), EVERYTHING
+            if number % 2:
+                doomed, kind = random.sample(doomed, len(doomed) // 2), HALF
+            ledger.strike(site, doomed, kind)
             assert within(120, site.whole)
         flood.reached(1)
         found = settle(site, flood, ledger, began)
@@ -80,13 +84,15 @@ def test_delivery_workers_killed_one_after_the_other(
     site: Site, scale: Scale, tmp_path: Path
 ) -> None:
     """One worker every few seconds: its mail goes on with another, each time within a minute."""
-    ledger = Ledger(0.1)
+    delay = 0.1
     start = site.installation.quickstart
     began = time.monotonic()
     with (
-        site.sink.slow(ledger.sink_seconds),
+        site.sink.slow(delay),
+        Recovery(site, DRAINED) as recovery,
         Flood(start, "worker", 10**9, tmp_path, sessions=4) as flood,
     ):
+        ledger = Ledger(delay, recovery)
         flood.count = 50
         flood.reached(1)
         crew = 3  # two, and the urgent one
@@ -94,7 +100,7 @@ def test_delivery_workers_killed_one_after_the_other(
         assert within(DRAINED, lambda: len(site.children("-Q egress")) == crew)
         for number in range(scale.worker_kills):
             workers = site.children("-Q egress")
-            ledger.strike(site, [workers[number % len(workers)]])
+            ledger.strike(site, [workers[number % len(workers)]], WORKER)
             killed_at = flood.read()
             time.sleep(scale.worker_pause)
             # the doors do not wait for a delivery worker (mypy knows no types of a lambda's parameters)
