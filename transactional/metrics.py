@@ -11,6 +11,7 @@ from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
 from transactional import queue, retention, tls_share
+from transactional.egress import hosts_down
 from transactional.inbound import server
 from transactional.models import (
     Incident,
@@ -31,7 +32,7 @@ _LANES = {lane.value: lane.name.lower() for lane in Lane}
 _RECENT = """
 SELECT CASE WHEN code BETWEEN 200 AND 299 THEN 'delivered' WHEN code BETWEEN 400 AND 499 THEN 'deferred'
             WHEN code >= 500 THEN 'refused' ELSE 'no_reply' END,
-       tls <> '', count(*)
+       tls LIKE 'TLS%%', count(*)
 FROM (
     SELECT code, tls FROM transactional_deliveryattempt WHERE id >= %s ORDER BY id DESC LIMIT %s
 ) AS latest GROUP BY 1, 2
@@ -99,6 +100,19 @@ def tls_of_providers() -> list[Metric]:
             samples=[
                 ({"provider": one.provider}, round(one.ratio, 5)) for one in tls_share.lately()
             ],
+        )
+    ]
+
+
+@metrics.source
+def hosts_that_are_down() -> list[Metric]:
+    """Exchangers that delivery processes try last, since they took no connection."""
+    return [
+        one(
+            "hosts_held_back",
+            "Exchangers' addresses that took no connection from one of our IPs and are tried last, over all "
+            "delivery processes.",
+            hosts_down.counted(),
         )
     ]
 

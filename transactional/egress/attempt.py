@@ -1,6 +1,6 @@
 """One try of one job over one or more hosts: route, source, sessions, outcome."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Decision
 from transactional.egress.departures import Departures, Terms
+from transactional.egress.hosts_down import HostsDown
 from transactional.egress.lookups import Lookups, Relay, StreamPolicy
 from transactional.egress.poison import HELD_REPLY, Poison
 from transactional.egress.route import Route, Target, find, over_smarthost
@@ -24,6 +25,7 @@ from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.tls import Stance, at_least, is_report
 from transactional.egress.verdict import Tried
 from transactional.lifecycle import WAITING, Attempt, Outcome
+from transactional.models import Lane
 from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.header import HeaderError
@@ -45,6 +47,7 @@ class Plan:
     targets: tuple[Target, ...]
     departures: Departures
     terms: Terms
+    hosts: HostsDown
     relay: Relay | None = None  # the stream's smarthost, where mail goes round by it
 
     @property
@@ -79,7 +82,13 @@ class Plan:
             for six in wanted
             if ipv6 in (None, six)
         ]
-        return [sources for sources in found if sources]
+        found = [sources for sources in found if sources]
+        # Whole families where nobody is there come last; the order stays as it is otherwise
+        return sorted(found, key=self._is_shut) if len(found) > 1 else found
+
+    def _is_shut(self, sources: tuple[pools.UsableSource, ...]) -> bool:
+        six = ":" in sources[0].address
+        return self.hosts.shut(sources, [t for t in self.targets if (":" in t.address) == six])
 
 
 class Attempts:
@@ -98,6 +107,7 @@ class Attempts:
         self._secured = Secured(conversations)
         self._shaper = shaper
         self._circuits = circuits
+        self.hosts = HostsDown(scale=settings.RETRY_SCALE)
 
     async def plan(self, job: Job) -> Plan | Outcome:
         """From where to where; or the outcome of a job that cannot be tried."""
@@ -197,7 +207,7 @@ class Attempts:
         departures = self._lookups.departures
         terms = departures.terms(tried.job, route.site)
         await departures.prepare(fleet.sources, terms)
-        return Plan(tried, stream, fleet, route, targets, departures, terms, relay)
+        return Plan(tried, stream, fleet, route, targets, departures, terms, self.hosts, relay)
 
     def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
         """None of the IPs can reach any of the hosts, or may send this kind of mail."""
@@ -263,6 +273,16 @@ class Attempts:
                 return await self._from(plan, second, material, stance, login) or last
         return last
 
+    def _in_order(self, plan: Plan, source: pools.UsableSource) -> Sequence[Target]:
+        """The hosts that one IP can reach, those that took no connection lately last."""
+        tried, six = plan.tried, ":" in source.address
+        fit = [target for target in plan.targets if (":" in target.address) == six]
+        urgent = tried.job.lane == Lane.URGENT
+        targets, passed = self.hosts.order(source.address, fit, urgent=urgent)
+        for decision in passed:
+            tried.trail.add(decision)
+        return targets
+
     async def _from(
         self, plan: Plan, permit: Permit, material: Material, stance: Stance, login: Login | None
     ) -> wire.Outcome | None:
@@ -273,9 +293,8 @@ class Attempts:
         tried.warms_up_at = plan.terms.provider if source.warming else ""
         tried.trail.note("source", permit.choice.code, **permit.choice.told(plan.fleet))
         last: wire.Outcome | None = None
-        for target in plan.targets:
-            if (":" in target.address) != (":" in source.address):
-                continue
+        telling: wire.Outcome | None = None  # the last, but an answer says more than none
+        for target in self._in_order(plan, source):
             site = plan.route.site.key
             talk = Talk(
                 tried.job, material, plan.stream, target, source, permit.cell, site,
@@ -283,14 +302,19 @@ class Attempts:
             )  # fmt: skip
             heard = await self._secured.hold(talk, stance, tried.trail)
             last = tried.last = heard.outcome
+            self.hosts.learn(source.address, target, last)
             if last.lease_lost:
                 break
+            if telling is None or last.reply is not None or telling.reply is None:
+                telling = last
             tried.tries.append(_attempt(heard, target, source, began))
             if not verdict.next_host_may_know(last):
                 break
-        if last is not None and not last.lease_lost:
+        if last is not None and telling is not None and not last.lease_lost:
+            if not verdict.next_host_may_know(last):
+                telling = last
             for learnt in (
-                self._shaper.learn(permit, plan.route, last),
+                self._shaper.learn(permit, plan.route, telling),
                 self._circuits.judge(tried.job, permit, plan.route, last),
             ):
                 if learnt is not None:

@@ -20,12 +20,14 @@ from django.db import Error
 from config.database import parameters
 from config.steady import steady_seconds
 from transactional import clock, queue
+from transactional.egress import hosts_down
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
 from transactional.egress.consent import Consent
 from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
 from transactional.egress.flusher import Flusher
+from transactional.egress.hosts_down import HostsDown
 from transactional.egress.leases import Leases
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
@@ -157,7 +159,7 @@ class Engine:
         writing = [self._beside(flusher.run()), self._beside(parking.run())]
         beside = [
             self._beside(self._heartbeat(pool)),
-            self._beside(self._report(lookups)),
+            self._beside(self._report(lookups, attempts.hosts)),
             self._beside(self._tick(lookups, shaper, circuits)),
             self._beside(strain.run()),
             self._beside(told.run()),
@@ -296,13 +298,16 @@ class Engine:
         except (Error, TimeoutError) as err:
             logger.warning("warm-up budgets not given back: %s", err)
 
-    async def _report(self, lookups: Lookups) -> None:
-        """Tell which IPs this machine has: at the start, and every few seconds."""
+    async def _report(self, lookups: Lookups, hosts: HostsDown) -> None:
+        """Tell which IPs this machine has, and how many hosts are held back: at the start, and every few
+        seconds.
+        """
         while True:
             try:
                 await lookups.do(clock.settle)
                 await lookups.report_host()
                 await lookups.departures.settle()
+                await lookups.do(partial(hosts_down.tell, hosts.held_back()))
             except Error as err:
                 logger.warning("this host's IPs not reported: %s", err)
             except Exception:  # nor this one

@@ -36,6 +36,9 @@ SENTENCES = {
     ("route", "address"): _("The domain has no MX record; mail goes to its own address."),
     ("route", "relay"): _("It goes through the relay %(host)s, port %(port)s."),
     ("route", "relay_without_address"): _("The relay %(host)s has no address."),
+    ("route", "host_down"): _(
+        "%(host)s (%(address)s) had taken no connection: the other hosts went first until %(until)s. %(why)s"
+    ),
     ("route", "null_mx"): _("The domain says that it takes no mail."),
     ("route", "no_domain"): _("The domain does not exist."),
     ("route", "no_mail_server"): _("The domain has no mail server."),

@@ -100,7 +100,11 @@ def _told(step: str, name: str, value: object) -> str:
         return sentence_of(value)
     if isinstance(value, str) and (words := word(step, name, value)) is not None:
         return words
-    if name in ("due", "since") and isinstance(value, str) and (moment := parse_datetime(value)):
+    if (
+        name in ("due", "since", "until")
+        and isinstance(value, str)
+        and (moment := parse_datetime(value))
+    ):
         return date_format(localtime(moment), "Y-m-d H:i:s")
     return _plain(value)
 

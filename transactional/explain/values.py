@@ -10,6 +10,7 @@ from domains import sites
 from domains import why as unready
 from transactional import mailable
 from transactional.egress.waits import tell_wait
+from transactional.explain.errors import tell_reply
 
 _SHUT: Mapping[str, Promise] = {
     "incident": gettext_lazy("an incident with the receiver"),
@@ -69,6 +70,8 @@ def word(step: str, name: str, value: str) -> str | None:
         return tell_wait(value)
     if (step, name) == ("source", "why"):
         return unready.told(value)
+    if (step, name) == ("route", "why"):
+        return tell_reply(value) or value
     if name in ("provider", "site"):
         return sites.named(value)
     known = VALUES.get((step, name))

@@ -97,6 +97,8 @@ class Outcome:
     lease_lost: bool = False
     #: The kept connection had died or was told to go; a fresh one may be tried at once.
     reusable_failure: bool = False
+    #: No connection, by a want of this machine's own: it says nothing of the peer.
+    ours: bool = False
     #: What the server speaks as TLS is none, or none of ours: another try would not change it.
     tls_is_broken: bool = False
     #: How TLS failed at this server, where mail went in clear for it.

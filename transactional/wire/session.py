@@ -4,6 +4,7 @@ RFC 5321 §3.1–3.2 (session), RFC 3207 (STARTTLS). Runs on asyncio and uvloop 
 """
 
 import asyncio
+import errno
 import logging
 import ssl
 from base64 import b64encode
@@ -31,6 +32,21 @@ from transactional.wire.transaction import BeforeDot, Parcel, StillOurs, Transac
 logger = logging.getLogger(__name__)
 
 _DEFAULT_TIMEOUTS = Timeouts()
+# Not an IP of ours, no port, descriptor, buffer or route left, a filter of our own
+_OWN_WANTS = frozenset(
+    {
+        errno.EADDRNOTAVAIL,
+        errno.EADDRINUSE,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EAFNOSUPPORT,
+        errno.ENETUNREACH,
+    }
+)
 
 
 class Session:
@@ -100,7 +116,12 @@ class Session:
             raise SessionRefused(outcome) from None
         except OSError as error:
             text = error.strerror or str(error)
-            outcome = Outcome(Stage.CONNECT, error=text, duration=loop.time() - began)
+            outcome = Outcome(
+                Stage.CONNECT,
+                error=text,
+                duration=loop.time() - began,
+                ours=error.errno in _OWN_WANTS,
+            )
             raise SessionRefused(outcome) from error
         session = cls(stream, ehlo=ehlo, server_name=server_name, timeouts=timeouts)
         session._tlsa = tlsa if tls is TlsPolicy.DANE else ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.installation import free_port
 from tests.transactional.wire.conftest import Run
 from tests.transactional.wire.smtp_parts import (
     MESSAGE,
@@ -341,5 +342,20 @@ def test_marker_that_fails_or_hangs(run: Run) -> None:
                 await work
             assert not session.is_usable
         assert not keeper.messages
+
+    run(go())
+
+
+@pytest.mark.parametrize(("source", "ours"), [("127.0.0.1", False), ("192.0.2.1", True)])
+def test_what_this_machine_lacks_is_told_apart_from_a_host_that_is_not_there(
+    run: Run, source: str, ours: bool
+) -> None:
+    """Nobody listens; the other is no IP of this machine."""
+
+    async def go() -> None:
+        with pytest.raises(SessionRefused) as refused:
+            await connect(int(free_port()), source_address=source)
+        seen = refused.value.outcome
+        assert (seen.stage, seen.reply, seen.ours) == (Stage.CONNECT, None, ours)
 
     run(go())
