@@ -13,12 +13,13 @@ import pytest
 
 from tests.faults.conftest import Scale
 from tests.faults.flood import Flood
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import POSTFIX, Ledger
 from tests.faults.recovery import Recovery
 from tests.faults.site import DRAINED, Site, Verdict, balance, drained, within
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(5400)]
 ANSWERED = 10.0  # seconds in which the doors take more mail, whatever becomes of a delivery worker
+HELD = {0.3}  # where Postfix's figure is held; at 20 ms it is printed (docs/operations.md says why)
 # What may be killed: all of it at once, or half of it while the rest goes on; or one delivery worker
 EVERYTHING, HALF, WORKER = "everything", "half of it", "a delivery worker"
 
@@ -57,7 +58,7 @@ def sizes(scale: Scale, delay: float) -> tuple[int, int]:
 
 @pytest.mark.parametrize("delay", [0.02, 0.3], ids=["20ms", "300ms"])
 def test_every_process_killed_again_and_again(
-    site: Site, scale: Scale, delay: float, tmp_path: Path
+    site: Site, scale: Scale, full_scale: bool, delay: float, tmp_path: Path
 ) -> None:
     messages, kills = sizes(scale, delay)
     start, prefix = site.installation.quickstart, f"ledger{1000 * delay:.0f}"
@@ -78,6 +79,8 @@ def test_every_process_killed_again_and_again(
         flood.reached(1)
         found = settle(site, flood, ledger, began)
     assert found.acknowledged >= messages
+    if full_scale and delay in HELD:
+        assert ledger.per_session(found) <= POSTFIX[delay], ledger.judged(found)
 
 
 def test_delivery_workers_killed_one_after_the_other(
