@@ -104,7 +104,7 @@ class Attempts:
     ) -> None:
         self._lookups = lookups
         self._poison = poison
-        self._secured = Secured(conversations)
+        self._secured = Secured(conversations, lookups)
         self._shaper = shaper
         self._circuits = circuits
         self.hosts = HostsDown(scale=settings.RETRY_SCALE)
@@ -208,6 +208,13 @@ class Attempts:
         terms = departures.terms(tried.job, route.site)
         await departures.prepare(fleet.sources, terms)
         return Plan(tried, stream, fleet, route, targets, departures, terms, self.hosts, relay)
+
+    async def without_policy(self, plan: Plan) -> float:
+        """Seconds after which to ask again whether the domain's TLS policy is known; 0: go on."""
+        if plan.relay is not None or plan.stream.transport != "mx":
+            return 0.0
+        job = plan.tried.job
+        return await self._secured.rules.prepare(job.domain, urgent=job.lane == Lane.URGENT)
 
     def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
         """None of the IPs can reach any of the hosts, or may send this kind of mail."""

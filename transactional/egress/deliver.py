@@ -73,6 +73,9 @@ class Courier:
     async def _turn(self, plan: Plan) -> None:
         """Wait for leave to speak; without it the job goes back to the queue."""
         plan = await self._past_the_dead(plan)
+        if wait := await self._attempts.without_policy(plan):
+            await self._park(plan, Closed("tls_policy", wait), spreads=False)
+            return
         entered = await self._enter(plan, plan.families())
         if not isinstance(entered, Permit):
             await self._without_leave(plan, entered)
@@ -148,7 +151,11 @@ class Courier:
             if round_by is not None:
                 await self._turn(round_by)
                 return
-        domain = tried.job.domain
-        gate = self._shaper.gate(plan.route, domain)
-        rate = self._shaper.rate(plan.route, domain, plan.sources)
-        await self._parking.park(Refused(tried.job, why, plan.route.site.key, gate, rate))
+        await self._park(plan, why)
+
+    async def _park(self, plan: Plan, why: Closed, *, spreads: bool = True) -> None:
+        """Back to the queue. `spreads`: what waits behind it for the site waits for the same."""
+        job = plan.tried.job
+        gate = self._shaper.gate(plan.route, job.domain)
+        rate = self._shaper.rate(plan.route, job.domain, plan.sources) if spreads else 0.0
+        await self._parking.park(Refused(job, why, plan.route.site.key, gate, rate, spreads))

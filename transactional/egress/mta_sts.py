@@ -1,30 +1,39 @@
-"""The only place that finds out a domain's MTA-STS policy (RFC 8461): asked, fetched, remembered.
+"""The only place that knows a domain's MTA-STS policy (RFC 8461), and whether it asks for TLS reports:
+asked, fetched, remembered.
 
 A policy that was fetched holds until it expires, so nobody gets rid of it by silencing DNS or the web
-server for a while. Rows and fetches run in threads: the event loop waits for neither.
+server for a while. Mail waits for a fetch where nothing is known of the domain at all: in its place for
+SOON seconds, in the queue for FIRST; everything else goes on behind it.
 """
 
 import asyncio
-import ipaddress
+import logging
+import math
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
 
-from django.conf import settings
-from django.db import connection
+from django.db import Error
 from django.utils import timezone
 
-from config import fetch
 from domains import dns
+from transactional.egress.lookups import Lookups
+from transactional.egress.sts_fetches import Fetches, Found
 from transactional.models import StsPolicy
-from transactional.wire.mta_sts import Policy, PolicyError, policy_id, read_policy
+from transactional.wire.mta_sts import Policy, policy_id
 
+logger = logging.getLogger(__name__)
+
+FIRST = 5.0  # seconds that mail waits for the policy of a domain that it meets first
+SOON = 0.25  # of these in its place, where the mail of others could be
+PAUSE = 0.5  # at least, before it is asked again by mail that went back to the queue
 FRESH = 60.0  # seconds that what is known of a domain is not looked at again
+STALE = 600.0  # seconds more that it serves while it is looked at again
 KEPT = 20_000  # domains
-THREADS = 4  # a web server that drips holds one of them for `fetch.SECONDS`
 RETRY = timedelta(minutes=5)  # after a fetch that failed
-PATH = "/.well-known/mta-sts.txt"
+UNKNOWN = "The policy is not fetched yet."
+CROWDED = "Too many policies are being fetched."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,99 +49,221 @@ class Sts:
 NOTHING = Sts()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a domain asks of those who send to it. `reported`: to be told how TLS went."""
+
+    sts: Sts = NOTHING
+    reported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    asked: Asked
+    fresh: float  # until then, as time.monotonic() goes
+    ends: float  # the policy's end
+
+
 class StsPolicies:
     """What one engine knows of policies."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="mta-sts")
-        self._kept: dict[str, tuple[float, Sts]] = {}
-        self._asked: dict[str, asyncio.Future[Sts]] = {}
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._fetches = Fetches()
+        self._kept: dict[str, _Kept] = {}
+        self._looks: dict[str, tuple[float, asyncio.Task[Asked]]] = {}
+        self._wanted: dict[str, asyncio.Future[StsPolicy | None]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        self._learning: dict[str, asyncio.Task[Found | None]] = {}
 
-    async def of(self, domain: str) -> Sts:
-        """The policy that holds for a domain now."""
-        hit = self._kept.get(domain)
-        if hit is not None and time.monotonic() < hit[0]:
-            return hit[1]
-        asked = self._asked.get(domain)
-        if asked is None:
-            # All mail for a domain shares one look
-            asked = asyncio.ensure_future(self._look(domain))
-            self._asked[domain] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(domain, None))
-        return await asyncio.shield(asked)
+    def known(self, domain: str) -> Asked | None:
+        """What is known of a domain, without waiting; it is looked at again where that is due."""
+        kept = self._kept.get(domain)
+        if kept is None:
+            return None
+        now = time.monotonic()
+        if now < kept.fresh:
+            return kept.asked
+        if now >= min(kept.fresh + STALE, kept.ends):
+            return None
+        self._look(domain, urgent=False)
+        return kept.asked
 
-    async def _look(self, domain: str) -> Sts:
-        found = await dns.kept_txt(f"_mta-sts.{domain}")
-        wanted = policy_id(found.records) if found.status == dns.OK else ""
-        loop = asyncio.get_running_loop()
-        sts = await loop.run_in_executor(self._threads, _settle, domain, wanted)
+    async def of(self, domain: str) -> Asked:
+        """What a domain asks now. Raises django.db.Error."""
+        known = self.known(domain)
+        if known is not None:
+            return known
+        return await asyncio.shield(self._look(domain, urgent=False)[1])
+
+    async def soon(self, domain: str, *, urgent: bool) -> float:
+        """Ask, and wait a little; 0 where it is known now, else in how many seconds to ask again.
+        Raises django.db.Error.
+        """
+        if urgent:
+            self._fetches.hurry(domain)
+        since, look = self._look(domain, urgent=urgent)
+        waited = time.monotonic() - since
+        if waited < SOON:
+            await asyncio.wait([look], timeout=SOON - waited)
+        if look.done():
+            look.result()
+            return 0.0
+        return max(PAUSE, FIRST - waited) if waited >= SOON else PAUSE
+
+    def _look(self, domain: str, *, urgent: bool) -> tuple[float, asyncio.Task[Asked]]:
+        """All mail for a domain shares one look; when it began, as time.monotonic() goes."""
+        look = self._looks.get(domain)
+        if look is None:
+            task = asyncio.create_task(self._ask(domain, urgent=urgent))
+            look = self._looks[domain] = time.monotonic(), task
+            task.add_done_callback(lambda done: self._looked(domain, done))
+        return look
+
+    def _looked(self, domain: str, look: asyncio.Task[Asked]) -> None:
+        self._looks.pop(domain, None)
+        if not look.cancelled() and (error := look.exception()) is not None:
+            logger.warning("what %s asks of senders is not known now: %s", domain, error)
+
+    async def _ask(self, domain: str, *, urgent: bool) -> Asked:
+        policies, reports, row = await asyncio.gather(
+            dns.kept_txt(f"_mta-sts.{domain}"), dns.kept_txt(f"_smtp._tls.{domain}"),
+            self._row(domain),
+        )  # fmt: skip
+        reported = any(text.startswith("v=TLSRPTv1") for text in reports.records)
+        wanted = policy_id(policies.records) if policies.status == dns.OK else ""
+        sts, ends = _stored(row)
+        if wanted and _is_due(row, wanted):
+            fetch = self._fetch(domain, wanted, urgent=urgent)
+            if sts.policy is None:
+                failed = row is not None and row.failed_at is not None
+                if not failed and not self._fetches.is_silent(domain):
+                    await asyncio.wait([fetch], timeout=FIRST)
+                if fetch.done():
+                    sts, ends = _new(fetch.result())
+                else:
+                    sts = Sts(error=(row.error if row is not None else "") or UNKNOWN)
+        elif wanted and row is not None:
+            sts = replace(sts, error=row.error)
+        return self._keep(domain, Asked(sts, reported), ends)
+
+    def _keep(self, domain: str, asked: Asked, ends: float) -> Asked:
         if len(self._kept) >= KEPT:
             self._kept.clear()
-        self._kept[domain] = (time.monotonic() + FRESH, sts)
-        return sts
+        self._kept[domain] = _Kept(asked, time.monotonic() + FRESH, ends)
+        return asked
+
+    # -- fetching
+
+    def _fetch(self, domain: str, wanted: str, *, urgent: bool) -> asyncio.Task[Found | None]:
+        """Fetch a policy and write it down; None: it is not its turn for long."""
+        fetch = self._fetches.start(domain, urgent=urgent)
+        task = self._learning.get(domain)
+        if task is None:
+            task = self._learning[domain] = asyncio.create_task(self._learn(domain, wanted, fetch))
+            task.add_done_callback(lambda _: self._learning.pop(domain, None))
+        return task
+
+    async def _learn(
+        self, domain: str, wanted: str, fetch: asyncio.Future[Found | None]
+    ) -> Found | None:
+        """Take over what came of a fetch, for all engines and for this one."""
+        found = await fetch
+        if found is None:
+            return None
+        try:
+            await self._lookups.do(partial(_write, domain, wanted, found))
+        except Error as err:
+            logger.warning("the MTA-STS policy of %s is not written down: %s", domain, err)
+        kept = self._kept.get(domain)
+        if kept is not None:
+            sts, ends = replace(kept.asked.sts, error=found.error), kept.ends
+            if found.policy is not None:
+                sts, ends = _new(found)
+            self._keep(domain, replace(kept.asked, sts=sts), ends)
+        return found
+
+    # -- rows
+
+    async def _row(self, domain: str) -> StsPolicy | None:
+        """What is stored of a domain; all that are asked for meanwhile are one query."""
+        wanted = self._wanted.get(domain)
+        if wanted is None:
+            wanted = self._wanted[domain] = asyncio.get_running_loop().create_future()
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read())
+        return await asyncio.shield(wanted)
+
+    async def _read(self) -> None:
+        try:
+            while self._wanted:
+                wanted, self._wanted = self._wanted, {}
+                names = list(wanted)
+                try:
+                    rows = await self._lookups.do(partial(_rows, names))
+                except (Error, OSError, RuntimeError) as err:  # whoever waits must hear of it
+                    for future in wanted.values():
+                        future.set_exception(err)
+                else:
+                    for name, future in wanted.items():
+                        future.set_result(rows.get(name))
+        finally:
+            self._reader = None
 
 
-def _settle(domain: str, wanted: str) -> Sts:
-    """In a thread: what is stored, fetched anew where DNS names another policy or it is half over."""
-    try:
-        row = StsPolicy.objects.filter(domain=domain).first()
-        if not wanted:
-            return _stored(row)
-        if row is not None and row.policy_id == wanted and _is_young(row):
-            return _stored(row)
-        if row is not None and row.failed_at and timezone.now() - row.failed_at < RETRY:
-            return _stored(row, error=row.error)
-        return _fetched(domain, wanted, row)
-    finally:
-        connection.close()
+def _rows(names: list[str]) -> dict[str, StsPolicy]:
+    return {row.domain: row for row in StsPolicy.objects.filter(domain__in=names)}
 
 
-def _is_young(row: StsPolicy) -> bool:
-    if row.fetched_at is None:
-        return False
-    return timezone.now() < row.fetched_at + timedelta(seconds=row.max_age / 2)
-
-
-def _stored(row: StsPolicy | None, *, error: str = "") -> Sts:
-    if row is None or row.expires_at is None or row.expires_at <= timezone.now():
-        return Sts(None, error)
-    return Sts(Policy(row.mode, tuple(row.mx), row.max_age), error)
-
-
-def _fetched(domain: str, wanted: str, row: StsPolicy | None) -> Sts:
+def _is_due(row: StsPolicy | None, wanted: str) -> bool:
+    """Whether the policy that DNS names is to be fetched: another one, or half of its time is over."""
+    if row is None:
+        return True
     now = timezone.now()
-    try:
-        policy = _fetch(domain)
-    except (fetch.FetchRefused, fetch.FetchFailed, PolicyError) as err:
-        failed = {"failed_at": now, "error": str(err)[:300]}
+    if row.failed_at is not None and timedelta(0) <= now - row.failed_at < RETRY:
+        return False
+    if row.policy_id != wanted or row.fetched_at is None:
+        return True
+    return not row.fetched_at <= now < row.fetched_at + timedelta(seconds=row.max_age / 2)
+
+
+def _stored(row: StsPolicy | None) -> tuple[Sts, float]:
+    """The policy of a row, and when it ends as time.monotonic() goes."""
+    left = _left(row.expires_at) if row is not None and row.expires_at is not None else 0.0
+    if row is None or left <= 0:
+        return NOTHING, math.inf
+    return Sts(Policy(row.mode, tuple(row.mx), row.max_age)), time.monotonic() + left
+
+
+def _left(expires_at: datetime) -> float:
+    return (expires_at - timezone.now()).total_seconds()
+
+
+def _new(found: Found | None) -> tuple[Sts, float]:
+    """The same of what was just fetched."""
+    if found is None:
+        return Sts(error=CROWDED), math.inf
+    if found.policy is None:
+        return Sts(error=found.error), math.inf
+    return Sts(found.policy), time.monotonic() + found.policy.max_age
+
+
+def _write(domain: str, wanted: str, found: Found) -> None:
+    now = timezone.now()
+    if found.policy is None:
+        failed = {"failed_at": now, "error": found.error}
         StsPolicy.objects.update_or_create(domain=domain, defaults=failed)
-        return _stored(row, error=str(err)[:300])
+        return
     StsPolicy.objects.update_or_create(
         domain=domain,
         defaults={
             "policy_id": wanted,
-            "mode": policy.mode,
-            "mx": list(policy.mx),
-            "max_age": policy.max_age,
+            "mode": found.policy.mode,
+            "mx": list(found.policy.mx),
+            "max_age": found.policy.max_age,
             "fetched_at": now,
-            "expires_at": now + timedelta(seconds=policy.max_age),
+            "expires_at": now + timedelta(seconds=found.policy.max_age),
             "failed_at": None,
             "error": "",
         },
     )
-    return Sts(policy)
-
-
-def _fetch(domain: str) -> Policy:
-    """Over HTTPS with a valid certificate of mta-sts.<domain>, without redirects (§3.3)."""
-    port = settings.MTA_STS_PORT
-    where = f"mta-sts.{domain}" + ("" if port == 443 else f":{port}")
-    found = fetch.get(
-        f"https://{where}{PATH}",
-        resolve=lambda name: dns.run(dns.addresses(name)).records,
-        allowed=[ipaddress.ip_network(net) for net in settings.EGRESS_PRIVATE_NETS],
-        ports=frozenset({port}),
-    )
-    if found.status != 200:
-        raise PolicyError(f"mta-sts.{domain} answers {found.status}.")
-    return read_policy(found.body)

@@ -35,13 +35,16 @@ Key = tuple[int, int, str]  # lane, stream, site
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A job, why it may not leave, and the rate (messages a second, 0: unknown) it waits for."""
+    """A job, why it may not leave, and the rate (messages a second, 0: unknown) it waits for. `spreads`:
+    so does what waits behind it for the site.
+    """
 
     job: Job
     closed: Closed
     site: str
     gate: Gate
     rate: float
+    spreads: bool = True
 
 
 class ParkingLot:
@@ -117,8 +120,9 @@ class ParkingLot:
         await rows.park(connection, parked)
         self.parked += len(parked)
         for key, group in groups.items():
-            if len(group) >= MANY:
-                await self._spread(connection, key, group[-1])
+            alike = [one for one in group if one.spreads]
+            if len(alike) >= MANY:
+                await self._spread(connection, key, alike[-1])
 
     def _spacing(self, one: Refused) -> float:
         return 1.0 / one.rate if one.rate else 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from transactional.egress import tls
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Trail
+from transactional.egress.lookups import Lookups
 from transactional.egress.tls import Stance, TlsRules
 from transactional.wire import outcome as wire
 
@@ -22,9 +23,9 @@ class Heard:
 class Secured:
     """Holds conversations with the TLS that each host needs; one per engine."""
 
-    def __init__(self, conversations: Conversations) -> None:
+    def __init__(self, conversations: Conversations, lookups: Lookups) -> None:
         self._conversations = conversations
-        self.rules = TlsRules(conversations.memory)
+        self.rules = TlsRules(conversations.memory, lookups)
 
     async def hold(self, talk: Talk, stance: Stance, trail: Trail) -> Heard:
         """Speak with the talk's host as its rule allows; not at all where a policy forbids it."""

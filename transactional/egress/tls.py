@@ -5,7 +5,6 @@ DANE (RFC 7672) goes before MTA-STS (RFC 8461 §2), both before the stream's own
 the first two mail is never sent in clear, nor to a server that they do not name.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +14,7 @@ from django.utils import timezone
 from domains import dns
 from domains.sites import ALWAYS_TLS
 from transactional.egress.decisions import Decision
+from transactional.egress.lookups import Lookups
 from transactional.egress.mta_sts import NOTHING, Sts, StsPolicies
 from transactional.egress.route import Route, Target
 from transactional.egress.tls_memory import Counted, TlsMemory
@@ -76,14 +76,22 @@ class Stance:
 class TlsRules:
     """Decides; one per engine."""
 
-    def __init__(self, memory: TlsMemory) -> None:
+    def __init__(self, memory: TlsMemory, lookups: Lookups) -> None:
         self._memory = memory
-        self._policies = StsPolicies()
+        self._policies = StsPolicies(lookups)
+
+    async def prepare(self, domain: str, *, urgent: bool) -> float:
+        """Ask what a domain's policies say before its mail has a session's place: a silent site is to take
+        none. 0 where they are known, else in how many seconds to ask again. Raises django.db.Error.
+        """
+        if self._policies.known(domain) is not None:
+            return 0.0
+        return await self._policies.soon(domain, urgent=urgent)
 
     async def stance(
         self, domain: str, route: Route, *, transport: str, required: bool, report: bool = False
     ) -> Stance:
-        """What the domain's policies say. DNS and, once in a while, one fetch.
+        """What the domain's policies say: known as a rule (`prepare`).
 
         `report`: it is a report of ours about TLS towards the domain, which no failure of TLS may stop,
         and which is in no report itself (RFC 8460 §3).
@@ -94,11 +102,8 @@ class TlsRules:
         if transport != "mx":
             by_name = transport.startswith("relay://")
             return Stance(domain, route, required, plain=True, by_name=by_name)
-        sts, asked = await asyncio.gather(
-            self._policies.of(domain), dns.kept_txt(f"_smtp._tls.{domain}")
-        )
-        reported = any(text.startswith("v=TLSRPTv1") for text in asked.records)
-        return Stance(domain, route, required, sts, reported)
+        asked = self._policies.known(domain) or await self._policies.of(domain)
+        return Stance(domain, route, required, asked.sts, asked.reported)
 
     async def towards(self, stance: Stance, target: Target) -> TlsRule:
         """What one host needs."""

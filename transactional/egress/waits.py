@@ -13,6 +13,7 @@ SENTENCES = {
     "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
     "incident": gettext_lazy("the end of an incident with %(site)s"),
     "paused": gettext_lazy("its send to go on, which was paused"),
+    "tls_policy": gettext_lazy("the TLS policy of the recipient’s domain"),
     "no_budget": gettext_lazy("the next day’s budget of an IP that is being warmed up"),
 }
 

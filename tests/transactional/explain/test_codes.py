@@ -36,7 +36,12 @@ MAKERS = {
 }
 # Not of the story: a route that was never found, a place in a room of this worker, an operator's rule;
 # why mail goes round by the smarthost, which no single IP is told with
-ELSEWHERE = {("passed", "site_busy"), ("passed", "no_budget"), ("passed", "no_source")}
+ELSEWHERE = {
+    ("passed", "site_busy"),
+    ("passed", "no_budget"),
+    ("passed", "no_source"),
+    ("passed", "tls_policy"),
+}
 RAW = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b|\b[A-Z]+_[A-Z_]+\b")
 
 
