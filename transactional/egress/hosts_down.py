@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.utils import timezone
 
@@ -40,7 +39,7 @@ class Down:
 
     failed_at: float
     until: float
-    why: str
+    told: Decision
     times: int = 1  # in a row, each after the time before was up
     probed_until: float = 0.0
 
@@ -82,8 +81,7 @@ class HostsDown:
         found = (*first, *spare)
         if found == tuple(targets):
             return targets, ()
-        wall = timezone.now()
-        return found, [_decision(target, down, wall, now) for _, target, down in last]
+        return found, [down.told for _, _, down in last]
 
     def _is_due(self, down: Down, now: float, *, urgent: bool) -> bool:
         until = down.until + (LONGEST * self._scale if urgent else 0.0)
@@ -106,12 +104,13 @@ class HostsDown:
         why = (str(reply) if reply is not None else f"{seen.stage}: {seen.error}")[:WHY]
         down = self._down.pop(key, None)
         if down is None:
-            down = Down(now, now + FIRST * self._scale, why)
+            wait = FIRST * self._scale
+            down = Down(now, now + wait, _decision(target, wait, why))
         elif now >= down.until:
             wait = min(FIRST * 2.0 ** min(down.times, 10), LONGEST) * self._scale
-            down = Down(now, now + wait, why, down.times + 1)
+            down = Down(now, now + wait, _decision(target, wait, why), down.times + 1)
         else:  # tried all the same, or begun together with the one that failed first
-            down.failed_at, down.why = now, why
+            down.failed_at, down.told = now, _decision(target, down.until - now, why)
         self._down[key] = down
         if len(self._down) > KEPT:
             self._down.popitem(last=False)
@@ -143,13 +142,13 @@ def _of_different_hosts(targets: Sequence[Target]) -> list[Target]:
     return [*new, *(one for one in targets if one not in new)][:SPARE]
 
 
-def _decision(target: Target, down: Down, wall: Any, now: float) -> Decision:
-    until = wall + timedelta(seconds=max(0.0, down.until - now))
+def _decision(target: Target, wait: float, why: str) -> Decision:
+    until = timezone.now() + timedelta(seconds=wait)
     data = {
         "host": target.host,
         "address": target.address,
         "until": until.isoformat(timespec="seconds"),
-        "why": down.why,
+        "why": why,
     }
     return Decision("route", "host_down", data)
 

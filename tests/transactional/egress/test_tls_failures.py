@@ -13,6 +13,7 @@ from tests.transactional.egress.test_engine import engine, eventually
 from tests.transactional.egress.test_shaping_engine import receivers, send
 from tests.transactional.egress.tls_peers import Authority, Peers, serving
 from tokens.models import Account
+from transactional.metrics import latest_tries
 from transactional.models import BrokenTls, DeliveryAttempt, Recipient, Stream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,6 +75,8 @@ def test_one_broken_handshake_sends_that_mail_in_clear_and_no_other(
     assert set(DeliveryAttempt.objects.values_list("tls", "stage")) == {
         ("in clear: TLS failed there", "dot")
     }
+    [share] = [one for one in latest_tries() if one.name == "tls_ratio"]
+    assert share.samples == [({}, 0.0)]  # in clear is not under TLS
 
 
 def test_a_server_that_takes_nothing_in_clear_either_is_not_remembered(
