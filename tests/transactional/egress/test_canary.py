@@ -66,7 +66,7 @@ async def answer(
     source: EgressSource, job: Job, *answers: wire.Outcome, canary: bool, provider: str = ""
 ) -> list[Decision | None]:
     """What an engine makes of these answers; its writes are made when this ends."""
-    lookups, shaper = Lookups(), Shaper(sessions=50, share=1.0, scale=1.0)
+    lookups, shaper = Lookups(), Shaper(sessions=50, scale=1.0)
     shaper.use(shipped())
     circuits = Circuits(lookups, shaper, scale=1.0)
     towards = route(provider)
@@ -163,7 +163,7 @@ def test_one_domains_failure_does_not_park_the_mail_of_others(
     cast: Cast, source: EgressSource, job: Job
 ) -> None:
     async def main() -> None:
-        lookups, shaper = Lookups(), Shaper(sessions=50, share=1.0, scale=1.0)
+        lookups, shaper = Lookups(), Shaper(sessions=50, scale=1.0)
         circuits = Circuits(lookups, shaper, scale=1.0)
         permit = permit_for(shaper, source, route(), canary=False)
         other = replace(job, from_domain="fine.example")
@@ -211,7 +211,7 @@ def test_a_machine_whose_clock_is_wrong_neither_ends_nor_prolongs_an_incident(
 
     def wait() -> float:
         async def main() -> float:
-            lookups, shaper = Lookups(), Shaper(sessions=50, share=1.0, scale=1.0)
+            lookups, shaper = Lookups(), Shaper(sessions=50, scale=1.0)
             circuits = Circuits(lookups, shaper, scale=1.0)
             cell = shaper.cell(source.address, route())
             await circuits.refresh()
