@@ -13,6 +13,7 @@ from transactional.egress import fallback, verdict
 from transactional.egress.attempt import Attempts, Plan
 from transactional.egress.cell import Closed
 from transactional.egress.consent import Consent, has_waited
+from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
 from transactional.egress.parking import ParkingLot, Refused
 from transactional.egress.shaping import Permit, Shaper
@@ -35,6 +36,7 @@ class Courier:
         flusher: Flusher,
         slots: Slots,
         consent: Consent,
+        first_tries: FirstTries,
     ) -> None:
         self._attempts = attempts
         self._consent = consent
@@ -42,6 +44,7 @@ class Courier:
         self._parking = parking
         self._flusher = flusher
         self._slots = slots
+        self._first_tries = first_tries
 
     async def carry(self, job: Job) -> None:
         """Try once and write down what came of it. Never raises, so that one job stops no other."""
@@ -80,6 +83,21 @@ class Courier:
         if not isinstance(entered, Permit):
             await self._without_leave(plan, entered)
             return
+        if not entered.first:
+            await self._speak(plan, entered)
+            return
+        full = self._first_tries.begin(plan.tried.job)
+        if full is not None:
+            self._leave(plan, entered)
+            await self._without_leave(plan, full)
+            return
+        try:
+            await self._speak(plan, entered)
+        finally:
+            self._first_tries.end(plan.tried.job)
+
+    async def _speak(self, plan: Plan, entered: Permit) -> None:
+        """Try, with the leave that was given."""
         held = [entered]
 
         async def other() -> Permit | None:
@@ -93,7 +111,7 @@ class Courier:
             return found
 
         try:
-            await self._slots.enter(plan.tried.job)
+            await self._slots.enter(plan.tried.job, first=entered.first)
             outcome = await self._attempts.make(plan, entered, other)
             if outcome is not None:
                 # Inside the slot: what a kill could send twice is no more than the sessions

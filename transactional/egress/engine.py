@@ -26,6 +26,7 @@ from transactional.egress.circuit import Circuits
 from transactional.egress.consent import Consent
 from transactional.egress.conversation import Conversations
 from transactional.egress.deliver import Courier
+from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
 from transactional.egress.hosts_down import HostsDown
 from transactional.egress.leases import Leases
@@ -153,7 +154,8 @@ class Engine:
         circuits = Circuits(lookups, shaper, scale=scale)
         conversations = Conversations(pool, flusher, self._leases, poison)
         attempts = Attempts(lookups, conversations, shaper, circuits, poison)
-        courier = Courier(attempts, shaper, parking, flusher, self._places, Consent(lookups))
+        consent, tries = Consent(lookups), FirstTries(self._sessions)
+        courier = Courier(attempts, shaper, parking, flusher, self._places, consent, tries)
         await self._take_over(lookups, shaper, circuits)  # before the first message
         told = Shares(shaper, urgent=self._lanes == (Lane.URGENT,), keep=pool.keep)
         writing = [self._beside(flusher.run()), self._beside(parking.run())]

@@ -5,6 +5,7 @@ worker's sessions, and what cannot have one soon goes back to the queue instead 
 """
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from itertools import islice
 from typing import TypeVar
 
 from domains import pools
-from transactional.egress.cell import ALONE, UNLIMITED, Breaker, Cell, Closed
+from transactional.egress.cell import ALONE, FIRST, UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
 from transactional.egress.part import Part
 from transactional.egress.profiles import Limits, Profiles, shipped
@@ -31,6 +32,8 @@ PLACES = ("connections", "site_busy")  # codes of what ends when somebody leaves
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
 PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
 STALLED = 1.0  # seconds in which nobody has left a site that is spoken with: it stands still
+PROVEN = 600.0  # seconds for which a site that answered needs no try that goes first
+PROMPT = 30.0  # seconds within which its answer must come for that: a tarpit's is none
 BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
 KEPT = 20_000  # cells and sites remembered; the longest unused go first
 FORGET = 100  # looked at together, so that it costs little to find nothing to forget
@@ -46,12 +49,19 @@ class Gate:
     """A site in this worker: what is under way, what waits, how long one message takes."""
 
     most: int
+    proven_until: float = (
+        0.0  # it has answered lately; before, one try goes first, to see who is there
+    )
     domains: set[str] = field(default_factory=set)
     inflight: int = 0
     promised: int = 0  # places kept for those that were told to go on
     waiters: deque[Waiter] = field(default_factory=deque)
     hold: float = 0.05  # seconds, averaged
     left_at: float = 0.0
+
+    def room(self, now: float) -> int:
+        """Messages that may be under way there."""
+        return self.most if now < self.proven_until else 1
 
     def expected(self, now: float, room: int, *, ours: bool = False) -> float:
         """Seconds until a message that comes now has its turn. `ours`: where nothing moves, it is our doing.
@@ -60,7 +70,7 @@ class Gate:
         guess. What comes back sooner is claimed, planned and sent back for nothing.
         """
         still = now - self.left_at if self.inflight and not ours else 0.0
-        each = max(self.hold, still) / max(1, min(room, self.most))
+        each = max(self.hold, still) / max(1, min(room, self.room(now)))
         if still >= STALLED:
             each = max(each, still)
         return min(BUSY, (len(self.waiters) + 1) * each)
@@ -75,6 +85,7 @@ class Permit:
     cell: Cell
     gate: Gate
     since: float
+    first: bool = False  # nobody has heard of the site lately
     canary: bool = False  # the one message that shows whether an incident is over
 
 
@@ -136,7 +147,7 @@ class Shaper:
         if gate is None:
             most = max(1, self._sessions // SITE_SHARE) if is_direct(route) else self._sessions
             _forget(self._gates, lambda one: not one.inflight and not one.waiters)
-            gate = self._gates[key] = Gate(most)
+            gate = self._gates[key] = Gate(most, 0.0 if is_direct(route) else math.inf)
         else:
             self._gates.move_to_end(key)
         if len(gate.domains) < DOMAINS:
@@ -171,7 +182,7 @@ class Shaper:
             if fit and (soon := _opens_soon(cells, shut, keep, deadline - now)) is not None:
                 await self._wait(gate, (soon[0],), deadline - now, soon[1])
                 continue
-            if fit and gate.inflight + gate.promised < gate.most:
+            if fit and gate.inflight + gate.promised < gate.room(now):
                 choice = choose(fit)
                 if len(fit) < len(cells):
                     kept = zip(cells, shut, strict=True)
@@ -216,7 +227,7 @@ class Shaper:
         if not gate.inflight:
             gate.left_at = now  # nothing has been waited for yet
         gate.inflight += 1
-        return Permit(choice.source, choice, cell, gate, now)
+        return Permit(choice.source, choice, cell, gate, now, now >= gate.proven_until)
 
     def _why(self, gate: Gate, cells: Iterable[Cell], reasons: list[Closed], now: float) -> Closed:
         """The reason that ends first; a place that has to become free is guessed at."""
@@ -226,7 +237,7 @@ class Shaper:
         room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
         wait = gate.expected(now, room, ours=self._strain.stands)
         if sooner is None:
-            return Closed("site_busy", wait, {"connections": gate.most})
+            return Closed("site_busy", wait, {"connections": gate.room(now)})
         return Closed(sooner.code, wait, sooner.data)
 
     async def _wait(
@@ -278,21 +289,29 @@ class Shaper:
         gate.inflight -= 1
         gate.hold += 0.2 * (now - permit.since - gate.hold)
         gate.left_at = now
-        for waiter in gate.waiters:
+        # Where this was the first try, those that waited for what comes of it may go on
+        free = FIRST if permit.first and now < gate.proven_until else 1
+        for waiter in [*gate.waiters] if free > 1 else gate.waiters:
             future, cells = waiter
             if not future.done() and any(cell.inflight < cell.allowed(now) for cell in cells):
                 gate.waiters.remove(waiter)
                 gate.promised += 1
                 future.set_result(None)
-                break
+                free -= 1
+                if not free:
+                    break
 
     def learn(self, permit: Permit, route: Route, seen: wire.Outcome) -> Decision | None:
         """Draw from a conversation what the next ones must know; what was decided, if anything."""
         now = asyncio.get_running_loop().time()
-        cell = permit.cell
+        cell, gate = permit.cell, permit.gate
         if seen.reply is None:
-            nobody = seen.stage in (Stage.CONNECT, Stage.BANNER)
-            return cell.no_answer(now) if nobody else None
+            if seen.stage not in (Stage.CONNECT, Stage.BANNER):
+                return None
+            gate.proven_until = min(gate.proven_until, now) if is_direct(route) else math.inf
+            return cell.no_answer(now)
+        if now - permit.since < PROMPT:
+            gate.proven_until = max(gate.proven_until, now + PROVEN)
         if seen.reply.is_positive or seen.local:
             cell.went_well()
             return None

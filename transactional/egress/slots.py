@@ -9,6 +9,9 @@ import asyncio
 from transactional.queue import Job
 
 SLOW = 1.0  # seconds of planning or speaking after which a job is set aside
+FIRST_TRIES = (
+    3  # quarters of the sessions for mail to sites nobody has heard of; the rest is others'
+)
 ASIDE = 4  # so many times the sessions may be set aside; beyond it slow jobs hold their slots
 
 
@@ -17,6 +20,8 @@ class Slots:
 
     def __init__(self, sessions: int) -> None:
         self._free = asyncio.Semaphore(sessions)
+        self._for_first = asyncio.Semaphore(max(1, sessions * FIRST_TRIES // 4))
+        self._first: set[Job] = set()  # those that hold one of these
         self._most_aside = sessions * ASIDE
         self._since: dict[Job, float] = {}
         self._speaking: set[Job] = set()
@@ -40,8 +45,11 @@ class Slots:
         self._since.pop(job, None)
         self._aside.discard(job)
 
-    async def enter(self, job: Job) -> None:
-        """Wait for a session slot."""
+    async def enter(self, job: Job, *, first: bool = False) -> None:
+        """Wait for a session slot. `first`: nobody has heard of its site lately."""
+        if first:
+            await self._for_first.acquire()
+            self._first.add(job)
         await self._free.acquire()
         self._speaking.add(job)
         self._since[job] = asyncio.get_running_loop().time()
@@ -49,6 +57,7 @@ class Slots:
     def leave(self, job: Job) -> None:
         """The job is over, in whatever state."""
         self._since.pop(job, None)
+        self._no_first(job)
         spoke = job in self._speaking
         self._speaking.discard(job)
         if job in self._aside:
@@ -67,4 +76,10 @@ class Slots:
                 found = True
                 if job in self._speaking:
                     self._free.release()
+                    self._no_first(job)
         return found
+
+    def _no_first(self, job: Job) -> None:
+        if job in self._first:
+            self._first.discard(job)
+            self._for_first.release()

@@ -9,6 +9,7 @@ SENTENCES = {
     "rate": gettext_lazy("the pace that %(site)s takes"),
     "connections": gettext_lazy("a free connection to %(site)s"),
     "site_busy": gettext_lazy("a free connection to %(site)s"),
+    "first_tries": gettext_lazy("its turn among receivers that have not answered yet: %(site)s"),
     "site_down": gettext_lazy("%(site)s to answer again"),
     "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
     "incident": gettext_lazy("the end of an incident with %(site)s"),

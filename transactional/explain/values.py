@@ -21,6 +21,9 @@ _SHUT: Mapping[str, Promise] = {
     "rate": gettext_lazy("the receiver takes no more a minute"),
     "connections": gettext_lazy("all connections to the receiver are in use"),
     "site_busy": gettext_lazy("all connections to the receiver are in use"),
+    "first_tries": gettext_lazy(
+        "too much of your mail is on its way to receivers that have not answered yet"
+    ),
 }
 #: RFC 8460 §4.3
 _TLS_RESULTS: Mapping[str, Promise] = {

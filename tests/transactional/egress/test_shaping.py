@@ -1,6 +1,7 @@
 """How long a message that finds no place at a site is sent back for; which cells are remembered."""
 
 import asyncio
+import math
 import re
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from transactional.egress.profiles import Limits, Profiles, Rule
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import BUSY, STALLED, Gate, Permit, Shaper
 from transactional.egress.strain import Strain
+from transactional.wire import outcome as wire
+from transactional.wire.reply import Reply, Stage
 
 
 def gate(*, inflight: int, hold: float, left_at: float) -> Gate:
-    made = Gate(most=50)
+    made = Gate(most=50, proven_until=math.inf)
     made.inflight, made.hold, made.left_at = inflight, hold, left_at
     return made
 
@@ -165,6 +168,7 @@ def test_a_place_that_moves_is_waited_for_as_long_as_what_is_in_hand_takes(
     async def main() -> None:
         shaper = Shaper(sessions=10, scale=1.0)
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        shaper.gate(route("a"), "a").proven_until = math.inf
         inside = [await shaper.enter(route("a"), "a", (SOURCE,), one) for _ in range(5)]
         assert all(isinstance(permit, Permit) for permit in inside)
         shaper.gate(route("a"), "a").hold = hold
@@ -207,6 +211,7 @@ def test_what_waits_for_us_is_not_sent_back_as_if_its_receiver_were_slow(
     async def main() -> None:
         shaper = Shaper(sessions=10, scale=1.0, strain=Slow())
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        shaper.gate(route("a"), "a").proven_until = math.inf
         for _ in range(5):
             assert isinstance(await shaper.enter(route("a"), "a", (SOURCE,), one), Permit)
         shaper.gate(route("a"), "a").hold = hold
@@ -227,9 +232,34 @@ def test_a_site_that_stands_still_is_left_alone_unless_it_is_our_database_that_d
     async def main() -> None:
         shaper = Shaper(sessions=10, scale=1.0, strain=strain)
         shaper.use(Profiles(((Limits("default", 0, 0), "", ()),), ()))
+        shaper.gate(route("a"), "a").proven_until = math.inf
         for _ in range(5):
             await shaper.enter(route("a"), "a", (SOURCE,), one)
         shaper.gate(route("a"), "a").left_at -= 3.0
         assert len(await sent_back_of_50(shaper)) == sent_back
+
+    asyncio.run(main())
+
+
+def test_one_goes_first_to_a_site_that_has_not_answered_lately() -> None:
+    async def main() -> None:
+        shaper = Shaper(sessions=10, scale=1.0)
+        first = await shaper.enter(route("a"), "a", (SOURCE,), one)
+        assert isinstance(first, Permit) and first.first
+        waiting = [
+            asyncio.create_task(shaper.enter(route("a"), "a", (SOURCE,), one)) for _ in range(4)
+        ]
+        await asyncio.sleep(0.05)
+        assert not any(task.done() for task in waiting)
+        shaper.learn(first, route("a"), wire.Outcome(Stage.DOT, reply=Reply(250, ("2.0.0 Ok",))))
+        shaper.leave(first)
+        permits = await asyncio.gather(*waiting)  # all that waited for it
+        assert all(isinstance(permit, Permit) and not permit.first for permit in permits)
+        gate = shaper.gate(route("a"), "a")
+        assert gate.inflight == 4 and not gate.promised
+        nobody = wire.Outcome(Stage.CONNECT, error="no answer")
+        assert isinstance(permits[0], Permit)
+        shaper.learn(permits[0], route("a"), nobody)  # and it is unproven again
+        assert gate.room(asyncio.get_running_loop().time()) == 1
 
     asyncio.run(main())
