@@ -15,7 +15,7 @@ from domains import dns
 from domains.sites import ALWAYS_TLS
 from transactional.egress.decisions import Decision
 from transactional.egress.lookups import Lookups
-from transactional.egress.mta_sts import NOTHING, Sts, StsPolicies
+from transactional.egress.mta_sts import CROWDED, NOTHING, UNKNOWN, Sts, StsPolicies
 from transactional.egress.route import Route, Target
 from transactional.egress.tls_memory import Counted, TlsMemory
 from transactional.queue import Job
@@ -125,9 +125,12 @@ class TlsRules:
     ) -> None:
         """Count a delivery for the domain's report. An empty `result`: it was secured."""
         if stance.reported:
-            day = timezone.now().date()
-            mx = target.host
-            self._memory.count(Counted(day, stance.domain, rule.kind, mx, source, result))
+            day, kind = timezone.now().date(), rule.kind
+            if kind == NO_POLICY and not result and stance.sts.error:
+                # Sent all the same, for want of a policy that there should be: what its domain must know
+                result = without_policy(stance.sts.error)
+                kind = STS if result else kind
+            self._memory.count(Counted(day, stance.domain, kind, target.host, source, result))
 
 
 async def towards_smarthost(policy: TlsPolicy, target: Target) -> TlsRule:
@@ -237,6 +240,17 @@ _REQUIRED_BY: Mapping[str, str] = {
     "dane_unusable": "the host's TLSA records (DANE)",
     "dane_lookup": "the host's TLSA records (DANE)",
 }
+
+
+def without_policy(error: str) -> str:
+    """RFC 8460's word (§4.3.2.2) for an MTA-STS policy that was not to be had; empty where it is ourselves
+    who have not fetched it.
+    """
+    if error in (UNKNOWN, CROWDED):
+        return ""
+    if "certificate" in error.lower():
+        return "sts-webpki-invalid"
+    return "sts-policy-invalid" if error.startswith("The policy") else "sts-policy-fetch-error"
 
 
 def result_of(seen: wire.Outcome, clear_because: str = "") -> str:

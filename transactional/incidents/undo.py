@@ -35,6 +35,9 @@ from transactional.requeue import Judged, judge, requeue
 
 STEP = 500  # recipients per transaction
 MOST = 100_000  # looked through; beyond it the page says "at least"
+BEFORE = timedelta(
+    minutes=1
+)  # its beginning is the database's, the log's ids are of machines' clocks
 AFTER = timedelta(minutes=10)  # behind its end: answers that were under way
 ENDED = (
     Status.BOUNCED,
@@ -135,7 +138,7 @@ def _refused(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
     """
     since, until = window(one.incident)
     attempts = DeliveryAttempt.objects.of(one.account_id).filter(
-        pk__gte=uuid7_floor(since),
+        pk__gte=uuid7_floor(since - BEFORE),
         pk__lt=uuid7_floor(until),
         source_address=one.incident.source.address,
         code__gte=400,

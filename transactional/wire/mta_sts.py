@@ -7,7 +7,8 @@ ENFORCE, TESTING, NONE = "enforce", "testing", "none"
 MODES = frozenset({ENFORCE, TESTING, NONE})
 LONGEST = 31_557_600  # seconds a policy may be kept: a year (§3.2)
 HOSTS = 100  # mx patterns read
-_ID = re.compile(r"v=STSv1\s*;(?:[^;]*;)*?\s*id=([A-Za-z0-9]{1,32})\s*(?:;|$)")
+_RECORD = re.compile(r"v=STSv1[ \t]*;")  # others are no record of ours: a later version's neither
+_ID = re.compile(r"v=STSv1\s*;(?:[^;]*;)*?\s*id\s*=\s*([A-Za-z0-9]{1,32})\s*(?:;|$)")
 _MX = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{1,63}")
 
 
@@ -35,7 +36,7 @@ class Policy:
 
 def policy_id(records: tuple[str, ...]) -> str:
     """The id in the TXT records of _mta-sts; empty where there is none, or more than one (§3.1)."""
-    found = [text for text in records if text.startswith("v=STSv1")]
+    found = [text for text in records if _RECORD.match(text)]
     if len(found) != 1:
         return ""
     match = _ID.match(found[0])

@@ -16,9 +16,10 @@ from tests.dns_server import DnsServer
 from tests.transactional.egress.test_engine import engine, eventually, token
 from tests.transactional.egress.tls_peers import Authority, Peers, serving
 from tokens.models import Account
+from transactional.egress.mta_sts import CROWDED, UNKNOWN
 from transactional.egress.route import over_smarthost
 from transactional.egress.smarthost_check import check
-from transactional.egress.tls import TlsRule, towards_smarthost
+from transactional.egress.tls import TlsRule, towards_smarthost, without_policy
 from transactional.models import (
     BrokenTls,
     DeliveryAttempt,
@@ -283,6 +284,7 @@ def test_what_is_counted_for_reports(
         "sts-expired",
         "sts-testing",
         "sts-name",
+        "sts-gone",
         "dane-wrong",
     )
     principal = token(account)
@@ -303,8 +305,24 @@ def test_what_is_counted_for_reports(
         ("sts-expired", "sts", "certificate-expired"),
         ("sts-testing", "sts", "certificate-expired"),
         ("sts-name", "sts", "certificate-host-mismatch"),
+        ("sts-gone", "sts", "sts-policy-fetch-error"),
         ("dane-wrong", "tlsa", "tlsa-invalid"),
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        ("mta-sts.a.test could not be reached: timed out", "sts-policy-fetch-error"),
+        ("mta-sts.a.test answers 404.", "sts-policy-fetch-error"),
+        ("mta-sts.a.test could not be reached: certificate verify failed", "sts-webpki-invalid"),
+        ("The policy names no host.", "sts-policy-invalid"),
+        (UNKNOWN, ""),
+        (CROWDED, ""),
+    ],
+)
+def test_what_a_domain_is_told_of_a_policy_that_was_not_to_be_had(error: str, word: str) -> None:
+    assert without_policy(error) == word
 
 
 @pytest.mark.parametrize(

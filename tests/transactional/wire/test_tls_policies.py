@@ -67,6 +67,8 @@ def test_any_octets_are_a_policy_or_refused(data: bytes, host: str) -> None:
         (("v=STSv1; id=20160831085700Z;",), "20160831085700Z"),
         (("v=STSv1;id=1",), "1"),
         (("other", "v=STSv1; x=y; id=a1;"), "a1"),
+        (("v=STSv1 ; id = a1 ;",), "a1"),
+        (("v=STSv1; id=1;", "v=STSv12; id=2;"), "1"),
         (("v=STSv1; id=1;", "v=STSv1; id=2;"), ""),
         (("v=STSv1;",), ""),
         (("v=STSv1; id=no-dash;",), ""),
