@@ -4,6 +4,7 @@ from transactional.explain.errors import tell_error, tell_reply
 from transactional.explain.held import WhyHeld, why_held
 from transactional.explain.story import Ahead, Explanation, Told, Try, explain, of_story
 from transactional.explain.tell import Step, steps
+from transactional.explain.values import tell_barred
 
 __all__ = [
     "Ahead",
@@ -15,6 +16,7 @@ __all__ = [
     "explain",
     "of_story",
     "steps",
+    "tell_barred",
     "tell_error",
     "tell_reply",
     "why_held",

@@ -25,10 +25,10 @@ SENTENCES = {
     ("policy", "refused"): _("Refused: %(message)s"),
     ("policy", "suppressed"): _("Not sent to this address: it is suppressed (%(reason)s)."),
     ("policy", "barred"): _(
-        "It had waited, so it was asked again whether it may be sent. It was not: %(barred)s."
+        "It had waited, so it was asked again whether it may be sent. It was not sent: %(barred)s."
     ),
     ("policy", "barred_since"): _(
-        "It had waited, so it was asked again whether it may be sent. It was not: %(barred)s (on the "
+        "It had waited, so it was asked again whether it may be sent. It was not sent: %(barred)s (on the "
         "list since %(since)s)."
     ),
     # Where it goes

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -65,6 +66,11 @@ VALUES: Mapping[tuple[str, str], Mapping[str, Promise]] = {
     ("policy", "reason"): _SUPPRESSED,
     ("policy", "barred"): _BARRED,
 }
+
+
+def tell_barred(code: str) -> str:
+    """Why an address must not be mailed, as a sentence's beginning; empty for what is no such code."""
+    return capfirst(str(_BARRED.get(code, "")))
 
 
 def word(step: str, name: str, value: str) -> str | None:

@@ -168,8 +168,10 @@ def _log_begins(story: mail_log.Story) -> datetime | None:
 
 
 def _last_reply(reply: str) -> dict[str, str]:
-    """What a recipient's row says: a server's own words, or in ours what kept it from speaking."""
-    return {"reply": reply, "error": explain.tell_reply(reply)}
+    """What a recipient's row says: a server's own words, or in ours what kept it from speaking, or
+    why its address must not be mailed.
+    """
+    return {"reply": reply, "error": explain.tell_reply(reply) or explain.tell_barred(reply)}
 
 
 def _by_hand(data: Mapping[str, object]) -> str:
@@ -197,7 +199,8 @@ def _moment(
     data = event.data if isinstance(event.data, dict) else {}
     dmarc = data.get("dmarc")
     said = tell_alignment(dmarc) if isinstance(dmarc, dict) else ""
-    says = said or data.get("response") or data.get("message") or _by_hand(data) or ""
+    says = said or data.get("response") or data.get("message") or ""
+    ours = "" if says else _by_hand(data)
     says = "" if says in told else says
     return {
         "moment": moment,
@@ -205,7 +208,7 @@ def _moment(
         "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
         "says": says,
-        "error": explain.tell_reply(str(says)),
+        "error": explain.tell_reply(str(says)) or ours,
         "who": data.get("user_agent") or data.get("by", ""),
         "ip": data.get("ip", ""),
         "machine": MACHINES.get(str(data.get("machine", "")), ""),

@@ -9,13 +9,13 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.html import escape
 
 from config.ids import uuid7
 from tests.cast import Cast, make_email
 from tokens.models import Account, User
-from transactional import events, queue
+from transactional import events, mailable, queue
 from transactional.events import NewEvent
 from transactional.models import DeliveryAttempt, Machine, Message, QueueRow, Recipient
 
@@ -280,3 +280,31 @@ def test_a_try_that_got_no_reply_says_so_in_words_and_how_long_it_took(
     page = client.get(url, headers={"Accept-Language": "it"}).content.decode()
     assert page.count("L’altro server ha chiuso la connessione. Attendevamo il suo saluto.") == 3
     assert "meno di 1 ms" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "row", "says"),
+    [
+        ("en", "Its reader has unsubscribed", "Stopped in the queue: its reader has unsubscribed"),
+        ("it", "Il destinatario si è disiscritto", "Fermato in coda: da quando è stato accettato"),
+    ],
+)
+def test_mail_stopped_in_the_queue_says_why_in_words(
+    cast: Cast, signed_in: SignedIn, language: str, row: str, says: str
+) -> None:
+    code = "PREVIOUSLY_UNSUBSCRIBED_PORTAL"
+    message = make_message(cast.account, "ann@reader.example", status="suppressed")
+    recipient = Recipient.objects.get(message=message)
+    Recipient.objects.filter(pk=recipient.pk).update(reply=code, attempts=2)
+    decided = {"step": "policy", "code": "barred", "data": {"barred": code}}
+    told = happened(
+        message, "cancelled", recipient, how="suppressed", was="deferred", code=code,
+        reason=mailable.STOPPED[code], decisions=[decided],
+    )  # fmt: skip
+    events.append([told])
+    headers = {"accept-language": language}
+    url = f"/a/{cast.account.pk}/messages/{message.pk}/"
+    with translation.override(None):  # the language of the page is not left to others
+        page = signed_in(cast.alice).get(url, headers=headers)
+    text = page.content.decode()
+    assert row in text and says in text and code not in text
