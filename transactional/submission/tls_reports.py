@@ -22,6 +22,7 @@ from domains.diagnose.pasting import tags
 from transactional.models import StsPolicy, TlsCount, TlsReportSent
 from transactional.submission import own_mail
 from transactional.wire.address import AddressError, parse_address
+from transactional.wire.header import HeaderError
 from transactional.wire.mime import MimeError
 from transactional.wire.tls_report import (
     DETAILS,
@@ -117,7 +118,7 @@ def _hand_over(
         mark = f"postino-{report.report_id.partition('@')[0]}"
         raw = build_mail(head, report, domain=domain, boundary=mark)
         own_mail.hand_over(who, reader, raw)
-    except (PostinoError, MimeError, AddressError, _NotPosted) as err:
+    except (PostinoError, MimeError, AddressError, HeaderError, _NotPosted) as err:
         logger.warning("the TLS report for %s was not sent: %s", domain, err)
         _failed(day, domain, reader, str(err), now)
         return False
@@ -189,9 +190,13 @@ def _readers(records: Sequence[str]) -> tuple[list[str], str]:
         if scheme.lower() != "mailto":
             continue
         try:
-            found.append(parse_address(rest.partition("?")[0]).spec)
+            spec = parse_address(rest.partition("?")[0]).spec
         except AddressError:
             continue
+        if (
+            spec.isascii()
+        ):  # RFC 3986 §2: another one is no URI, and our reports go to no such mailbox
+            found.append(spec)
     return found[:RECEIVERS], "" if found else "no mailbox and no https address is named"
 
 

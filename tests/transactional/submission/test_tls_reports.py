@@ -112,7 +112,7 @@ def test_our_own_box_reads_what_we_write(dns_server: DnsServer, cast: Cast) -> N
     "record",
     [
         "v=TLSRPTv1; rua=http://far.test/r", "v=TLSRPTv1", "v=TLSRPTv1; rua=mailto:not an address",
-        "v=TLSRPTv1; rua=mailto:a@[127.0.0.1]", "nonsense", "v=TLSRPTv1; rua=mailto:",
+        "v=TLSRPTv1; rua=mailto:a@[127.0.0.1]", "nonsense", "v=TLSRPTv1; rua=mailto:jürgen@far.test", "v=TLSRPTv1; rua=mailto:",
     ],
 )  # fmt: skip
 def test_who_names_no_mailbox_gets_nothing(dns_server: DnsServer, cast: Cast, record: str) -> None:
@@ -171,6 +171,17 @@ def test_failing_domains_do_not_stand_before_the_others(
     counted("a.test")
     counted("b.test")
     assert sum(send_due(NOW) for _ in range(2)) == 1
+
+
+def test_a_reader_that_no_header_can_name_does_not_stand_before_the_others(
+    dns_server: DnsServer, cast: Cast
+) -> None:
+    ask(dns_server, "mailto:jürgen@a.test", "a.test")
+    ask(dns_server, "mailto:tls@b.test", "b.test")
+    counted("a.test")
+    counted("b.test")
+    assert send_due(NOW) == 1
+    assert Recipient.objects.get().address == "tls@b.test"
 
 
 def test_a_report_is_posted_to_an_https_address(
