@@ -51,6 +51,9 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured(
             "DKIM_ROTATE_DAYS: use 0, or at least three days more than DKIM_RETIRE_DAYS (1 or more)"
         )
+    for name in ("SMTP_MEMORY_MB", "INBOUND_CONNECTIONS_PER_PEER"):
+        if values[name] < 1:
+            raise ImproperlyConfigured(f"{name}: at least 1")
     egress = values["EGRESS"]
     if egress and egress not in ("mx", "sandbox") and not egress.startswith("relay://"):
         raise ImproperlyConfigured("EGRESS: use mx, sandbox or relay://host:port")

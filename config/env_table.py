@@ -136,6 +136,21 @@ VARIABLES: tuple[Variable, ...] = (
     _v("SMTP in", "SMTP_TLS_KEY", str, "", "PEM file of the certificate's key."),
     _v("SMTP in", "SMTP_SIZE_LIMIT", int, 25 * 1024 * 1024, "Largest message accepted, in octets."),
     _v("SMTP in", "SMTP_RCPT_LIMIT", int, 100, "Recipients per submitted message."),
+    _v(
+        "SMTP in",
+        "SMTP_MEMORY_MB",
+        int,
+        256,
+        "Megabytes of mail that each SMTP server holds while it comes in and is stored (three of the "
+        "largest messages at the least); beyond it senders are told to come again.",
+    ),
+    _v(
+        "SMTP in",
+        "INBOUND_CONNECTIONS_PER_PEER",
+        int,
+        50,
+        "Connections that one address (of IPv6 one /64) may have to INBOUND_PORT; more behind a proxy.",
+    ),
     _v("SMTP out", "EGRESS", str, "", "Default transport: mx, sandbox or relay://host:port."),
     _v("SMTP out", "EGRESS_PORT", int, 25, "Port of other people's mail servers."),
     _v("SMTP out", "EGRESS_PRIVATE_NETS", [str], [], "Private networks mail may be delivered to."),

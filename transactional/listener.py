@@ -4,16 +4,20 @@ import asyncio
 import logging
 import resource
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
+from django.conf import settings
 
-from config import collector
+from config import collector, shared
 from transactional.wire.handler import Handler, ServerConfig
 from transactional.wire.protocol import SmtpServerProtocol
 from transactional.wire.reply import Reply
+from transactional.wire.room import GAVE_WAY, NO_ROOM, Room, neighbourhood
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +25,11 @@ CONNECTIONS = 2000  # stops a flood from taking every descriptor
 CONNECTIONS_PER_PEER = 1000  # leaves room for others while one address floods
 STOP_SECONDS = 10.0  # for what handlers are doing when we are told to stop
 BACKLOG = 512
+REFUSED = "smtp:refused"  # Redis hash: server:why → how often
+WHY = frozenset({"connections", GAVE_WAY, NO_ROOM})
+HANDSHAKE_SECONDS = 15.0  # for implicit TLS: who is silent holds a place no longer
+SHARE_EVERY = 10.0  # seconds between two times that the metrics are told
+OCTETS = 256 * 1024 * 1024  # of content that all connections may hold together
 _FULL = Reply(421, "4.7.0", ("Too many connections, try again later",))
 
 
@@ -38,12 +47,21 @@ class Listeners:
     """The open ports of one process and the connections on them. Belongs to one event loop."""
 
     def __init__(
-        self, *, most: int = CONNECTIONS, most_per_peer: int = CONNECTIONS_PER_PEER
+        self,
+        *,
+        most: int = CONNECTIONS,
+        most_per_peer: int = CONNECTIONS_PER_PEER,
+        octets: int = OCTETS,
     ) -> None:
         self._most = most
         self._most_per_peer = most_per_peer
+        #: Where the content of all connections together is counted.
+        self.room = Room(octets, time.monotonic)
+        #: Connections that were turned away.
+        self.turned_away = 0
+        self._shared: Counter[str] = Counter()
         self._servers: list[asyncio.Server] = []
-        self.open_connections: set[SmtpServerProtocol] = set()
+        self.open_connections: dict[SmtpServerProtocol, str] = {}
         self._per_peer: Counter[str] = Counter()
 
     async def open(self, door: Door) -> int:
@@ -51,8 +69,9 @@ class Listeners:
         loop = asyncio.get_running_loop()
         tls = door.config.tls_context if door.config.implicit_tls else None
         server = await loop.create_server(
-            lambda: _Counted(self, door), door.host, door.port, ssl=tls, backlog=BACKLOG
-        )
+            lambda: _Counted(self, door), door.host, door.port, ssl=tls, backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
+        )  # fmt: skip
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
@@ -72,28 +91,59 @@ class Listeners:
 
     def admit(self, one: SmtpServerProtocol, peer: str) -> bool:
         """Count a new connection in; False where there is no room for it."""
-        crowded = self._per_peer[peer] >= self._most_per_peer
+        near = neighbourhood(peer)
+        crowded = self._per_peer[near] >= self._most_per_peer
         if crowded or len(self.open_connections) >= self._most:
+            self.turned_away += 1
             return False
-        self.open_connections.add(one)
-        self._per_peer[peer] += 1
+        self.open_connections[one] = near
+        self._per_peer[near] += 1
         return True
 
     def dismiss(self, one: SmtpServerProtocol) -> None:
         """Count a connection out."""
-        if one not in self.open_connections:
+        near = self.open_connections.pop(one, None)
+        if near is None:
             return
-        self.open_connections.discard(one)
-        self._per_peer[one.peer] -= 1
-        if self._per_peer[one.peer] <= 0:
-            del self._per_peer[one.peer]
+        self._per_peer[near] -= 1
+        if self._per_peer[near] <= 0:
+            del self._per_peer[near]
+
+    def share(self, server: str) -> None:
+        """Tell the metrics what was turned away since; in a thread. Unheard, it is told the next time."""
+        now = Counter({"connections": self.turned_away, **self.room.refused})
+        new = now - self._shared
+
+        def tell(redis: Any) -> bool:
+            pipe = redis.pipeline()
+            for why, n in new.items():
+                pipe.hincrby(REFUSED, f"{server}:{why}", n)
+            pipe.execute()
+            return True
+
+        if not new:
+            return
+        heard: bool = shared.ask(tell, otherwise=False)
+        if heard:
+            self._shared = now
+
+
+def refused() -> dict[tuple[str, str], int]:
+    """How often each SMTP server of ours turned something away, and why, since Redis was emptied last."""
+    found: dict[str, str] = shared.ask(lambda redis: redis.hgetall(REFUSED), otherwise={})
+    told = {}
+    for name, n in sorted(found.items()):
+        server, _, why = name.partition(":")
+        if why in WHY and n.isdigit():
+            told[server, why] = int(n)
+    return told
 
 
 class _Counted(SmtpServerProtocol):
     """A connection that is refused at once where there are too many."""
 
     def __init__(self, listeners: Listeners, door: Door) -> None:
-        super().__init__(door.config, door.handler, on_close=listeners.dismiss)
+        super().__init__(door.config, door.handler, on_close=listeners.dismiss, room=listeners.room)
         self._listeners = listeners
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -106,6 +156,11 @@ class _Counted(SmtpServerProtocol):
         elif isinstance(transport, asyncio.WriteTransport):
             transport.write(_FULL.encode())
             transport.close()
+
+
+def octets(size_limit: int) -> int:
+    """What an SMTP server may hold of content: as the settings say, and three messages at the least."""
+    return max(settings.SMTP_MEMORY_MB * 1024 * 1024, 3 * size_limit)
 
 
 def run(serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -10,7 +10,7 @@ from config import metrics
 from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
-from transactional import queue, retention, tls_share
+from transactional import listener, queue, retention, tls_share
 from transactional.egress import hosts_down
 from transactional.inbound import server
 from transactional.models import (
@@ -126,7 +126,17 @@ def what_came_back() -> list[Metric]:
             kind="counter",
             text="Mail and addresses that inbound saw, by what they were; `false return-path`: forged.",
             samples=[({"what": word}, number) for word, number in server.counted().items()],
-        )
+        ),
+        Metric(
+            name="smtp_refused_total",
+            kind="counter",
+            text="What our SMTP servers turned away for want of room: connections beyond the limits (421), "
+            "mail beyond SMTP_MEMORY_MB (452: `no room`; `gave way`: it came too slowly, others needed it).",
+            samples=[
+                ({"server": name, "why": why}, number)
+                for (name, why), number in listener.refused().items()
+            ],
+        ),
     ]
 
 

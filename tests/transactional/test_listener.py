@@ -1,9 +1,13 @@
 import asyncio
+import contextlib
+import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
 from transactional.listener import Door, Listeners
+from transactional.wire import protocol, room
 from transactional.wire.handler import Envelope, Handler, ServerConfig
 from transactional.wire.reply import Reply
 
@@ -116,3 +120,85 @@ def test_stopping_does_not_wait_for_ever() -> None:
     thread.start()
     thread.join(30)
     assert done == [True]
+
+
+async def half_sent(port: int, octets: int) -> Peer:
+    """A peer that began a message and goes on with none of it."""
+    peer = await Peer.connect(port)
+    await peer.code()
+    for line in ("EHLO a", "MAIL FROM:<a@b.example>", "RCPT TO:<c@d.example>", "DATA"):
+        await peer.say(line)
+    peer.writer.write(b"x" * octets)
+    await peer.writer.drain()
+    return peer
+
+
+def test_half_sent_messages_keep_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SHARE", 1)  # all come from one address here
+    monkeypatch.setattr(room, "PATIENCE", 0.5)
+
+    async def main() -> None:
+        handler = Slow()
+        handler.go.set()
+        listeners = Listeners(octets=1_000_000)
+        port = await listeners.open(Door("127.0.0.1", 0, CONFIG, handler))
+        slow = [await half_sent(port, 100_000) for _ in range(11)]
+        while listeners.room.refused[room.NO_ROOM] < 1:
+            await asyncio.sleep(0.01)
+        assert listeners.room.held <= 1_000_000
+        codes = set()
+        while b"250" not in codes:
+            urgent = await half_sent(port, 200_000)
+            codes.add(await urgent.say("\r\n."))
+            urgent.writer.close()
+        assert codes <= {b"250", b"452"} and listeners.room.refused[room.GAVE_WAY] > 0
+        said = [await peer.say("\r\n.") for peer in slow]
+        assert set(said) == {b"250", b"452"}  # nothing is lost: taken, or told to come again
+        assert listeners.room.held == 0
+        await listeners.close()
+
+    asyncio.run(main())
+
+
+def test_a_peer_that_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "ABORT_SECONDS", 0.3)
+
+    async def main() -> None:
+        listeners = Listeners()
+        port = await listeners.open(Door("127.0.0.1", 0, CONFIG, Slow()))
+        loop = asyncio.get_running_loop()
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.setblocking(False)
+            await loop.sock_connect(deaf, ("127.0.0.1", port))
+            rcpts = b"RCPT TO:<c@d.example>\r\n" * 60_000
+            with contextlib.suppress(OSError):
+                await loop.sock_sendall(deaf, b"EHLO a\r\nMAIL FROM:<a@b.example>\r\n" + rcpts)
+            while listeners.open_connections:
+                await asyncio.sleep(0.02)
+        await listeners.close()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_drip_of_content_is_let_go_and_a_slow_sender_is_not() -> None:
+    config = replace(CONFIG, data_window=0.5, data_least=50)
+
+    async def drip(port: int, octets: bytes) -> bytes:
+        peer = await half_sent(port, 1000)
+        answer = asyncio.create_task(peer.code())
+        for _ in range(20):
+            peer.writer.write(octets)
+            await asyncio.sleep(0.1)
+        peer.writer.write(b"\r\n.\r\n")
+        return await answer
+
+    async def main() -> None:
+        handler = Slow()
+        handler.go.set()
+        listeners = Listeners()
+        port = await listeners.open(Door("127.0.0.1", 0, config, handler))
+        assert await asyncio.gather(drip(port, b"x"), drip(port, b"x" * 200)) == [b"421", b"250"]
+        await listeners.close()
+
+    asyncio.run(main())

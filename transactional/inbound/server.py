@@ -16,7 +16,7 @@ from config import certificate, shared
 from config.database import DatabaseThreads
 from transactional import signing
 from transactional.inbound import intake, reports
-from transactional.listener import Door, Listeners
+from transactional.listener import SHARE_EVERY, Door, Listeners, octets
 from transactional.wire.handler import Envelope, Handler, ServerConfig
 from transactional.wire.reply import Reply
 
@@ -26,7 +26,6 @@ THREADS = 2
 SIZE_LIMIT = 10 * 1024 * 1024  # a report quotes the mail it is about
 RCPT_LIMIT = 20  # a report has one; stops one message from costing many look-ups
 TELL_EVERY = 300.0  # seconds between two lines of what was counted
-SHARE_EVERY = 10.0  # seconds between two times that the metrics are told
 WORDS = 60  # that are counted apart: whatever anybody writes, the count stays small
 OTHER = "other"
 COUNTED = "inbound:counted"  # Redis hash: word → how often, of all servers together
@@ -171,7 +170,9 @@ async def serve(told: asyncio.Event) -> None:
         bare_newline="normalise",  # other people's report writers
     )
     handler = Intake()
-    listeners = Listeners()
+    listeners = Listeners(
+        most_per_peer=settings.INBOUND_CONNECTIONS_PER_PEER, octets=octets(SIZE_LIMIT)
+    )
     port = await listeners.open(Door(settings.BIND, settings.INBOUND_PORT, config, handler))
     logger.info("inbound listens on %s:%d", settings.BIND, port)
     try:
@@ -183,6 +184,7 @@ async def serve(told: asyncio.Event) -> None:
                     await told.wait()
             except TimeoutError:
                 await asyncio.to_thread(handler.share)
+                await asyncio.to_thread(listeners.share, "inbound")
             if loop.time() >= tell_at:
                 tell_at += TELL_EVERY
                 handler.tell()

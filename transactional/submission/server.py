@@ -16,7 +16,7 @@ from config.errors import PostinoError
 from config.errors import Refusal as PolicyRefusal
 from tokens import auth, guesses, throttle
 from tokens.auth import Principal
-from transactional.listener import Door, Listeners
+from transactional.listener import SHARE_EVERY, Door, Listeners, octets
 from transactional.submission.batch import GroupCommit, Overloaded, Unavailable
 from transactional.submission.request import Accepted, RawSubmission
 from transactional.wire.handler import Auth, Envelope, Handler, Refusal, ServerConfig
@@ -134,11 +134,16 @@ async def serve(told: asyncio.Event) -> None:
     """Listen on both ports until told to stop; then finish what was begun."""
     commits = GroupCommit()
     handler = Submission(commits)
-    listeners = Listeners()
+    listeners = Listeners(octets=octets(settings.SMTP_SIZE_LIMIT))
     port, tls_port = await open_doors(listeners, handler)
     logger.info("submission listens on %s: STARTTLS %d, TLS %d", settings.BIND, port, tls_port)
     try:
-        await told.wait()
+        while not told.is_set():
+            try:
+                async with asyncio.timeout(SHARE_EVERY):
+                    await told.wait()
+            except TimeoutError:
+                await asyncio.to_thread(listeners.share, "submission")
     finally:
         await listeners.close()
         await commits.close()

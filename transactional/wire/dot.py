@@ -46,6 +46,11 @@ class DataReader:
         self._dropped = -2
 
     @property
+    def held(self) -> int:
+        """Octets in memory."""
+        return len(self._buffer)
+
+    @property
     def size(self) -> int:
         """Octets received, dots still doubled; exact once the end has been seen."""
         return self._dropped + len(self._buffer)
@@ -63,11 +68,16 @@ class DataReader:
             self._judge()
             return True
         # Two octets at the end may yet turn out to be the dot line.
-        if self.size - 2 > self.limit:
-            self.overflow = True
-            self._dropped += len(buffer) - _OVERLAP
-            del buffer[:-_OVERLAP]
+        if self.overflow or self.size - 2 > self.limit:
+            self.drop()
         return False
+
+    def drop(self) -> None:
+        """Keep nothing, but for what the end may begin with; no message will come of it."""
+        self.overflow = True
+        if (more := len(self._buffer) - _OVERLAP) > 0:
+            self._dropped += more
+            del self._buffer[:more]
 
     def _judge(self) -> None:
         pairs = self._buffer.count(b"\r\n")

@@ -34,6 +34,10 @@ class ServerConfig:
     bare_newline: Literal["refuse", "normalise"] = "refuse"
     idle_timeout: float = 300.0  # seconds without one complete command; stops slow senders
     data_deadline: float = 900.0  # seconds for one message's content in all; stops 1 octet/s
+    #: Seconds within each of which at least so many octets of content come: stops a drip that would
+    #: hold what came before it.
+    data_window: float = 60.0
+    data_least: int = 4096
     max_errors: int = 10  # bad commands, then 421: nobody types here
     max_idle_commands: int = 100  # NOOP, RSET, EHLO… between two messages, then 421
     max_auth_failures: int = 5  # then 421

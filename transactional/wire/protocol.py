@@ -4,12 +4,14 @@ Opens nothing: the owner listens, and counts connections. RFC 5321 §4.5.3.2.7 (
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from transactional.wire.handler import Envelope, Handler, Refusal, ServerConfig
 from transactional.wire.reply import Reply
+from transactional.wire.room import Room
 from transactional.wire.server import ServerSession
 from transactional.wire.server_state import (
     Action,
@@ -27,6 +29,7 @@ MAX_HELD_BYTES = 65_536
 # After our last word we still read this long: closing with unread input would reset the
 # connection, and the peer would never see why.
 _LINGER_SECONDS = 1.0
+ABORT_SECONDS = 10.0  # for a peer to read our last words
 _HANDSHAKE_SECONDS = 30.0
 _LOCAL_ERROR = Reply(451, "4.3.0", ("Local error, try again later",))
 _TIMED_OUT = Reply(421, "4.4.2", ("Timeout, closing the connection",))
@@ -46,16 +49,19 @@ class SmtpServerProtocol(asyncio.Protocol):
         handler: Handler,
         *,
         on_close: Callable[["SmtpServerProtocol"], None] | None = None,
+        room: Room | None = None,
     ) -> None:
         self.peer = ""
         self._config = config
         self._handler = handler
         self._on_close = on_close
+        self._room = room
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._session: ServerSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._last: asyncio.TimerHandle | None = None
         self._closing = False
         self._stopping = False
         self._handshaking = False
@@ -64,6 +70,7 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._write_paused = False
         self._seen = 0.0  # when the peer last got something done
         self._data_began = 0.0
+        self._pace = (0.0, 0)  # when the content was looked at last, and how much had come
         self._progress = 0
 
     # -- called by the transport
@@ -73,7 +80,7 @@ class SmtpServerProtocol(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         self.peer = str(peername[0]) if peername else ""
         checks = self._handler.checks_rcpt
-        self._session = ServerSession(self._config, self.peer, check_rcpt=checks)
+        self._session = ServerSession(self._config, self.peer, check_rcpt=checks, room=self._room)
         self._seen = self._loop.time()
         self._watch()
         self._act(None)
@@ -105,6 +112,10 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
+        if self._last is not None:
+            self._last.cancel()
+        if self._session is not None:
+            self._session.gone()
         # A handler that has begun to commit goes on; its reply has nowhere to go.
         if self._on_close is not None:
             self._on_close(self)
@@ -175,7 +186,7 @@ class SmtpServerProtocol(asyncio.Protocol):
         self._note_progress(session, False)
         self._balance()
         if self._eof and self._task is None and self._transport is not None:
-            self._transport.close()
+            self._close(self._transport, linger=False)
 
     async def _take_message(self, session: ServerSession, envelope: Envelope) -> Action | None:
         try:
@@ -250,6 +261,8 @@ class SmtpServerProtocol(asyncio.Protocol):
     def _note_progress(self, session: ServerSession, was_in_data: bool) -> None:
         if session.in_data and not was_in_data:
             self._data_began = self._loop.time()
+            self._pace = (self._data_began, 0)
+            self._watch()  # it has to keep a pace from now on
         if was_in_data or session.progress != self._progress:
             # Content counts octet by octet (its total has a deadline), commands when complete.
             self._progress = session.progress
@@ -260,20 +273,36 @@ class SmtpServerProtocol(asyncio.Protocol):
         session, now = self._session, self._loop.time()
         if session is None or self._closing:
             return
+        if self._timer is not None:
+            self._timer.cancel()
         due = (now if self._task is not None else self._seen) + self._config.idle_timeout
         if session.in_data:
             due = min(due, self._data_began + self._config.data_deadline)
+            due = min(due, self._next_look(session, now))
         if due <= now:
             self._act(session.hang_up(_TIMED_OUT))
         else:
             self._timer = self._loop.call_later(due - now, self._watch)
 
+    def _next_look(self, session: ServerSession, now: float) -> float:
+        """When content has to have come on again; now, where too little came since the last look."""
+        since, had = self._pace
+        if now < since + self._config.data_window:
+            return since + self._config.data_window
+        if session.received - had < self._config.data_least:
+            return now
+        self._pace = (now, session.received)
+        return now + self._config.data_window
+
     def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
         self._closing = True
+        # `close` waits until the peer has read what is due, and one that never reads for ever
+        self._last = self._loop.call_later(ABORT_SECONDS, transport.abort)
         if not linger or transport.get_extra_info("ssl_object") is not None:
             transport.close()
             return
-        if transport.can_write_eof():
-            transport.write_eof()
+        with contextlib.suppress(OSError):  # gone already
+            if transport.can_write_eof():
+                transport.write_eof()
         transport.resume_reading()
         self._loop.call_later(_LINGER_SECONDS, transport.close)

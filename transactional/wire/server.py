@@ -8,6 +8,7 @@ import re
 from transactional.wire.dot import DataReader
 from transactional.wire.handler import Auth, Refusal, ServerConfig
 from transactional.wire.reply import Reply
+from transactional.wire.room import Place, Room
 from transactional.wire.server_auth import MAX_AUTH_LINE, Authentication
 from transactional.wire.server_state import (
     Action,
@@ -17,7 +18,7 @@ from transactional.wire.server_state import (
     StartTls,
     TakeMessage,
 )
-from transactional.wire.server_verbs import RCPT_OK, VERBS
+from transactional.wire.server_verbs import NO_ROOM, RCPT_OK, VERBS
 
 # RFC 5321 §4.5.3.1.4 asks for 512; long addresses and parameters stay well below this.
 MAX_COMMAND_LINE = 2_048
@@ -34,12 +35,20 @@ class ServerSession:
     nothing is read: `feed` only buffers (`buffered` tells how much).
     """
 
-    def __init__(self, config: ServerConfig, peer: str, *, check_rcpt: bool = False) -> None:
-        self._talk = Conversation(config, peer, check_rcpt=check_rcpt)
+    def __init__(
+        self,
+        config: ServerConfig,
+        peer: str,
+        *,
+        check_rcpt: bool = False,
+        room: Room | None = None,
+    ) -> None:
+        self._talk = Conversation(config, peer, check_rcpt=check_rcpt, room=room)
         self._auth = Authentication(self._talk)
         self._buffer = b""
         self._at = 0  # what of the buffer has been read
         self._data: DataReader | None = None
+        self._place: Place | None = None  # of the content that comes, or that a handler has
         self._skipping = False
         self._waiting: Action | None = None
         #: Grows with each finished command or message: what idle means is decided by it.
@@ -55,6 +64,11 @@ class ServerSession:
     def in_data(self) -> bool:
         """Content is being received."""
         return self._data is not None
+
+    @property
+    def received(self) -> int:
+        """Octets of the content that is being received."""
+        return self._data.size if self._data is not None else 0
 
     @property
     def buffered(self) -> int:
@@ -112,6 +126,7 @@ class ServerSession:
 
     def answer_message(self, reply: Reply) -> Action | None:
         """The answer to TakeMessage."""
+        self._leave_room()
         self._talk.out += reply.encode()
         self._waiting = Close() if reply.code == 421 else None
         return self._waiting or self._run()
@@ -127,7 +142,19 @@ class ServerSession:
         """End the conversation from our side: time is up, or the server stops."""
         self._waiting = self._talk.hang_up(reply)
         self._take_buffer()
+        self.gone()
         return self._waiting
+
+    def gone(self) -> None:
+        """The peer is not there any more: nothing is kept but what a handler is at work with."""
+        self._data = None
+        if not isinstance(self._waiting, TakeMessage):
+            self._leave_room()
+
+    def _leave_room(self) -> None:
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
 
     def _run(self) -> Action | None:
         while self._waiting is None and self.buffered:
@@ -216,29 +243,51 @@ class ServerSession:
             # RFC 2920 §3.1: DATA ends a group. Whether what follows is content or commands cannot
             # be known, so it is neither.
             return talk.hang_up(Reply(503, "5.5.0", ("Improper pipelining after DATA",)))
+        if talk.room is not None:
+            self._place = talk.room.enter(talk.sender)
+            if self._place is None:
+                return self._no_room()
         # Stuffing can lengthen the content by a third at most; the exact size is judged at the end.
-        self._data = DataReader(talk.config.size_limit * 4 // 3 + 3)
+        self._data = reader = DataReader(talk.config.size_limit * 4 // 3 + 3)
+        if self._place is not None:
+            self._place.when_lost(reader.drop)
         talk.out += _GO_AHEAD
         return None
 
     def _read_content(self, reader: DataReader) -> Action | None:
-        if not reader.feed(self._take_buffer()):
+        ended = reader.feed(self._take_buffer())
+        if self._place is not None:
+            self._place.hold(reader.held)
+        if not ended:
             if reader.size > 4 * self._talk.config.size_limit + 1_048_576:
                 # A sender that overshoots by this much will not listen to a reply either.
-                self._data = None
-                return self._talk.hang_up(_TOO_BIG)
+                return self.hang_up(_TOO_BIG)
             return None
         self._buffer, self._data = reader.rest, None
         self.progress += 1
+        if self._place is not None and self._place.lost:
+            return self._no_room()
         envelope = self._content(reader)
         if isinstance(envelope, Reply):
+            self._leave_room()
             self._talk.out += envelope.encode()
             self._talk.end_transaction()
             return self._talk.count_error()
-        self._talk.errors = self._talk.idle_commands = 0
+        self._talk.errors = self._talk.idle_commands = self._talk.surplus = 0
+        if self._place is not None:
+            self._place.settle()
         action = TakeMessage(self._talk.envelope(envelope))
         self._talk.end_transaction()
         return action
+
+    def _no_room(self) -> Close | None:
+        """Whole as it may be, it was not kept: the sender still has it, and comes again."""
+        self._leave_room()
+        self._talk.end_transaction()
+        if close := self._talk.count_idle_command():
+            return close
+        self._talk.out += NO_ROOM
+        return None
 
     def _content(self, reader: DataReader) -> bytes | Reply:
         config = self._talk.config

@@ -8,6 +8,7 @@ from typing import Final
 
 from transactional.wire.handler import Auth, Envelope, ServerConfig
 from transactional.wire.reply import Reply
+from transactional.wire.room import Room, neighbourhood
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,23 @@ TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", ("Too many errors",))
 class Conversation:
     """Mutable state shared by the verbs; `out` collects the replies that are due."""
 
-    def __init__(self, config: ServerConfig, peer: str, *, check_rcpt: bool = False) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        peer: str,
+        *,
+        check_rcpt: bool = False,
+        room: Room | None = None,
+    ) -> None:
         self.config = config
         self.peer = peer
+        self.room = room
         self.check_rcpt = check_rcpt
         self.tls = config.implicit_tls
         self.out = bytearray()
         self.errors = 0
         self.idle_commands = 0
+        self.surplus = 0  # recipients that were one too many
         self.auth_failures = 0
         self.forget()
 
@@ -69,6 +79,11 @@ class Conversation:
         self.helo: str | None = None
         self.auth: Auth | None = None
         self.end_transaction()
+
+    @property
+    def sender(self) -> str:
+        """By whom content is counted: who has said who it is, or else where it comes from."""
+        return f"name {self.auth.username}" if self.auth else f"peer {neighbourhood(self.peer)}"
 
     def end_transaction(self) -> None:
         """No MAIL given."""

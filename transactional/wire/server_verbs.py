@@ -8,11 +8,14 @@ from typing import Final
 
 from transactional.wire.path import NotAscii, PathError, check_mailbox, split_path
 from transactional.wire.reply import Reply
-from transactional.wire.server_state import CheckRcpt, Close, Conversation
+from transactional.wire.server_state import TOO_MANY_ERRORS, CheckRcpt, Close, Conversation
 
 SENDER_OK: Final = Reply(250, "2.1.0", ("Ok",)).encode()
 RCPT_OK: Final = Reply(250, "2.1.5", ("Ok",)).encode()
+NO_ROOM: Final = Reply(452, "4.3.1", ("Too much mail at once, try again later",)).encode()
 FLUSHED: Final = Reply(250, "2.0.0", ("Ok",)).encode()
+
+MAX_SURPLUS = 1000  # recipients beyond the limit, in one connection between two messages
 
 Verb = Callable[[Conversation, str], CheckRcpt | Close | None]
 
@@ -74,6 +77,13 @@ def mail(talk: Conversation, argument: str) -> Close | None:
         return _bad_path(talk, 553, "5.6.7", "Address needs SMTPUTF8")
     except PathError as error:
         return _bad_path(talk, 501, "5.1.7", f"Bad sender address: {error}")
+    size = int(parameters.get("SIZE") or 0)
+    if talk.room is not None and size and not talk.room.admits(talk.sender, size):
+        talk.end_transaction()
+        if close := talk.count_idle_command():
+            return close
+        talk.out += NO_ROOM
+        return None
     talk.in_transaction = True
     talk.out += SENDER_OK
     return None
@@ -120,6 +130,10 @@ def rcpt(talk: Conversation, argument: str) -> CheckRcpt | Close | None:
     except PathError as error:
         return talk.refuse(553, "5.1.3", f"Bad recipient address: {error}")
     if len(talk.rcpts) >= talk.config.rcpt_limit:
+        # Who asks for a thousand in one go is told so each time (RFC 5321 §4.5.3.1.10), not for ever
+        talk.surplus += 1
+        if talk.surplus > MAX_SURPLUS:
+            return talk.hang_up(TOO_MANY_ERRORS)
         talk.say(452, "4.5.3", "Too many recipients")
         return None
     if talk.check_rcpt:
