@@ -5,7 +5,7 @@ Pure: times are given, nothing is waited for. A rate falls by half at once and c
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ class Cell:
     __slots__ = (
         "_at", "_connections", "_down", "_down_until", "_failures", "_from", "_hits", "_part",
         "_part_until", "_safe", "_session_until", "_tat", "_used", "_used_at", "breaker", "ceiling",
-        "ceiling_until", "changed", "hold_until", "inflight", "limits", "per_session", "rate",
+        "ceiling_by", "ceiling_until", "changed", "hold_until", "inflight", "limits", "per_session", "rate",
         "scale", "seen", "suspended_by", "until", "why",
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ class Cell:
         #: Nothing at all before this: an answer asked for it, and all workers keep to it.
         self.until = 0.0
         self.suspended_by = ""
-        self.ceiling, self.ceiling_until = UNLIMITED, 0.0
+        self.ceiling, self.ceiling_until, self.ceiling_by = UNLIMITED, 0.0, ""
         self.per_session = limits.per_session
         self.breaker: Breaker | None = None
         self.seen = now
@@ -289,6 +289,7 @@ class Cell:
                 self.until, self.suspended_by = until, rule.name
         elif rule.action == "connections":
             self.ceiling, self.ceiling_until = max(1, rule.value), until
+            self.ceiling_by = rule.name
         else:
             self._from = max(self._from, self.used(now), SLOWEST)
             self.rate = max(SLOWEST, min(self.rate or math.inf, rule.value or SLOWEST))
@@ -296,6 +297,17 @@ class Cell:
         self.changed = now
         data = {"rule": rule.name, "value": rule.value, "seconds": round(rule.seconds)}
         return Decision("shaping", f"rule_{rule.action}", data)
+
+    def forgive(self, rules: Collection[str], now: float) -> bool:
+        """Lift what a rule that holds no more has asked for; whether it was any. `rules`: those that hold."""
+        lifted = False
+        if self.until > now and self.suspended_by not in rules:
+            self.until, lifted = 0.0, True
+        if self.ceiling_until > now and self.ceiling_by not in rules:
+            self.ceiling, self.ceiling_until, lifted = UNLIMITED, 0.0, True
+        if lifted:
+            self.changed = now
+        return lifted
 
     def no_answer(self, now: float) -> Decision | None:
         """No connection came about. After some in a row the site is left alone for a while."""
@@ -341,6 +353,7 @@ class Cell:
             "until": self.until + offset,
             "by": self.suspended_by,
             "ceiling": self.ceiling,
+            "ceiling_by": self.ceiling_by,
             "ceiling_until": self.ceiling_until + offset,
             "why": self.why,
         }
@@ -354,8 +367,9 @@ class Cell:
         since, hold = float(told["from"]), float(told["hold"]) - offset
         until, by = float(told["until"]) - offset, str(told.get("by", told["why"]))[:60]
         ceiling, ceiling_until = max(1, int(told["ceiling"])), float(told["ceiling_until"]) - offset
-        why = str(told["why"])[:60]
+        why, ceiling_by = str(told["why"])[:60], str(told.get("ceiling_by", ""))[:60]
         self.changed, self.rate, self._from, self.hold_until = at, rate, since, hold
         self.ceiling, self.ceiling_until, self.why = ceiling, ceiling_until, why
+        self.ceiling_by = ceiling_by
         if until > self.until:
             self.until, self.suspended_by = until, by

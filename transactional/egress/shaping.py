@@ -328,11 +328,18 @@ class Shaper:
         return decision
 
     def use(self, profiles: Profiles) -> None:
-        """Limits that an operator has changed hold from the next message on, however busy a cell is."""
+        """Limits that an operator has changed hold from the next message on, however busy a cell is.
+
+        What a rule asked for that was switched off or deleted is over with it.
+        """
         if profiles == self.profiles:
             return
         self.profiles = profiles
         self._outdated = set(self.cells)
+        if not self.cells:
+            return
+        now, rules = asyncio.get_running_loop().time(), {rule.name for rule in profiles.rules}
+        self.changed |= {key for key, cell in self.cells.items() if cell.forgive(rules, now)}
 
 
 def is_direct(route: Route) -> bool:

@@ -133,7 +133,7 @@ class Shares:
                     self._shaper.changed.add(key)  # Redis was emptied: tell it again
                 continue
             try:
-                self._hear(cell, json.loads(state), wall, offset)
+                self._hear(key, cell, json.loads(state), wall, offset)
             except _NONSENSE as error:
                 logger.warning("what Redis says of %s is not understood: %s", key, error)
 
@@ -163,10 +163,20 @@ class Shares:
         if part.of > before:
             self._keep(*key, max(0, cell.allowed(now) - cell.inflight))
 
-    def _hear(self, cell: Cell, told: dict[str, Any], wall: float, offset: float) -> None:
-        """Take over what another worker told; not what was told by a clock that was set back since."""
-        if told.get("by_worker") != self._id and float(told["at"]) < wall + ACTIVE:
-            cell.adopt(told, offset)
+    def _hear(
+        self, key: CellKey, cell: Cell, told: dict[str, Any], wall: float, offset: float
+    ) -> None:
+        """Take over what another worker told; not what was told by a clock that was set back since, nor what
+        a rule asked for that holds no more.
+        """
+        if told.get("by_worker") == self._id or float(told["at"]) >= wall + ACTIVE:
+            return
+        before = cell.changed
+        cell.adopt(told, offset)
+        if cell.changed != before:
+            rules = {rule.name for rule in self._shaper.profiles.rules}
+            if cell.forgive(rules, wall - offset):
+                self._shaper.changed.add(key)
 
     async def _clock(self, client: redis.Redis) -> float:
         """Redis' clock minus the loop's. Where it jumped, what was told by the old one is told anew."""

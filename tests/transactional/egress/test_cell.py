@@ -205,3 +205,20 @@ def test_new_limits_hold_at_once_and_what_was_learnt_stays() -> None:
     one.limited(Limits("test", 2, 600, per_session=50))
     assert one.session_limit(1.0) == 7
     assert sent(one, 10.0, MINUTE) == pytest.approx(600, rel=0.05)
+
+
+def test_what_a_rule_asked_for_ends_when_an_operator_switches_it_off() -> None:
+    one, other = cell(connections=20), cell(connections=20)
+    one.obey(rule("suspend", seconds=3600), 0.0)
+    one.obey(rule("connections", 1, seconds=3600), 0.0)
+    assert not one.forgive({"r"}, 5.0) and one.closed(5.0) is not None
+    other.adopt(one.state(1.0), 0.0)
+    for each in (one, other):
+        assert each.closed(5.0) is not None
+        assert each.forgive({"another"}, 5.0)
+        assert each.closed(5.0) is None and each.allowed(5.0) == FIRST
+        assert not each.forgive({"another"}, 5.0)
+    # whoever comes later is told of that
+    late = cell()
+    late.adopt(one.state(0.0), 0.0)
+    assert late.closed(6.0) is None

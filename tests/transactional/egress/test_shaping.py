@@ -263,3 +263,19 @@ def test_one_goes_first_to_a_site_that_has_not_answered_lately() -> None:
         assert gate.room(asyncio.get_running_loop().time()) == 1
 
     asyncio.run(main())
+
+
+def test_a_suspension_ends_with_its_rule_and_the_other_workers_are_told() -> None:
+    stop = Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0)
+
+    async def main() -> None:
+        shaper, now = Shaper(sessions=10, scale=1.0), asyncio.get_running_loop().time()
+        limits = ((Limits("default", 5, 0), "", ()),)
+        shaper.use(Profiles(limits, (stop,)))
+        shaper.cell(SOURCE.address, route("a")).obey(stop, now)
+        assert shaper.is_shut(route("a"), (SOURCE,))
+        shaper.use(Profiles(limits, ()))
+        assert not shaper.is_shut(route("a"), (SOURCE,))
+        assert shaper.changed == {(SOURCE.address, "a")}
+
+    asyncio.run(main())

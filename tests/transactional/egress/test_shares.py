@@ -17,13 +17,16 @@ from domains.sites import Site
 from transactional.egress import shares
 from transactional.egress.cell import Cell
 from transactional.egress.part import Part
-from transactional.egress.profiles import Limits, Rule
+from transactional.egress.profiles import Limits, Profiles, Rule, shipped
 from transactional.egress.route import Route, Target
 from transactional.egress.shaping import Shaper
 from transactional.egress.shares import MOST, Shares
 
 ROUTE = Route((Target("mx.a.example", "192.0.2.1", 25),), site=Site("a.example"), code="mx")
 SAFE = Part(4)
+STOP = Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0)
+MORE = Rule("more", "", re.compile("x"), 1, 60, "suspend", 0, 1200.0)
+RULES = Profiles(shipped().limits, (STOP, MORE))
 Work = Callable[[], Awaitable[None]]
 
 
@@ -36,6 +39,7 @@ def server() -> redis.Redis:
 
 def worker() -> tuple[Shaper, Shares]:
     shaper = Shaper(sessions=10, part=SAFE, scale=1.0)
+    shaper.use(RULES)
     return shaper, Shares(shaper)
 
 
@@ -200,13 +204,33 @@ def test_a_cell_that_is_used_is_shared_however_many_were_made_since() -> None:
         assert cell(one) is a and cell(two) is b  # used again
         await until(lambda: divided(a, b))
         now = asyncio.get_running_loop().time()
-        b.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        b.obey(STOP, now)
         two.changed.add(("127.0.0.10", "a.example"))
         await until(lambda: a.closed(asyncio.get_running_loop().time()) is not None)
         shut = a.closed(asyncio.get_running_loop().time())
         assert shut is not None and shut.code == "stop"
 
     during(first, second, work=work)
+
+
+def test_a_suspension_of_a_rule_that_was_switched_off_holds_for_no_worker_that_comes_later(
+    server: redis.Redis,
+) -> None:
+    one, first = worker()
+    one.use(Profiles(RULES.limits, (MORE,)))
+    old, now = Shaper(sessions=10, scale=1.0), float(server.time()[0])
+
+    async def work() -> None:
+        name = "shaping:state:127.0.0.10:a.example"
+        gone = cell(old)
+        gone.obey(STOP, now)
+        server.set(name, json.dumps(gone.state(0.0)))
+        a = cell(one)
+        await until(lambda: a.changed > 0.0)
+        assert a.closed(asyncio.get_running_loop().time()) is None
+        await until(lambda: json.loads(server.get(name))["until"] < now)  # nor for the next
+
+    during(first, work=work)
 
 
 def test_a_machine_whose_clock_is_wrong_puts_nobody_off(
@@ -225,7 +249,7 @@ def test_a_machine_whose_clock_is_wrong_puts_nobody_off(
             lambda: a.part(asyncio.get_running_loop().time()).of == 2
         )  # it is seen, and stays
         now = asyncio.get_running_loop().time()
-        a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        a.obey(STOP, now)
         one.changed.add(("127.0.0.10", "a.example"))
         await until(lambda: bool(server.exists("shaping:state:127.0.0.10:a.example")))
 
@@ -253,7 +277,7 @@ def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
     async def work() -> None:
         a, b = cell(one), cell(two)
         now = asyncio.get_running_loop().time()
-        a.obey(Rule("stop", "", re.compile("x"), 1, 60, "suspend", 0, 600.0), now)
+        a.obey(STOP, now)
         one.changed.add(key)
         await until(lambda: b.until > 0 and divided(a, b))
         ends = b.until
@@ -265,7 +289,7 @@ def test_a_redis_whose_clock_is_set_back_is_told_anew_and_lengthens_nothing(
         assert a.until == pytest.approx(ends, abs=2) and b.until == pytest.approx(ends, abs=2)
         assert divided(a, b)
         now = asyncio.get_running_loop().time()
-        b.obey(Rule("more", "", re.compile("x"), 1, 60, "suspend", 0, 1200.0), now)
+        b.obey(MORE, now)
         two.changed.add(key)
         await until(lambda: a.until == pytest.approx(b.until, abs=2) and a.until > ends + 300)
 
