@@ -16,10 +16,10 @@ import psycopg
 from django.conf import settings
 from django.db import DataError, connection, transaction
 from django.db import Error as DjangoDatabaseError
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from transactional.models import BrokenTls, TlsCount
+from transactional.models import BrokenTls, StsPolicy, TlsCount
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ BROKEN_FOR = timedelta(days=1)  # servers are repaired: tried again after that
 # A connection that ended or fell silent in the handshake may have done so once: it counts the second time,
 # not sooner than that after the first (a server that restarts breaks many at once), nor later
 AGAIN_AFTER, AGAIN_WITHIN = 30.0, 1800.0
+FORGOTTEN = timedelta(
+    days=30
+)  # after its end an entry, a policy or a failed fetch says nothing any more
 KEEP_EVERY = 60.0  # seconds between two exchanges with the database
 MOST_BROKEN = 20_000
 NAME = 253  # characters of a host's name that are kept: with escapes DNS can say four times as many
@@ -196,3 +199,13 @@ def _write(
         row, made = TlsCount.objects.get_or_create(**fields, defaults={"count": number})
         if not made:
             TlsCount.objects.filter(pk=row.pk).update(count=F("count") + number)
+
+
+def forget(now: datetime) -> int:
+    """Remove what ended long ago; how many rows. One name for every message could fill the tables."""
+    old = now - FORGOTTEN
+    over = Q(expires_at=None) | Q(expires_at__lt=old)
+    quiet = Q(failed_at=None) | Q(failed_at__lt=old)
+    policies, _ = StsPolicy.objects.filter(over, quiet).delete()
+    broken, _ = BrokenTls.objects.filter(until__lt=old).delete()
+    return policies + broken

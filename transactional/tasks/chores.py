@@ -9,6 +9,7 @@ from django.utils import timezone
 from transactional import clock, queue, sweeper
 from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
+from transactional.egress import tls_memory
 from transactional.inbound import probation, worn
 from transactional.models import Lane
 from transactional.submission import senders, tls_reports
@@ -35,7 +36,8 @@ def forget_sender_mails() -> None:
 
 @shared_task(name="transactional.send_tls_reports")
 def send_tls_reports() -> None:
-    """Report days that are over to the domains that ask how TLS towards them went."""
+    """Report days that are over to the domains that ask how TLS towards them went; forget what is old."""
+    tls_memory.forget(timezone.now())
     if sent := tls_reports.send_due(timezone.now()):
         logger.info("%d TLS reports were sent", sent)
 

@@ -1,15 +1,16 @@
 """What is learnt of TLS reaches the database, whatever a receiver calls its servers."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.db import DataError
+from django.utils import timezone
 
 from transactional.egress import tls_memory
 from transactional.egress.tls_memory import NAME, Counted, TlsMemory
-from transactional.models import BrokenTls, TlsCount
+from transactional.models import BrokenTls, StsPolicy, TlsCount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG = r"\000" * 100 + ".example"  # as DNS texts octets that are no letters
@@ -94,3 +95,25 @@ def test_what_an_operator_has_removed_or_a_server_has_mended_is_known_no_more() 
     asyncio.run(main())
     kept = BrokenTls.objects.order_by("address").values_list("address", flat=True)
     assert list(kept) == ["192.0.2.3", "192.0.2.4"]
+
+
+def test_what_ended_long_ago_is_forgotten_and_what_holds_is_not() -> None:
+    now = timezone.now()
+    old, lately = now - timedelta(days=31), now - timedelta(days=29)
+    for name, expires, failed in (
+        ("holds", now + timedelta(days=1), None),
+        ("ended", old, None),
+        ("ended-lately", lately, None),
+        ("failed", None, old),
+        ("failed-lately", None, lately),
+        ("tried-lately", old, lately),
+    ):
+        StsPolicy.objects.create(domain=f"{name}.example", expires_at=expires, failed_at=failed)
+    for place, until in enumerate((old, lately, now + timedelta(hours=1))):
+        BrokenTls.objects.create(
+            address=f"192.0.2.{place}", port=25, host="mx.a.example", error="x", until=until
+        )
+    assert tls_memory.forget(now) == 3
+    kept = {name.partition(".")[0] for name in StsPolicy.objects.values_list("domain", flat=True)}
+    assert kept == {"holds", "ended-lately", "failed-lately", "tried-lately"}
+    assert BrokenTls.objects.count() == 2
