@@ -4,11 +4,14 @@ A whole installation whose workers are host `a`, and beside it, in every second 
 queues and an IP of their own (127.0.0.11, 127.0.0.12), out of one pool, so that both claim the same streams. The
 receiver takes its time for each message, so neither the CPU nor the receiver is what they wait for.
 
-Compared is the CPU of the server processes behind the delivery workers' own connections, per delivered message: they
-claim, mark and finish, which is where two groups meet. Those of other processes (folds, housekeeping) and PostgreSQL's
-own (log writer, checkpoints, vacuum, which comes once a minute and so falls into one run or another) are told beside it.
-Each run begins alike: tables vacuumed, a checkpoint just made; one and two come in turn as 1 2 2 1. What is used at
-rest is taken off. Books: every message arrived once.
+Where two groups meet is what their connections do: claim, mark, finish. Contention is the time in which they wait for each
+other there: of the looks, fifty a second, that find a worker's statement under way, how many see it wait for a row or a latch.
+
+Beside it stands PostgreSQL's CPU per delivered message: of the workers' connections, of other processes' (folds,
+housekeeping), and its own (log writer, checkpoints, and vacuum, which comes once a minute and so falls into one run or another).
+The more workers share the same mail, the fewer rows each of them claims or writes at once, and the more transactions a
+message takes: so these are told too. Each run begins alike: tables vacuumed, a checkpoint just made; one and two come in
+turn as 1 2 2 1. What is used at rest is taken off. Books: every message arrived once.
 """
 
 import os
@@ -16,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from bench import ledger
@@ -28,6 +32,8 @@ COUNT = 1500  # messages of a group in one run
 RUNS = 6  # with one group and with two
 PACE = 0.04  # seconds the receiver takes for a message
 SESSIONS = 8
+LOG = "WALWrite"
+LOOK = 0.02  # seconds between two looks at what is waited for
 IDLE = 8.0  # seconds over which the rest is measured
 HOSTS = {"a": "127.0.0.11", "b": "127.0.0.12"}
 WORKERS = ("postino egress", "postino urgent")  # application names begin so
@@ -39,15 +45,18 @@ _TABLES = ("queuerow", "recipient", "message")
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """CPU of PostgreSQL, in microseconds per delivered message, by whose work it was."""
+    """Of PostgreSQL per delivered message: microseconds of CPU by whose work it was, and transactions of all."""
 
     workers: float
     others: float
     own: float
+    transactions: float
+    active: int  # looks that found a statement of a worker under way
+    waits: Counter[str]  # what they saw it wait for: locks and latches, by PostgreSQL's names
 
     @property
     def all(self) -> float:
-        """Of the whole server."""
+        """Microseconds of the whole server."""
         return self.workers + self.others + self.own
 
 
@@ -58,6 +67,23 @@ class _Server:
         self._place = place
         self._names: dict[int, str] = {}
         self._used: dict[int, float] = {}
+
+        self.active = self.looks = 0
+        self.waits: Counter[str] = Counter()
+
+    def watch(self, seconds: float) -> None:
+        """Look again and again at what the workers' statements wait for."""
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit:
+            rows = self._place.database.execute(
+                "SELECT CASE WHEN wait_event_type IN ('Lock', 'LWLock') THEN wait_event END"
+                " FROM pg_stat_activity WHERE state = 'active' AND application_name LIKE ANY(%s)",
+                [[f"{name}%" for name in WORKERS]],
+            ).fetchall()
+            self.looks += 1
+            self.active += len(rows)
+            self.waits.update(row[0] for row in rows if row[0])
+            time.sleep(LOOK)
 
     def look(self) -> None:
         """Remember what each connection has used; one that ends loses what it used since the last look."""
@@ -74,11 +100,20 @@ class _Server:
         self.look()
         if not any(name.startswith(WORKERS) for name in self._names.values()):
             raise Broken("no connection is a delivery worker's")
-        spent = {"workers": 0.0, "others": 0.0}
+        spent = {"workers": 0.0, "others": 0.0, "bench": 0.0}
         for pid, used in self._used.items():
-            whose = "workers" if self._names[pid].startswith(WORKERS) else "others"
-            spent[whose] += used
-        return {**spent, "all": self._place.meter.read()["PostgreSQL"]}
+            spent[_whose(self._names[pid])] += used
+        spent["all"] = self._place.meter.read()["PostgreSQL"]
+        found = self._place.database.execute(
+            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        return {**spent, "transactions": float(found[0]) if found else 0.0}
+
+
+def _whose(name: str) -> str:
+    if name.startswith(WORKERS):
+        return "workers"
+    return "others" if name.startswith("postino ") else "bench"
 
 
 def _two_sources(place: Installation) -> None:
@@ -145,7 +180,7 @@ def _run(place: Installation, groups: int, count: int) -> tuple[_Cost, float, di
         while (left := place.queued()) > 0:
             if time.monotonic() > start + _STALLED + count * PACE / SESSIONS * 4:
                 raise Broken(f"{left} of {count} are still queued")
-            time.sleep(1.0)  # a look costs PostgreSQL something too
+            server.watch(1.0)
             server.look()
         took = time.monotonic() - start
         time.sleep(3.0)  # numbers are folded
@@ -161,8 +196,14 @@ def _run(place: Installation, groups: int, count: int) -> tuple[_Cost, float, di
         rows = place.database.execute(
             "SELECT source_address, count(*) FROM transactional_deliveryattempt GROUP BY 1"
         ).fetchall()
-        own = per["all"] - per["workers"] - per["others"]
-        cost = _Cost(workers=per["workers"], others=per["others"], own=own)
+        cost = _Cost(
+            workers=per["workers"],
+            others=per["others"],
+            own=per["all"] - per["workers"] - per["others"] - per["bench"],
+            transactions=per["transactions"] / 1e6 - server.looks / count,
+            active=server.active,
+            waits=server.waits,
+        )
         return cost, count / took, {str(row[0]): int(row[1]) for row in rows}
     finally:
         if second is not None:
@@ -170,13 +211,13 @@ def _run(place: Installation, groups: int, count: int) -> tuple[_Cost, float, di
 
 
 def measure(count: int, runs: int) -> float:
-    """What the delivery workers' own work costs PostgreSQL more where there are two groups, in per cent.
+    """How much of their statements' time the delivery workers of two groups wait for each other, in per cent.
 
     Raises Broken where the mail does not leave, Unbalanced where not all of it arrived once.
     """
     found: dict[int, list[_Cost]] = {1: [], 2: []}
     print(f"2. whole groups: {count:,} messages each, {runs} runs of one group and of two, in turn")
-    print("   µs of PostgreSQL a message; load average", f"{os.getloadavg()[0]:.1f}")
+    print(f"   µs of PostgreSQL a message; load average {os.getloadavg()[0]:.1f} at the start")
     with Installation(extra=_EXTRA) as place:
         _two_sources(place)
         time.sleep(12)  # each host reports which IPs it has
@@ -187,16 +228,37 @@ def measure(count: int, runs: int) -> float:
                 found[size].append(cost)
                 shares = ", ".join(f"{n} from {ip}" for ip, n in sorted(left.items()))
                 print(
-                    f"   run {number + 1}, {size} group{'s' * (size > 1)}: workers {cost.workers:.0f},"
-                    f" other clients {cost.others:.0f}, its own {cost.own:.0f}, all {cost.all:.0f};"
-                    f" {rate:.0f}/s; {shares}",
+                    f"   run {number + 1}, {_named(size)}: {_told(cost)}; {rate:.0f}/s; {shares}",
                     flush=True,
                 )
-    one, two = (statistics.median(each.workers for each in found[size]) for size in (1, 2))
-    whole = [statistics.median(each.all for each in found[size]) for size in (1, 2)]
+    return {size: _summed(size, costs) for size, costs in found.items()}[2]
+
+
+def _summed(size: int, costs: list[_Cost]) -> float:
+    """Print what this many groups cost; the share of their statements that waited for each other, in per cent."""
+    whole = statistics.median(each.all for each in costs)
+    workers = statistics.median(each.workers for each in costs)
+    transactions = statistics.median(each.transactions for each in costs)
+    active = sum(each.active for each in costs)
+    waits = sum((each.waits for each in costs), Counter[str]())
+    share = 100 * (waits.total() - waits[LOG]) / max(1, active)
     print(
-        f"   PostgreSQL per message, medians: {whole[0]:.0f} µs with one, {whole[1]:.0f} with two"
+        f"   {_named(size)}, medians: {whole:.0f} µs a message, the workers' {workers:.0f}; {transactions:.2f} transactions"
+        f" a message; of {active} statements seen under way {share:.1f} % waited for each other ({_waits(waits)})"
     )
-    grown = 100 * (two / one - 1)
-    print(f"   of it the delivery workers': {one:.0f} and {two:.0f} µs: {grown:+.1f} %")
-    return grown
+    return share
+
+
+def _named(size: int) -> str:
+    return f"{size} group{'s' * (size > 1)}"
+
+
+def _waits(waits: Counter[str]) -> str:
+    return ", ".join(f"{name} {times}" for name, times in waits.most_common()) or "no wait"
+
+
+def _told(cost: _Cost) -> str:
+    return (
+        f"workers {cost.workers:.0f}, other clients {cost.others:.0f}, its own {cost.own:.0f}, all {cost.all:.0f};"
+        f" {cost.transactions:.2f} transactions; of {cost.active} statements: {_waits(cost.waits)}"
+    )
