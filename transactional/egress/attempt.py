@@ -243,6 +243,8 @@ class Attempts:
         of the other address family, where none of the first one's hosts would speak.
         """
         tried = plan.tried
+        # First: behind the final dot no error of the database may cost the answer, and one more copy
+        doubts = await self._lookups.doubts(tried.job)
         try:
             last = await self._over(plan, permit, other)
         except (PostinoError, MimeError, HeaderError) as err:
@@ -251,7 +253,6 @@ class Attempts:
             return self.no_family(tried)
         if last.lease_lost:
             return None
-        doubts = await self._lookups.doubts(tried.job)
         round_by = plan.relay is not None
         return verdict.judge(tried, last, plan.stream.uncertain, doubts, went_round=round_by)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import dkim as dkimpy
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from domains import warmup
@@ -22,6 +23,7 @@ from tokens.models import Account
 from transactional import signing
 from transactional.compose import versions
 from transactional.egress.engine import Engine
+from transactional.egress.lookups import Lookups
 from transactional.models import (
     Campaign,
     DeliveryAttempt,
@@ -33,6 +35,7 @@ from transactional.models import (
     Stream,
     Suppression,
 )
+from transactional.queue import Job
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission, TemplateSubmission
 from transactional.wire.handler import Envelope
@@ -297,6 +300,29 @@ def test_mail_that_a_report_has_ended_meanwhile_leaves_the_queue_without_a_try(
         eventually(drained)
     assert sink.seen == 0 and Recipient.objects.get().status == "bounced"
     assert [event.type for event in Event.objects.all()] == ["accepted"]
+
+
+def test_how_many_copies_are_in_doubt_is_asked_before_another_is_sent(
+    account: Account, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that does not answer behind the final dot would cost the reply, and one more copy."""
+    real, seen = Lookups.doubts, list[int]()
+
+    async def fails_once(self: Lookups, job: Job) -> int:
+        seen.append(sink.seen)
+        if len(seen) == 1:
+            raise OperationalError("as asked")
+        return await real(self, job)
+
+    monkeypatch.setattr(Lookups, "doubts", fails_once)
+    send_raw(account)
+    QueueRow.objects.update(resent=True, attempt=1)
+    with engine():
+        eventually(lambda: len(seen) == 1)
+        QueueRow.objects.update(due_at=timezone.now(), lease=None, lease_until=None)
+        eventually(drained)
+    assert Recipient.objects.get().status == "delivered"
+    assert seen == [0] * len(seen) and sink.seen == 1
 
 
 def test_an_engine_that_stops_gives_back_what_it_has_not_begun(
