@@ -4,6 +4,9 @@ And chores: switch off what took nothing for days, write to owners, remove what 
 """
 
 import logging
+import os
+import signal
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +32,7 @@ OFF = (EndpointState.DISABLED, EndpointState.GONE)  # by themselves, so that own
 AT_ONCE = 50  # endpoints told by one run
 GIVEN_UP = timedelta(days=1)  # what nobody could be told within is on the webhook's page
 TURNS = 20  # batches removed by one run
+LAST_WORDS = 15.0  # seconds in which Celery may end in order
 
 _engine: Engine | None = None
 
@@ -39,8 +43,19 @@ def start_engine(sender: Any = None, **_kwargs: Any) -> None:
     global _engine
     names = [queue.name for queue in sender.task_consumer.queues] if sender else []
     if QUEUE in names and _engine is None:
-        _engine = Engine()
+        _engine = Engine(broken=_end_process)
         _engine.start()
+
+
+def _end_process() -> None:
+    """Its engine is dead: a worker that goes on would look well and post nothing. Whoever started the
+    process starts it again; what was leased becomes due by itself.
+    """
+    logger.critical("the webhook engine has ended, so does this process")
+    os.kill(os.getpid(), signal.SIGTERM)
+    last = threading.Timer(LAST_WORDS, os._exit, (os.EX_SOFTWARE,))
+    last.daemon = True
+    last.start()
 
 
 @worker_shutdown.connect

@@ -10,6 +10,8 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -22,6 +24,7 @@ from analytics.webhooks.deliveries import Job, Target, Tried
 from analytics.webhooks.lane import Lane
 from analytics.webhooks.postman import Postman
 from config.database import parameters
+from config.post import BROKEN
 from config.steady import Watch, steady_seconds
 from transactional import clock
 
@@ -61,7 +64,11 @@ def _settle(window: float = clock.WINDOW) -> None:
 class Engine:
     """Posts what is due. `start` returns at once; `stop` waits for what is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, broken: Callable[[], None] = lambda: None) -> None:
+        """`broken` is called, from the engine's thread, when it has ended without having been told to:
+        the process is of no more use.
+        """
+        self._broken = broken
         self._lease = uuid.uuid4()
         self._seconds = float(settings.LEASE_SECONDS)
         self._scale: float = settings.RETRY_SCALE
@@ -73,7 +80,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None
-        self._stopping = False
+        self._stopping = self._told_to_stop = False
         self._wanted, self._read_at = False, 0.0
         self._after = 0
         self._watch = Watch()  # of the database's clock, from look to look
@@ -85,7 +92,7 @@ class Engine:
 
     def stop(self) -> None:
         """Lease no more, let posts end, write them down; blocks for GRACE at most."""
-        self._stopping = True
+        self._stopping = self._told_to_stop = True
         loop, event = self._loop, self._event
         if loop is not None and event is not None and not loop.is_closed():
             loop.call_soon_threadsafe(event.set)
@@ -93,14 +100,20 @@ class Engine:
             self._thread.join(GRACE + 4)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self.main())
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self.main())
+        except Exception:  # whatever it was: the process must end, not look well without an engine
+            logger.critical("the webhook engine failed", exc_info=True)
+        if not self._told_to_stop:
+            self._broken()
 
     async def main(self) -> None:
         """Work until stopped, over a connection that is made anew when it fails."""
         self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
         postman = Postman()
         beat = asyncio.create_task(self._heartbeat())
+        beat.add_done_callback(self._ended)
         logger.info("webhook engine ready")
         try:
             while not self._stopping:
@@ -117,6 +130,15 @@ class Engine:
             await self._finish()
             beat.cancel()
             await postman.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Without its heartbeat the engine only seems to live: it ends, so that another is started."""
+        if self._stopping or task.cancelled():
+            return
+        logger.critical("%s has ended: so does the engine", task, exc_info=task.exception())
+        self._stopping = True
+        if self._event is not None:
+            self._event.set()
 
     async def _turn(self, connection: psycopg.AsyncConnection[Any], postman: Postman) -> None:
         assert self._event is not None  # noqa: S101 — set before this runs
@@ -224,7 +246,13 @@ class Engine:
             task.add_done_callback(self._posts.discard)
 
     async def _post(self, lane: Lane, job: Job, postman: Postman) -> None:
-        tried = await postman.post(lane.target, job)
+        began = time.perf_counter()
+        try:
+            tried = await postman.post(lane.target, job)
+        except Exception:  # one post's failure must not keep its place in the lane, nor the job
+            logger.exception("a post to webhook %d failed", lane.target.id)
+            took = int((time.perf_counter() - began) * 1000)
+            tried = Tried(job, BROKEN, 0, 0, datetime.now(UTC), took)
         lane.done(took=tried.took, seconds=tried.milliseconds / 1000)
         self._jobs.pop(job.id, None)
         self._tried.append(tried)
