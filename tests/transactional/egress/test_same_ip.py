@@ -1,6 +1,7 @@
 """A retry leaves from the IP of the try before, which a greylist knows the sender by (faults S1)."""
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -79,6 +80,7 @@ def test_a_retry_waits_a_little_for_the_ip_that_has_no_place_now(
     async def main() -> None:
         shaper = Shaper(sessions=20, scale=1.0)
         busy = shaper.cell(A.address, ROUTE)
+        shaper.gate(ROUTE, "a.example").proven_until = math.inf  # it has answered before
 
         def draw(fit: tuple[UsableSource, ...]) -> pools.Choice:
             return choose(fit, ipv6=False, kind="transactional", keep=A.id)
