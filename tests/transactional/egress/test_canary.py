@@ -59,7 +59,7 @@ def incident(cast: Cast, *, recipients: bool = False) -> Incident:
 def permit_for(shaper: Shaper, row: EgressSource, towards: Route, *, canary: bool) -> Permit:
     source = pools.UsableSource(row.pk, row.address, "mail.shop.example", 1)
     cell, gate = shaper.cell(row.address, towards), shaper.gate(towards, "a.example")
-    return Permit(source, pools.Choice(source, "only", {}), cell, gate, 0.0, canary)
+    return Permit(source, pools.Choice(source, "only", {}), cell, gate, 0.0, canary=canary)
 
 
 async def answer(
