@@ -18,7 +18,7 @@ from transactional.queue import Job
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 0.02  # seconds
+PAUSE = 0.005  # seconds
 GROUP = 100  # markers and outcomes that are written without waiting for more
 QUIET = 2  # sessions under way up to which nothing is gained by waiting
 RETRY = 0.5  # seconds between attempts while the database is away
