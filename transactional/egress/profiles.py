@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from config import patterns
 from domains.sites import Site
 from transactional.egress.profiles_table import DEFAULT, PROFILES, RELAY, RULES
 from transactional.models import ShapingProfile, ShapingRule
@@ -60,7 +61,8 @@ class Profiles:
         return self._named.get(DEFAULT, Limits(DEFAULT, 20))
 
     def rules_on(self, reply: str, provider: str) -> list[Rule]:
-        """The rules that a temporary or final refusal falls under."""
+        """The rules that a temporary or final refusal falls under, by its first 1,000 characters."""
+        reply = reply[: patterns.TEXT]
         return [
             rule
             for rule in self.rules
@@ -100,9 +102,9 @@ def _rules() -> list[Rule]:
     found = []
     for row in ShapingRule.objects.filter(enabled=True):
         try:
-            pattern = re.compile(row.pattern, re.I)
-        except re.error:
-            logger.warning("shaping rule %s: its pattern does not compile", row.name)
+            pattern = patterns.compiled(row.pattern)
+        except ValueError as error:
+            logger.warning("shaping rule %s is left out: %s", row.name, error)
             continue
         seconds = row.minutes * 60.0
         found.append(
