@@ -174,7 +174,8 @@ class Attempts:
         fleet: pools.Fleet,
         why: Decision,
     ) -> Plan | None:
-        """The way over the stream's smarthost; None where it has none that can be reached now.
+        """The way over the stream's smarthost; None where it has none that can be reached now, or none
+        that can carry the message.
 
         A copy in doubt goes on as it went: by another way it would be a second message to whoever
         already has the first. No receiver sees our IPs there: no budget of a warm-up is touched.
@@ -182,7 +183,7 @@ class Attempts:
         if stream.fallback_id is None or tried.job.resent:
             return None
         relay = await self._lookups.smarthost(stream.fallback_id)
-        if relay is None:
+        if relay is None or await self._is_beyond(relay, tried):
             return None
         own = await self._lookups.own()
         route = await over_smarthost(relay.host, relay.port, operators=relay.operators, own=own)
@@ -193,7 +194,18 @@ class Attempts:
         fleet = replace(fleet, sources=unseen)
         tried.trail.add(why)
         tried.trail.add(route.decision())
+        tried.smarthost_id = relay.id
         return await self._planned(tried, stream, fleet, route, targets, relay)
+
+    async def _is_beyond(self, relay: Relay, tried: Tried) -> bool:
+        """Whether the message is beyond a smarthost's limits, as a try before has shown; asked once."""
+        over = fallback.passed_over(relay.id)
+        if over in tried.trail:
+            return True
+        if not await self._lookups.was_beyond(tried.job, relay.id):
+            return False
+        tried.trail.add(over)
+        return True
 
     async def _planned(
         self,
@@ -253,8 +265,7 @@ class Attempts:
             return self.no_family(tried)
         if last.lease_lost:
             return None
-        round_by = plan.relay is not None
-        return verdict.judge(tried, last, plan.stream.uncertain, doubts, went_round=round_by)
+        return verdict.judge(tried, last, plan.stream.uncertain, doubts)
 
     async def _over(self, plan: Plan, permit: Permit, other: Other) -> wire.Outcome | None:
         """Speak with one host after the other until one answers for the recipient."""

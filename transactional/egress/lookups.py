@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connections
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
@@ -25,7 +25,7 @@ from domains.models import Domain, EgressSource
 from transactional import clock, retry
 from transactional.compose.build import Material, VersionContent
 from transactional.compose.contract import check as contract
-from transactional.egress import profiles
+from transactional.egress import fallback, profiles
 from transactional.egress.departures import Departures
 from transactional.egress.profiles import Profiles
 from transactional.egress.route import Own
@@ -183,6 +183,12 @@ class Lookups:
             return LastTry()
         return await self.do(lambda: _last_try(job.message_id, job.id))
 
+    async def was_beyond(self, job: Job, smarthost_id: int) -> bool:
+        """Whether a try of a job has shown that its mail is beyond a smarthost's limits."""
+        if not job.attempt:
+            return False
+        return await self.do(lambda: _was_beyond(job.message_id, job.id, smarthost_id))
+
     async def doubts(self, job: Job) -> int:
         """How many copies of a recipient's mail have had no answer to their final dot."""
         if not job.resent:
@@ -279,16 +285,29 @@ def _last_reply(recipient_id: uuid.UUID) -> str:
 
 
 def _last_try(message_id: uuid.UUID, recipient_id: uuid.UUID) -> LastTry:
-    since = uuid7_floor(uuid7_time(message_id) - A_DAY)  # older months are not looked at
-    tries = DeliveryAttempt.objects.filter(
-        message_id=message_id, recipient_id=recipient_id, pk__gte=since
+    last = (
+        _tries(message_id, recipient_id)
+        .order_by("-pk")
+        .values_list("stage", "code", "decisions")
+        .first()
     )
-    last = tries.order_by("-pk").values_list("stage", "code", "decisions").first()
     if last is None:
         return LastTry()
     stage, code, decisions = last
     steps = {one.get("step") for one in decisions or () if isinstance(one, dict)}
     return LastTry(stage == Stage.CONNECT and not code, "fallback" in steps)
+
+
+def _was_beyond(message_id: uuid.UUID, recipient_id: uuid.UUID, smarthost_id: int) -> bool:
+    shown = [{"step": fallback.CARRIED, "data": {"smarthost": smarthost_id}}]
+    return _tries(message_id, recipient_id).filter(decisions__contains=shown).exists()
+
+
+def _tries(message_id: uuid.UUID, recipient_id: uuid.UUID) -> QuerySet[DeliveryAttempt]:
+    since = uuid7_floor(uuid7_time(message_id) - A_DAY)  # older months are not looked at
+    return DeliveryAttempt.objects.filter(
+        message_id=message_id, recipient_id=recipient_id, pk__gte=since
+    )
 
 
 def _doubts(message_id: uuid.UUID, recipient_id: uuid.UUID) -> int:

@@ -13,6 +13,7 @@ from transactional import retry
 from transactional.classify import Category, Reason, Verdict
 from transactional.classify import reply as verdict_on
 from transactional.classify import report as verdict_on_text
+from transactional.egress import fallback
 from transactional.egress.decisions import Trail
 from transactional.egress.route import Route
 from transactional.egress.waits import tell_wait
@@ -56,6 +57,7 @@ class Tried:
     source_id: int | None = None
     warms_up_at: str = ""  # the mailbox provider, where that IP warms up
     last: wire.Outcome | None = None
+    smarthost_id: int | None = None  # which it goes round by, where it does
 
 
 def next_host_may_know(seen: wire.Outcome) -> bool:
@@ -67,28 +69,32 @@ def next_host_may_know(seen: wire.Outcome) -> bool:
     return seen.reply is None or seen.stage in HOST_STAGES
 
 
-def judge(
-    tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0, *, went_round: bool = False
-) -> Outcome:
+def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Outcome:
     """What the last conversation means for the recipient; `policy` is the stream's for unknowns.
 
-    `doubts`: earlier copies whose outcome was never known. `went_round`: it was with a smarthost, which
-    ends no mail by what it has against us: the receiver itself may take it yet. What is in doubt there
+    `doubts`: earlier copies whose outcome was never known. A smarthost ends no mail by what it has
+    against us, nor by its own limits: the receiver itself may take it yet. What is in doubt there
     is held: no other way could be called the same.
     """
+    smarthost = tried.smarthost_id
     reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
     if last.accepted:
         return _ended(tried, Status.DELIVERED, reply)
     if last.uncertain:
-        return _uncertain(tried, "smarthost" if went_round else policy, reply, doubts + 1)
+        return _uncertain(tried, policy if smarthost is None else "smarthost", reply, doubts + 1)
     if last.reply is None:
         return defer(tried, "connection", reply, doubts)
     kind = classify(last.reply, stage=last.stage)
     if last.stage in HOST_STAGES or last.reply.is_temporary:
         return defer(tried, kind, reply, doubts)
     verdict = verdict_on(last.reply, stage=last.stage)
-    if went_round and verdict.category is Category.BLOCK and verdict.reason not in OF_THE_MAIL:
-        return defer(tried, ReplyClass.TEMPORARY, reply, doubts)
+    if smarthost is not None:
+        limit = fallback.beyond(smarthost, last.reply, verdict)
+        if limit is not None:
+            tried.trail.add(limit)
+        of_us = verdict.category is Category.BLOCK and verdict.reason not in OF_THE_MAIL
+        if limit is not None or of_us:
+            return defer(tried, ReplyClass.TEMPORARY, reply, doubts)
     return bounce(tried, reply, kind, verdict, status=last.reply.enhanced or "")
 
 

@@ -193,4 +193,16 @@ SENTENCES = {
         "(%(because)s): it went through the stream’s smarthost."
     ),
     ("fallback", ""): _("It went through the stream’s smarthost."),
+    ("smarthost", "too_large"): _(
+        "The message is larger than the stream’s smarthost takes. The receiver itself may take it: it "
+        "waits for the direct way, and does not go through this smarthost again."
+    ),
+    ("smarthost", "no_utf8"): _(
+        "The stream’s smarthost does not carry mail with UTF-8 addresses or headers (SMTPUTF8). The "
+        "receiver itself may take it: it waits for the direct way, and does not go through this smarthost "
+        "again."
+    ),
+    ("smarthost", "passed_over"): _(
+        "The stream’s smarthost was passed over: a try before has shown that it cannot carry this message."
+    ),
 }
