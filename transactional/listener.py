@@ -4,10 +4,12 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -28,6 +30,8 @@ BACKLOG = 512
 REFUSED = "smtp:refused"  # Redis hash: server:why → how often
 WHY = frozenset({"connections", GAVE_WAY, NO_ROOM})
 HANDSHAKE_SECONDS = 15.0  # for implicit TLS: who is silent holds a place no longer
+AT_ONCE = 64  # connections taken of a port in one turn of the loop: a flood stops nobody's mail
+PAUSE_SECONDS = 0.5  # before a port is looked at again, where no more descriptors could be had
 SHARE_EVERY = 10.0  # seconds between two times that the metrics are told
 OCTETS = 256 * 1024 * 1024  # of content that all connections may hold together
 _FULL = Reply(421, "4.7.0", ("Too many connections, try again later",))
@@ -60,25 +64,26 @@ class Listeners:
         #: Connections that were turned away.
         self.turned_away = 0
         self._shared: Counter[str] = Counter()
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | _TlsPort] = []
         self.open_connections: dict[SmtpServerProtocol, str] = {}
         self._per_peer: Counter[str] = Counter()
 
     async def open(self, door: Door) -> int:
         """Listen; the port. Raises OSError where it is taken."""
-        loop = asyncio.get_running_loop()
-        tls = door.config.tls_context if door.config.implicit_tls else None
-        server = await loop.create_server(
-            lambda: _Counted(self, door), door.host, door.port, ssl=tls, backlog=BACKLOG,
-            ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
-        )  # fmt: skip
+        if door.config.implicit_tls:
+            sockets = await _bound(door.host, door.port)
+            self._servers.extend(_TlsPort(one, self, door) for one in sockets)
+            return int(sockets[0].getsockname()[1])
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Counted(self, door), door.host, door.port, backlog=BACKLOG
+        )
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
     async def close(self, *, seconds: float = STOP_SECONDS) -> None:
         """Stop listening, say 421 to everybody, wait for the handlers at work."""
-        for server in self._servers:
-            server.close()
+        while self._servers:
+            self._servers.pop().close()
         for one in list(self.open_connections):
             one.stop()
         for _ in range(int(seconds / 0.02)):
@@ -145,17 +150,111 @@ class _Counted(SmtpServerProtocol):
     def __init__(self, listeners: Listeners, door: Door) -> None:
         super().__init__(door.config, door.handler, on_close=listeners.dismiss, room=listeners.room)
         self._listeners = listeners
+        #: The conversation has begun: its end is told by `connection_lost`.
+        self.begun = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count, then greet."""
+        """Count where that is not done yet, then greet."""
+        self.begun = True
         if transport.get_extra_info("peername") is None:  # gone already
             transport.close()
             return
-        if self._listeners.admit(self, str(transport.get_extra_info("peername")[0])):
+        peer = str(transport.get_extra_info("peername")[0])
+        if self in self._listeners.open_connections or self._listeners.admit(self, peer):
             super().connection_made(transport)
         elif isinstance(transport, asyncio.WriteTransport):
             transport.write(_FULL.encode())
             transport.close()
+
+
+class _TlsPort:
+    """A listening socket of implicit TLS. Who comes is counted before the handshake, which asyncio's own
+    servers tell nobody of: silent connections would take every descriptor uncounted.
+    """
+
+    def __init__(self, sock: socket.socket, listeners: Listeners, door: Door) -> None:
+        self._sock = sock
+        self._listeners = listeners
+        self._door = door
+        self._loop = asyncio.get_running_loop()
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._listen()
+
+    def close(self) -> None:
+        """Take no more; who has not come through the handshake is let go."""
+        if self._pause is not None:
+            self._pause.cancel()
+        self._loop.remove_reader(self._sock)
+        self._sock.close()
+        for one in self._handshakes:
+            one.cancel()
+
+    def _listen(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._sock, self._take)
+
+    def _take(self) -> None:
+        """Take those who wait, as far as there is room."""
+        for _ in range(AT_ONCE):
+            try:
+                sock, address = self._sock.accept()
+            except ConnectionAbortedError:
+                continue  # gone while it waited
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # No descriptors, no memory: it stays readable, and asking at once would only spin
+                logger.warning("no connection could be taken for a moment: %s", error)
+                self._loop.remove_reader(self._sock)
+                self._pause = self._loop.call_later(PAUSE_SECONDS, self._listen)
+                return
+            one = _Counted(self._listeners, self._door)
+            if not self._listeners.admit(one, str(address[0])):
+                sock.close()  # without a word: to say one would take a handshake
+                continue
+            sock.setblocking(False)
+            task = self._loop.create_task(self._secure(one, sock))
+            self._handshakes.add(task)
+            task.add_done_callback(partial(self._ended, one))
+
+    def _ended(self, one: _Counted, task: asyncio.Task[None]) -> None:
+        """A place is given back where no conversation came of the handshake, also one that never began."""
+        self._handshakes.discard(task)
+        if not one.begun:
+            self._listeners.dismiss(one)
+
+    async def _secure(self, one: _Counted, sock: socket.socket) -> None:
+        """The handshake; the conversation begins by itself behind it."""
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: one,
+                sock,
+                ssl=self._door.config.tls_context,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+        except OSError as error:
+            logger.info("no TLS came about: %s", error)
+        except Exception:
+            logger.exception("a connection could not be secured")
+
+
+async def _bound(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address of a host. Raises OSError where one is taken."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    sockets: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+            sockets.append(socket.create_server(address, family=family, backlog=BACKLOG))
+            sockets[-1].setblocking(False)
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets
 
 
 def octets(size_limit: int) -> int:

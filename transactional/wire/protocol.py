@@ -40,7 +40,7 @@ class SmtpServerProtocol(asyncio.Protocol):
     """Give `lambda: SmtpServerProtocol(config, handler)` to `loop.create_server`.
 
     `on_close` is called once, with this object, when the connection is gone. With
-    `config.implicit_tls` pass `ssl=config.tls_context` to the listener as well.
+    `config.implicit_tls` the transport it gets has to be under TLS already.
     """
 
     def __init__(
