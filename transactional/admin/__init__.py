@@ -8,6 +8,7 @@ from transactional.admin import (
     recipients,
     retention,
     senders,
+    shaping,
     smarthost,
     tls,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "recipients",
     "retention",
     "senders",
+    "shaping",
     "smarthost",
     "tls",
 ]

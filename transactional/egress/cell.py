@@ -77,9 +77,9 @@ class Cell:
 
     __slots__ = (
         "_at", "_connections", "_down", "_down_until", "_failures", "_from", "_hits", "_part",
-        "_part_until", "_safe", "_session_until", "_tat", "_used", "_used_at", "breaker", "ceiling",
-        "ceiling_by", "ceiling_until", "changed", "hold_until", "inflight", "limits", "per_session", "rate",
-        "scale", "seen", "suspended_by", "until", "why",
+        "_part_until", "_safe", "_session_until", "_tat", "_used", "_used_at", "asked", "breaker", "ceiling",
+        "ceiling_by", "ceiling_until", "changed", "hold_until", "inflight", "lifted", "limits", "per_session",
+        "rate", "scale", "seen", "suspended_by", "until", "why",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, *, now: float, part: Part = ALONE, scale: float = 1.0):
@@ -99,6 +99,8 @@ class Cell:
         self.until = 0.0
         self.suspended_by = ""
         self.ceiling, self.ceiling_until, self.ceiling_by = UNLIMITED, 0.0, ""
+        #: When a rule last asked for either, and when an operator last lifted both.
+        self.asked, self.lifted = 0.0, -math.inf
         self.per_session = limits.per_session
         self.breaker: Breaker | None = None
         self.seen = now
@@ -139,26 +141,26 @@ class Cell:
         most = (
             1 if self.is_dead else int(self._connections)
         )  # one sees whether anybody is there again
-        limit = self._most(now)
+        limit = self.most(now)
         if limit == UNLIMITED:
             return 1 if self.is_dead else UNLIMITED
         return min(max(1, most), self.part(now).connections(limit, now))
 
     def on_average(self, now: float) -> float:
         """Connections that this worker may hope for over a long time."""
-        limit = self._most(now)
+        limit = self.most(now)
         if self.part(now).takes_turns(limit):
             return limit / self.part(now).of
         return self.allowed(now)
 
-    def _most(self, now: float) -> int:
+    def most(self, now: float) -> int:
         """Connections over all workers."""
         most = self.limits.connections or UNLIMITED
         return min(most, self.ceiling) if now < self.ceiling_until else most
 
     def _full(self, now: float) -> Closed:
         """No connection is free: of this worker's, or because others have their turn."""
-        most = self._most(now)
+        most = self.most(now)
         if self.inflight or not self.part(now).takes_turns(most):
             return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
         self.seen = now  # it counts among those that want a turn
@@ -173,7 +175,7 @@ class Cell:
 
     def takes_turns(self, now: float) -> bool:
         """Whether more workers use it than there are connections."""
-        return self.part(now).takes_turns(self._most(now))
+        return self.part(now).takes_turns(self.most(now))
 
     def told(self, part: Part, until: float) -> None:
         """The other workers being known, this part is the one that counts, until some time."""
@@ -203,7 +205,7 @@ class Cell:
         return least * self._pace(now)
 
     def _pace(self, now: float) -> float:
-        return self.part(now).rate(self._most(now))
+        return self.part(now).rate(self.most(now))
 
     def take(self, now: float) -> None:
         """One message leaves."""
@@ -285,9 +287,11 @@ class Cell:
             return None
         until = now + rule.seconds * self.scale
         if rule.action == "suspend":
+            self.asked = now
             if until > self.until:
                 self.until, self.suspended_by = until, rule.name
         elif rule.action == "connections":
+            self.asked = now
             self.ceiling, self.ceiling_until = max(1, rule.value), until
             self.ceiling_by = rule.name
         else:
@@ -308,6 +312,13 @@ class Cell:
         if lifted:
             self.changed = now
         return lifted
+
+    def lift(self, at: float, now: float) -> bool:
+        """End what rules had asked for before an operator lifted it; whether there was any."""
+        if at <= self.lifted:
+            return False
+        self.lifted = at
+        return self.asked <= at and self.forgive((), now)
 
     def no_answer(self, now: float) -> Decision | None:
         """No connection came about. After some in a row the site is left alone for a while."""
@@ -355,6 +366,7 @@ class Cell:
             "ceiling": self.ceiling,
             "ceiling_by": self.ceiling_by,
             "ceiling_until": self.ceiling_until + offset,
+            "asked": self.asked + offset,
             "why": self.why,
         }
 
@@ -368,7 +380,11 @@ class Cell:
         until, by = float(told["until"]) - offset, str(told.get("by", told["why"]))[:60]
         ceiling, ceiling_until = max(1, int(told["ceiling"])), float(told["ceiling_until"]) - offset
         why, ceiling_by = str(told["why"])[:60], str(told.get("ceiling_by", ""))[:60]
+        asked = float(told.get("asked", told["at"])) - offset
+        if asked <= self.lifted:  # whoever told it had not heard yet that it was lifted
+            until, ceiling, ceiling_until = 0.0, UNLIMITED, 0.0
         self.changed, self.rate, self._from, self.hold_until = at, rate, since, hold
+        self.asked = max(self.asked, asked)
         self.ceiling, self.ceiling_until, self.why = ceiling, ceiling_until, why
         self.ceiling_by = ceiling_by
         if until > self.until:

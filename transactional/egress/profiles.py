@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from config import patterns
+from domains import sites
 from domains.sites import Site
 from transactional.egress.profiles_table import DEFAULT, PROFILES, RELAY, RULES
 from transactional.models import ShapingProfile, ShapingRule
@@ -59,6 +60,11 @@ class Profiles:
             if endings and any(f".{host}".endswith(endings) for host in hosts):
                 return limits
         return self._named.get(DEFAULT, Limits(DEFAULT, 20))
+
+    def towards(self, key: str) -> Limits:
+        """The limits of a site of which no more is known than its key."""
+        site = Site(key, key if key in sites.NAMES else "")
+        return self.of(site, [key], direct=not key.startswith(sites.RELAY))
 
     def rules_on(self, reply: str, provider: str) -> list[Rule]:
         """The rules that a temporary or final refusal falls under, by its first 1,000 characters."""

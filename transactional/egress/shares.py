@@ -22,6 +22,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from transactional.egress.cell import Cell
+from transactional.egress.lifts import LIFTS, LIFTS_HEARD, STATE_LASTS, cells_of, key_of
 from transactional.egress.part import Part
 from transactional.egress.shaping import CellKey, Shaper
 
@@ -31,7 +32,9 @@ EVERY = 1.0  # seconds
 EVERY_IN_TURNS = 0.25  # the same while workers wait for each other
 USERS_LAST = 60  # seconds that Redis keeps who used a cell after the last did
 ACTIVE = 10.0  # seconds for which a worker that used a cell has a part of it
-STATE_LASTS = 6 * 3600  # seconds that Redis keeps what a cell was told
+HEARD_AGAIN = (
+    10.0  # seconds before the last round from which lifts are read: they are told by others' time
+)
 MOST = 500  # cells told of at once, those used last
 PATIENCE = 0.5  # seconds that Redis may take
 JUMP = 1.0  # seconds by which Redis' clock is not where it was before that count; less is its answer's way
@@ -58,6 +61,7 @@ class Shares:
         self._offset: float | None = None  # Redis' clock minus the loop's
         self._used: set[CellKey] = set()  # the cells that were told of last
         self._fewer: set[CellKey] = set()  # fewer use them, as was heard once
+        self._lifts_since = 0.0  # by Redis' clock
         self._turns = False  # some cell has fewer connections than workers
         self.alone = True
 
@@ -95,7 +99,7 @@ class Shares:
             if now - cell.seen < ACTIVE
         }
         left, self._used = self._used - cells.keys(), set(cells)
-        if not cells and not left and not self._shaper.changed:
+        if not (cells or left or self._shaper.changed or self._is_held(now)):
             return
         client = self._connect()
         offset = await self._clock(client)
@@ -108,18 +112,26 @@ class Shares:
                     state = json.dumps(
                         self._shaper.cells[key].state(offset) | {"by_worker": self._id}
                     )
-                    pipe.set(_name("state", key), state, ex=STATE_LASTS)
+                    pipe.set(key_of("state", key), state, ex=STATE_LASTS)
                 for key in left:  # nobody waits for what it tells of them
-                    pipe.hdel(_name("users", key), self._id)
+                    pipe.hdel(key_of("users", key), self._id)
                 for key, cell in cells.items():
-                    users = _name("users", key)
+                    users = key_of("users", key)
                     if cell.takes_turns(now) and not cell.allowed(now):
                         self._keep(*key, 0)
                     pipe.hset(users, self._id, f"{wall:.3f} {cell.inflight}")
                     pipe.expire(users, USERS_LAST)
                     pipe.hgetall(users)
-                    pipe.get(_name("state", key))
-                answers = (await pipe.execute())[len(told) + len(left) :]
+                    pipe.get(key_of("state", key))
+                pipe.zrangebyscore(
+                    LIFTS,
+                    self._lifts_since,
+                    wall + ACTIVE,
+                    start=0,
+                    num=LIFTS_HEARD,
+                    withscores=True,
+                )
+                *answers, lifts = (await pipe.execute())[len(told) + len(left) :]
         except (RedisError, OSError, TimeoutError):
             self._shaper.changed |= changed
             raise
@@ -136,6 +148,21 @@ class Shares:
                 self._hear(key, cell, json.loads(state), wall, offset)
             except _NONSENSE as error:
                 logger.warning("what Redis says of %s is not understood: %s", key, error)
+        self._lift(lifts, wall, offset)
+
+    def _is_held(self, now: float) -> bool:
+        """Whether some cell, used or not, waits for what an operator might lift."""
+        cells = self._shaper.cells.values()
+        return any(cell.until > now or cell.ceiling_until > now for cell in cells)
+
+    def _lift(self, lifts: list[tuple[bytes, float]], wall: float, offset: float) -> None:
+        """End what operators have lifted, of cells in use or not. A lift that is heard again does nothing."""
+        for key, at in cells_of(lifts):
+            cell = self._shaper.cells.get(key)
+            if cell is not None and cell.lift(at - offset, wall - offset):
+                self._shaper.changed.add(key)
+                logger.warning("%s towards %s: an operator lifted what a rule had asked for", *key)
+        self._lifts_since = wall - HEARD_AGAIN
 
     def _divide(self, key: CellKey, cell: Cell, users: dict[bytes, bytes], wall: float) -> None:
         """Of those who use a cell, this worker's part until it is told again."""
@@ -186,7 +213,7 @@ class Shares:
             self._offset = found
         elif abs(found - self._offset) > JUMP:
             logger.warning("Redis' clock was set by %.0f s", found - self._offset)
-            self._offset = found
+            self._offset, self._lifts_since = found, 0.0
             cells = self._shaper.cells.items()
             self._shaper.changed |= {key for key, cell in cells if cell.restricted and cell.changed}
         return self._offset
@@ -221,7 +248,3 @@ def _told(users: Mapping[bytes, bytes], wall: float) -> dict[str, tuple[float, i
 def by_own_clock(part: Part) -> Part:
     """The same, by this machine's own clock: what is left where Redis does not tell its own."""
     return replace(part, clock=time.time() - asyncio.get_running_loop().time())
-
-
-def _name(what: str, key: CellKey) -> str:
-    return f"shaping:{what}:{key[0]}:{key[1]}"

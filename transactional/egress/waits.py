@@ -12,6 +12,7 @@ SENTENCES = {
     "first_tries": gettext_lazy("its turn among receivers that have not answered yet: %(site)s"),
     "site_down": gettext_lazy("%(site)s to answer again"),
     "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
+    "lifted": gettext_lazy("its turn with %(site)s, towards which an operator lifted a suspension"),
     "incident": gettext_lazy("the end of an incident with %(site)s"),
     "paused": gettext_lazy("its send to go on, which was paused"),
     "tls_policy": gettext_lazy("the TLS policy of the recipient’s domain"),

@@ -48,7 +48,7 @@ from transactional.models.publishing import (
 from transactional.models.retention import LogState, ShorterRetention
 from transactional.models.secret import SecretBody
 from transactional.models.sender import SenderAddress, SenderMail, SenderState
-from transactional.models.shaping import ShapingAction, ShapingProfile, ShapingRule
+from transactional.models.shaping import ShapingAction, ShapingCell, ShapingProfile, ShapingRule
 from transactional.models.smarthost import Smarthost
 from transactional.models.stream import Stream
 from transactional.models.subscription import (
@@ -117,6 +117,7 @@ __all__ = [
     "SenderMail",
     "SenderState",
     "ShapingAction",
+    "ShapingCell",
     "ShapingProfile",
     "ShapingRule",
     "ShorterRetention",

@@ -68,3 +68,16 @@ class ShapingRule(models.Model):
             patterns.compiled(self.pattern)
         except ValueError as error:
             raise ValidationError({"pattern": str(error)}) from error
+
+
+class ShapingCell(ShapingRule):
+    """What rules and answers do to one IP towards one site: kept in Redis and no row of any table.
+
+    It is here for its page and permissions: to see the list, and (change) to lift what a rule asked for.
+    """
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view", "change")
+        verbose_name = _("shaping cell")
+        verbose_name_plural = _("shaping cells")

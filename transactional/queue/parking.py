@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from django.db import connection as of_django
 
 from config.bulk import as_json
 from transactional.queue.rows import Job
 
+FORWARD = 20_000  # rows that one statement brings forward
 SCAN = 10_000  # due rows of a stream that one statement looks through
 REASON = 120  # characters kept of why a row was parked
 
@@ -48,6 +50,20 @@ UPDATE transactional_queuerow q
 SET parked = %(why)s, due_at = {_WITHIN.format(due="placed.due")}
 FROM placed WHERE placed.id = q.id
 """  # noqa: S608 — our own constants
+# No row comes later than it would have. The table is read once from end to end: nobody waits for that
+_FORWARD = """
+WITH meant AS MATERIALIZED (
+    SELECT id, lane, due_at FROM transactional_queuerow
+    WHERE lease IS NULL AND parked = ANY(%(whys)s)
+    ORDER BY lane, due_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+), ranked AS (
+    SELECT id, (row_number() OVER (ORDER BY lane, due_at) - 1) * %(spacing)s AS later FROM meant
+)
+UPDATE transactional_queuerow q
+SET parked = %(why)s,
+    due_at = least(q.due_at, clock_timestamp() + make_interval(secs => %(wait)s + ranked.later))
+FROM ranked WHERE ranked.id = q.id AND q.lease IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +113,19 @@ async def spread(connection: psycopg.AsyncConnection[Any], backlog: Backlog) -> 
     }
     done = await connection.execute(_SPREAD, values, prepare=True)
     return done.rowcount
+
+
+def bring_forward(whys: Sequence[str], *, wait: float, spacing: float, why: str) -> int:
+    """Let rows that wait for one of these come, the first in `wait` seconds and one every `spacing`
+    seconds, urgent ones first. From then on they wait for `why`. How many, FORWARD at most.
+    """
+    values: dict[str, Any] = {
+        "whys": list(whys),
+        "wait": wait,
+        "spacing": spacing,
+        "why": why[:REASON],
+        "most": FORWARD,
+    }
+    with of_django.cursor() as cursor:
+        cursor.execute(_FORWARD, values)
+        return int(cursor.rowcount)
