@@ -104,8 +104,8 @@ class Cell:
         self.per_session = limits.per_session
         self.breaker: Breaker | None = None
         self.seen = now
-        #: When the state that all workers share last changed.
-        self.changed = 0.0
+        #: When the state that all workers share last changed; what is told of before this machine's boot counts.
+        self.changed = -math.inf
         self._connections = float(FIRST)
         self._tat = 0.0
         self._used, self._used_at = 0.0, now

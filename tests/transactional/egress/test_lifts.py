@@ -92,6 +92,18 @@ def test_what_is_asked_for_behind_a_lift_stands_and_what_was_asked_before_does_n
     assert not later.lift(40.0, 51.0) and later.closed(51.0) is not None
 
 
+def test_a_machine_that_booted_a_moment_ago_hears_what_was_told_before() -> None:
+    other = Cell(Limits("x"), now=0.0)
+    other.obey(STOP, 10_000.0)
+    fresh = Cell(Limits("x"), now=5.0)
+    fresh.adopt(other.state(1_000_000.0), 1_010_000.0)  # it was told 5 s ago, and 0 s is the boot
+    assert fresh.changed == 0.0
+    fresh = Cell(Limits("x"), now=5.0)
+    fresh.adopt(other.state(1_000_000.0), 1_010_100.0)  # 100 s before the boot
+    assert fresh.closed(5.0) is not None
+    assert fresh.lift(1.0, 5.0) and fresh.closed(5.0) is None
+
+
 def test_a_lift_where_nothing_is_held_writes_nothing(server: redis.Redis) -> None:
     was, now = lifts._lift(server, KEY, RULES)
     assert was.until <= now and not server.keys("*")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -166,7 +167,7 @@ def test_nonsense_in_redis_changes_nothing(server: redis.Redis) -> None:
         for text in texts:
             server.set("shaping:state:127.0.0.10:a.example", text)
             await asyncio.sleep(1.1)
-            assert (a.rate, a.until, a.changed) == (None, 0.0, 0.0)
+            assert (a.rate, a.until, a.changed) == (None, 0.0, -math.inf)
         now = float(server.time()[0])
         sense = a.state(0.0) | {"at": now, "rate": 5.0, "from": 5.0, "hold": now + 60}
         server.set("shaping:state:127.0.0.10:a.example", json.dumps(sense))
