@@ -16,7 +16,7 @@ from transactional.egress.consent import Consent, has_waited
 from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
 from transactional.egress.parking import ParkingLot, Refused
-from transactional.egress.shaping import Permit, Shaper
+from transactional.egress.shaping import PLACES, Permit, Shaper
 from transactional.egress.slots import Slots
 from transactional.egress.verdict import Tried
 from transactional.lifecycle import Outcome
@@ -83,6 +83,8 @@ class Courier:
         if not isinstance(entered, Permit):
             await self._without_leave(plan, entered)
             return
+        if plan.tried.job.parked:
+            self._tell_of_room(plan, entered)
         if not entered.first:
             await self._speak(plan, entered)
             return
@@ -95,6 +97,13 @@ class Courier:
             await self._speak(plan, entered)
         finally:
             self._first_tries.end(plan.tried.job)
+
+    def _tell_of_room(self, plan: Plan, entered: Permit) -> None:
+        """A job that was parked for want of a place finds the site half empty: so would others."""
+        job, gate = plan.tried.job, entered.gate
+        code = (job.parked or "").partition(" ")[0]
+        if code in PLACES and not gate.waiters and 2 * gate.inflight <= gate.most:
+            self._parking.has_room(job, self._shaper.rate(plan.route, job.domain, plan.sources))
 
     async def _speak(self, plan: Plan, entered: Permit) -> None:
         """Try, with the leave that was given."""

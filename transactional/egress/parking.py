@@ -1,7 +1,9 @@
 """Collects jobs that may not leave yet and gives them back to the queue, many at once.
 
 Where many of one stream to one site come back at once, the rest of them that is still waiting is
-spread over the time they will need, before it is claimed for nothing.
+spread over the time they will need, before it is claimed for nothing. That time is a guess: where a site turns out
+to have room, what was spread is brought nearer, so that a slow minute (a restart, a receiver that stood still) does not
+set the pace of the ten that follow.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ from transactional.egress.cell import Closed
 from transactional.egress.shaping import Gate
 from transactional.queue import Job
 from transactional.queue import parking as rows
-from transactional.queue.parking import Backlog, Parked
+from transactional.queue.parking import Backlog, Nearer, Parked
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,10 @@ AGAIN = 2.0  # seconds between two looks at the same backlog
 HORIZON = 600.0  # seconds within which everything that was spread comes back
 LONGEST_HORIZON = 7200.0
 PER_HORIZON = 20_000  # rows parked in HORIZON seconds for which it is long enough
+
+LOOK_AHEAD = 1.0  # seconds between two looks at what may come sooner
+AHEAD = 2.0  # seconds' worth of mail that is brought nearer at a look
+MOST_AHEAD = 4000  # rows
 
 Key = tuple[int, int, str]  # lane, stream, site
 
@@ -57,6 +63,11 @@ class ParkingLot:
         self._wake = asyncio.Event()
         self._looked: dict[Key, float] = {}
         self._recent: dict[str, tuple[float, int]] = {}
+        self._roomy: dict[
+            tuple[int, int], dict[str, float]
+        ] = {}  # by lane and stream: why, and a rate
+        self._ahead_at = -1e9
+        self._later: asyncio.TimerHandle | None = None
         self._stopping = False
         self.parked = 0  # in all
 
@@ -66,6 +77,15 @@ class ParkingLot:
         self._waiting.append((refused, future))
         self._wake.set()
         await future
+
+    def has_room(self, job: Job, rate: float) -> None:
+        """What had parked this job is over: its site has room, for so many messages a second. What was parked with
+        it for the same may come sooner.
+        """
+        if job.parked and rate > 0:
+            if not self._roomy:
+                self._wake.set()
+            self._roomy.setdefault((job.lane, job.stream_id), {})[job.parked] = rate
 
     def stop(self) -> None:
         """Write what is left and end."""
@@ -81,11 +101,18 @@ class ParkingLot:
                 await asyncio.sleep(PAUSE)
             self._wake.clear()
             batch, self._waiting = self._waiting, []
-            if not batch:
+            if not (batch or self._roomy):
                 continue
             try:
                 connection = connection or await self._connect()
-                await self._write(connection, [refused for refused, _ in batch])
+                if batch:
+                    await self._write(connection, [refused for refused, _ in batch])
+                else:
+                    await self._look_ahead(connection)
+                if self._roomy and self._later is None:
+                    self._later = asyncio.get_running_loop().call_later(
+                        LOOK_AHEAD * self._scale, self._look_again
+                    )
             except psycopg.errors.DeadlockDetected:
                 # Rows whose lease was lost are in another's hands too; the statement was undone whole
                 self._waiting[:0] = batch
@@ -101,11 +128,29 @@ class ParkingLot:
                 if connection is not None:
                     await connection.close()
                 connection = None
+                self._roomy.clear()
             for _, future in batch:
                 if not future.done():
                     future.set_result(None)
         if connection is not None:
             await connection.close()
+
+    def _look_again(self) -> None:
+        self._later = None
+        self._wake.set()
+
+    async def _look_ahead(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Bring nearer what was parked for sites that have room; each look is told anew by what comes."""
+        now = asyncio.get_running_loop().time()
+        if now - self._ahead_at < LOOK_AHEAD * self._scale:
+            return
+        roomy, self._roomy, self._ahead_at = self._roomy, {}, now
+        for (lane, stream_id), rates in roomy.items():
+            wanted = [
+                Nearer(why, 1.0 / rate, min(MOST_AHEAD, max(MANY, int(rate * AHEAD))))
+                for why, rate in rates.items()
+            ]
+            await rows.bring_nearer(connection, lane, stream_id, wanted)
 
     async def _write(self, connection: psycopg.AsyncConnection[Any], batch: list[Refused]) -> None:
         groups: dict[Key, list[Refused]] = defaultdict(list)

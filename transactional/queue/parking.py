@@ -50,6 +50,24 @@ UPDATE transactional_queuerow q
 SET parked = %(why)s, due_at = {_WITHIN.format(due="placed.due")}
 FROM placed WHERE placed.id = q.id
 """  # noqa: S608 — our own constants
+# What was parked for a place comes at the pace that the site turns out to take
+_NEARER = """
+WITH head AS MATERIALIZED (
+    SELECT id, parked FROM transactional_queuerow
+    WHERE lease IS NULL AND lane = %(lane)s AND stream_id = %(stream)s AND due_at > clock_timestamp()
+    ORDER BY due_at LIMIT %(scan)s
+), held AS MATERIALIZED (
+    SELECT q.id, q.due_at, w.why, w.spacing, w.most
+    FROM transactional_queuerow q JOIN head ON head.id = q.id
+    JOIN json_to_recordset(%(wanted)s::json) AS w(why text, spacing float8, most int) ON w.why = head.parked
+    WHERE q.lease IS NULL AND q.parked = w.why FOR UPDATE OF q SKIP LOCKED
+), ranked AS (
+    SELECT id, most, spacing, row_number() OVER (PARTITION BY why ORDER BY due_at) AS place FROM held
+)
+UPDATE transactional_queuerow q
+SET due_at = least(q.due_at, clock_timestamp() + make_interval(secs => ranked.place * ranked.spacing))
+FROM ranked WHERE ranked.id = q.id AND ranked.place <= ranked.most
+"""
 # No row comes later than it would have. The table is read once from end to end: nobody waits for that
 _FORWARD = """
 WITH meant AS MATERIALIZED (
@@ -88,6 +106,30 @@ class Backlog:
     spacing: float
     horizon: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nearer:
+    """Rows that were parked for this: `most` of them come, one every `spacing` seconds, never later than before."""
+
+    why: str
+    spacing: float
+    most: int
+
+
+async def bring_nearer(
+    connection: psycopg.AsyncConnection[Any], lane: int, stream_id: int, wanted: Sequence[Nearer]
+) -> None:
+    """Let the soonest of a stream's parked rows come sooner; SCAN of them are looked through."""
+    values = {
+        "lane": lane,
+        "stream": stream_id,
+        "scan": SCAN,
+        "wanted": as_json(
+            [{"why": one.why[:REASON], "spacing": one.spacing, "most": one.most} for one in wanted]
+        ),
+    }
+    await connection.execute(_NEARER, values, prepare=True)
 
 
 async def park(connection: psycopg.AsyncConnection[Any], rows: Sequence[Parked]) -> None:
