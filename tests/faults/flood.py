@@ -86,6 +86,10 @@ class Flood:
     def stop(self) -> None:
         """Submit no more; wait for the answers that are due."""
         self._process.send_signal(signal.SIGTERM)
+        self.over()
+
+    def over(self) -> None:
+        """Wait for the last answer, once it submits no more: others were under way when enough were acknowledged."""
         self._process.wait(PATIENCE + 20)
         self.read()
 

@@ -26,6 +26,7 @@ EVERYTHING, HALF, WORKER = "everything", "half of it", "a delivery worker"
 
 def settle(site: Site, flood: Flood, ledger: Ledger, began: float) -> Verdict:
     """Drain, print the account, assert what holds of every ledger."""
+    flood.over()
     loaded = time.monotonic() - began
     assert within(DRAINED, site.whole)
     stuck = drained(site)
