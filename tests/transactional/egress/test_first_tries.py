@@ -19,7 +19,7 @@ class Row:
 
 def begun(tries: FirstTries, account: int, n: int, lane: int = Lane.BULK) -> list[Any]:
     rows = [Row(account, lane) for _ in range(n)]
-    return [row for row in rows if tries.begin(row) is None]  # type: ignore[arg-type]
+    return [row for row in rows if tries.begin(row) is None]  # type: ignore[arg-type]  # of a job only these are asked
 
 
 def test_an_account_has_as_many_as_there_are_sessions_and_others_have_theirs() -> None:
@@ -44,7 +44,7 @@ def test_what_comes_beyond_it_is_due_at_the_pace_at_which_they_end() -> None:
         assert len(begun(tries, 1, 10)) == 10
         for row in list(tries._of[Lane.BULK, 1].since):
             tries._of[Lane.BULK, 1].since[row] -= 30  # each has taken half a minute so far
-        closed = [tries.begin(Row(1)) for _ in range(1000)]  # type: ignore[arg-type]
+        closed = [tries.begin(Row(1)) for _ in range(1000)]  # type: ignore[arg-type]  # as above
         waits = [one.wait for one in closed if isinstance(one, Closed)]
         assert len(waits) == 1000 and waits == sorted(waits)
         assert 1 <= waits[0] < 5

@@ -42,7 +42,7 @@ class Clock:
 def timed(test: Callable[[HostsDown, Clock], None]) -> None:
     async def main() -> None:
         clock = Clock()
-        asyncio.get_running_loop().time = lambda: clock.now  # type: ignore[method-assign]
+        asyncio.get_running_loop().time = lambda: clock.now  # type: ignore[method-assign]  # minutes pass at once
         test(HostsDown(scale=1.0), clock)
 
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:

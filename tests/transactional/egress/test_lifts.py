@@ -153,16 +153,16 @@ def test_the_list_is_bounded_filtered_and_survives_nonsense(
     server.set("shaping:state:192.0.2.201:a.example", "][")
     found = cell_list.cells()
     assert found is not None and (len(found.rows), found.more, found.cut) == (3, 7, False)
-    (one,) = cell_list.cells("192.0.2.3").rows  # type: ignore[union-attr]
+    (one,) = cell_list.cells("192.0.2.3").rows  # type: ignore[union-attr]  # None would fail here, as it should
     assert (one.open, one.workers, one.connections, one.provider) == (3, 2, 10, "Google")
-    rows = cell_list.cells("A.EXAMPLE").rows  # type: ignore[union-attr]
+    rows = cell_list.cells("A.EXAMPLE").rows  # type: ignore[union-attr]  # as above
     assert [(row.source, row.liftable) for row in rows] == [
         ("192.0.2.200", False),
         ("192.0.2.201", False),
     ]
     monkeypatch.setattr(cell_list, "TURNS", 1)
     monkeypatch.setattr(cell_list, "STEP", 1)
-    assert cell_list.cells().cut  # type: ignore[union-attr]
+    assert cell_list.cells().cut  # type: ignore[union-attr]  # as above
 
 
 @pytest.mark.django_db(transaction=True)
