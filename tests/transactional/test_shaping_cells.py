@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import redis
-from django.conf import settings as configured
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 
 from config import shared
 from tests.dns_server import DnsServer
+from tests.emptied import emptied
 from tests.transactional.egress.peers import server as ordinary
 from tests.transactional.egress.test_engine import engine, eventually
 from tests.transactional.egress.test_shaping_engine import receivers, send, states
@@ -28,10 +28,7 @@ PAGE = "/admin/transactional/shapingcell/"
 
 @pytest.fixture(autouse=True)
 def store() -> redis.Redis:
-    client = redis.Redis.from_url(configured.REDIS_URL, decode_responses=True)
-    client.flushall()
-    shared.forget()
-    return client
+    return emptied()
 
 
 def client_of(user: User) -> Client:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import redis
-from django.conf import settings as configured
 from django.utils import timezone
 
 from config import shared
 from tests.cast import Cast
+from tests.emptied import emptied
 from tests.transactional.egress.test_shares import (
     RULES,
     STOP,
@@ -35,10 +35,7 @@ STATE = "shaping:state:127.0.0.10:a.example"
 
 @pytest.fixture(autouse=True)
 def server() -> redis.Redis:
-    client = redis.Redis.from_url(configured.REDIS_URL, decode_responses=True)
-    client.flushall()
-    shared.forget()
-    return client
+    return emptied()
 
 
 def suspend(shaper: Shaper) -> Cell:
