@@ -5,6 +5,7 @@ import os
 import hypothesis
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from config import shared
 from config.stack.servers import DATABASE
@@ -28,6 +29,12 @@ __all__ = [
 
 
 REDIS_MAY_TAKE = 10.0  # seconds: on a busy machine a question takes longer than senders would wait
+
+
+@pytest.fixture(autouse=True)
+def _own_language() -> None:
+    """A thread keeps the language of the page that it answered last; a test begins in none."""
+    translation.deactivate()
 
 
 def pytest_configure(config: pytest.Config) -> None:
