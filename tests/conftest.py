@@ -5,11 +5,12 @@ import os
 import hypothesis
 import pytest
 from django.conf import settings
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from config import shared
 from config.stack.servers import DATABASE
-from tests import cluster
+from tests import cluster, swept
 from tests.cast import _fresh_facts, account, alice, bob, cast, charlie, signed_in
 from tests.dns_server import dns_server
 from tests.npm import node_modules
@@ -50,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("untimed")
     shared.PATIENCE = throttle.PATIENCE = REDIS_MAY_TAKE
+    TransactionTestCase._fixture_teardown = swept.sweep
     if cluster.SHARED in os.environ:  # the database that our server was planted with is migrated
         settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = DATABASE
     settings.STORAGES["staticfiles"]["BACKEND"] = (
