@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from analytics.models import (
     CampaignDay,
+    ComplaintDay,
     EventTotal,
     FirstEngagement,
     FoldCursor,
@@ -40,6 +41,18 @@ class CampaignDayAdmin(ReadOnly):
     list_display = ("day", "campaign", "account", "sent", "delivered", "opens", "clicks", "bounced")
     list_select_related = ("campaign", "account")
     search_fields = ("=campaign__id", "=account__id")
+    ordering = ("-pk",)
+
+
+@admin.register(ComplaintDay)
+class ComplaintDayAdmin(ReadOnly):
+    """Deliveries and complaints per domain, IP and UTC day, of the last 40 days."""
+
+    list_display = (
+        "day", "domain", "account", "source", "delivered", "complaints", "unreported"
+    )  # fmt: skip
+    list_select_related = ("account", "source")
+    search_fields = ("=domain", "=account__id")
     ordering = ("-pk",)
 
 

@@ -1,10 +1,12 @@
 """Metrics of what happened: every type of event, counted since the beginning."""
 
 from django.db import connection
+from django.db.models import Count, Q
 
 from analytics.models import EndpointState, EventTotal, WebhookEndpoint
 from config import metrics
 from config.metrics import Metric, one
+from domains.models import ComplaintPause
 
 COUNTED = 10_000  # deliveries that are counted
 _WAITING = """
@@ -26,6 +28,26 @@ def events() -> list[Metric]:
             kind="counter",
             samples=[({"type": kind}, number) for kind, number in rows],
         )
+    ]
+
+
+@metrics.source
+def complaint_pauses() -> list[Metric]:
+    """Marketing mail that waits, since readers reported too much of it as spam."""
+    found = ComplaintPause.objects.standing().aggregate(
+        domains=Count("domain"), ips=Count("source"), untold=Count("domain", filter=Q(told_at=None))
+    )
+    return [
+        Metric(
+            name="complaint_pauses",
+            text="Domains and shared IPs whose marketing mail is paused over spam complaints.",
+            samples=[({"of": "domain"}, found["domains"]), ({"of": "ip"}, found["ips"])],
+        ),
+        one(
+            "complaint_alerts_unsent",
+            "Of the paused domains, those whose owners have not been written to.",
+            found["untold"],
+        ),
     ]
 
 

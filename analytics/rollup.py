@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from django.db import connection, transaction
 
-from analytics.models import CampaignDay, EventTotal, FirstEngagement, FoldCursor
+from analytics.models import CampaignDay, ComplaintDay, EventTotal, FirstEngagement, FoldCursor
 from analytics.stats import COUNTERS
+from domains.sites import SILENT_ON_SPAM
 from transactional import events, retention
 
 logger = logging.getLogger(__name__)
@@ -50,17 +51,62 @@ count(*) FILTER (WHERE type = 'opened' AND machine) AS machine_open_hits,
 count(*) FILTER (WHERE type = 'clicked' AND machine) AS machine_click_hits
 """
 
+# What complaint rates are counted by. A complaint, and a bounce that comes back, count on the day of the
+# delivery that they are about, which a report from nearby may overtake by a moment: then on their own.
+# OFFSET 0: each row by itself, through the index (see contacts.FACTS). A delivery that names no IP is of
+# before this was counted, and so is what comes back of it
+_JUDGED = """
+returned AS MATERIALIZED (
+    SELECT b.account_id, b.message_id, coalesce(d.at, b.at) AS at, d.data AS left_by,
+           CASE WHEN b.type = 'bounced' THEN -1 ELSE 0 END AS delivered,
+           CASE WHEN b.type = 'complained' THEN 1 ELSE 0 END AS complaints
+    FROM batch b LEFT JOIN LATERAL (
+        SELECT t.at, t.data FROM transactional_event t
+        WHERE t.message_id = b.message_id AND t.recipient_id = b.recipient_id AND t.type = 'delivered'
+        ORDER BY t.xid DESC, t.id DESC LIMIT 1
+    ) d ON true
+    WHERE b.type = 'complained' OR b.type = 'bounced' AND b.was = 'delivered'
+), reputation AS (
+    SELECT account_id, message_id, at, left_by, 1 AS delivered, 0 AS complaints
+    FROM batch WHERE left_by IS NOT NULL
+    UNION ALL
+    SELECT * FROM returned
+    WHERE left_by ? 'egress' OR left_by IS NULL AND complaints > 0
+), judged AS (
+    INSERT INTO analytics_complaintday AS d
+        (account_id, domain, source_id, day, delivered, unreported, complaints)
+    SELECT r.account_id, m.from_domain, (r.left_by ->> 'egress')::bigint,
+           (r.at AT TIME ZONE 'UTC')::date,
+           coalesce(sum(r.delivered) FILTER (WHERE r.reports), 0),
+           coalesce(sum(r.delivered) FILTER (WHERE NOT r.reports), 0), sum(r.complaints)
+    FROM (
+        SELECT *, NOT coalesce(left_by ->> 'provider' = ANY(%(silent)s), false) AS reports
+        FROM reputation
+    ) AS r
+    JOIN tokens_account a ON a.id = r.account_id
+    CROSS JOIN LATERAL (
+        SELECT from_domain, created_at FROM transactional_message n WHERE n.id = r.message_id OFFSET 0
+    ) AS m
+    WHERE r.at >= %(since)s AND (r.left_by IS NOT NULL OR m.created_at >= %(since)s)
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (account_id, domain, source_id, day) DO UPDATE SET
+        delivered = d.delivered + excluded.delivered,
+        unreported = d.unreported + excluded.unreported,
+        complaints = d.complaints + excluded.complaints
+)"""
+
 # A first is the first in the log's order (xid, id), not in time: so the size of batches does not
 # matter, and a rebuild finds the same ones. Where machines were first, a person's first is counted
 # on its own day, whenever it comes. Events whose campaign is gone count nowhere.
 FOLD = f"""
 WITH batch AS MATERIALIZED (
-    SELECT e.id, e.xid, e.campaign_id, e.recipient_id, e.at,
+    SELECT e.id, e.xid, e.account_id, e.message_id, e.campaign_id, e.recipient_id, e.at,
            CASE WHEN e.type = 'cancelled' AND e.data ->> 'how' = 'suppressed'
                      AND e.data ->> 'was' IN ('queued', 'deferred') THEN 'stopped' ELSE e.type END AS type,
            CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was,
            CASE WHEN e.type IN ('opened', 'clicked') THEN e.data ->> 'machine' IS NOT NULL END
-               AS machine
+               AS machine,
+           CASE WHEN e.type = 'delivered' AND e.data ? 'egress' THEN e.data END AS left_by
     FROM transactional_event e
     WHERE (e.xid, e.id) > (%(xid)s, %(event_id)s)
       AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -100,7 +146,8 @@ WITH batch AS MATERIALIZED (
     INSERT INTO analytics_eventtotal AS t (type, count)
     SELECT type, count(*) FROM batch GROUP BY type ORDER BY type
     ON CONFLICT (type) DO UPDATE SET count = t.count + excluded.count
-), folded AS (
+), {_JUDGED},
+folded AS (
     INSERT INTO analytics_campaignday AS d (account_id, campaign_id, day, {_COLUMNS})
     SELECT c.account_id, n.campaign_id, (n.at AT TIME ZONE 'UTC')::date, {_TALLY}
     FROM counted n JOIN transactional_campaign c ON c.id = n.campaign_id
@@ -144,6 +191,7 @@ def rebuild(*, limit: int = BATCH) -> int:
     since = retention.events_kept_from() or EVER
     EventTotal.objects.all().delete()
     CampaignDay.objects.filter(day__gte=since.date()).delete()
+    ComplaintDay.objects.filter(day__gte=since.date()).delete()
     FirstEngagement.objects.filter(at__gte=since).delete()
     followed = FirstEngagement.objects.filter(human_at__gte=since)
     followed.update(only_machines=True, human_at=None)
@@ -164,8 +212,9 @@ def _is_foreign(position: FoldCursor) -> bool:
 
 
 def _advance(position: FoldCursor, *, limit: int, since: datetime = EVER) -> int:
-    values: dict[str, int | uuid.UUID | datetime] = {
+    values: dict[str, int | uuid.UUID | datetime | list[str]] = {
         "since": since,
+        "silent": sorted(SILENT_ON_SPAM),
         "xid": position.xid,
         "event_id": position.event_id,
         "limit": limit,

@@ -99,6 +99,16 @@ app.conf.update(
             "options": {"expires": 600},
         },
         "rollup": {"task": "analytics.fold", "schedule": 2.0, "options": {"expires": 2}},
+        "complaints": {
+            "task": "analytics.watch_complaints",
+            "schedule": 20.0,
+            "options": {"expires": 20},
+        },
+        "old_complaints": {
+            "task": "analytics.forget_complaints",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "links": {
             "task": "transactional.forget_links",
             "schedule": 3600.0,

@@ -63,6 +63,12 @@ def _check(values: dict[str, Any]) -> None:
         raise ImproperlyConfigured(
             "EGRESS_DOT_TIMEOUT: use 600 seconds or more; what a receiver takes and we gave up on arrives twice"
         )
+    if not 0 <= values["COMPLAINT_PAUSE_PERCENT"] <= 100:
+        raise ImproperlyConfigured(
+            "COMPLAINT_PAUSE_PERCENT: use per cent, like 0.3, or 0 for never"
+        )
+    if values["COMPLAINT_PAUSE_DELIVERED"] < 1:
+        raise ImproperlyConfigured("COMPLAINT_PAUSE_DELIVERED: at least 1")
     if values["PLATFORM_FROM"] and "@" not in values["PLATFORM_FROM"]:
         raise ImproperlyConfigured("PLATFORM_FROM: use an address, like Postino <ops@example.com>")
     for name in ("EGRESS_PRIVATE_NETS", "WEBHOOK_PRIVATE_NETS", "MACHINE_NETWORKS"):

@@ -199,6 +199,21 @@ VARIABLES: tuple[Variable, ...] = (
         "Accounts in which an address bounces for good within 60 days before none may mail it; "
         "0: never.",
     ),
+    _v(
+        "SMTP out",
+        "COMPLAINT_PAUSE_PERCENT",
+        float,
+        0.3,
+        "Rate of spam complaints (per cent of what was delivered) from which a domain's or shared IP's "
+        "marketing mail is paused; 0: never.",
+    ),
+    _v(
+        "SMTP out",
+        "COMPLAINT_PAUSE_DELIVERED",
+        int,
+        1000,
+        "Messages that must have been delivered, to receivers that report complaints, for that.",
+    ),
     _v("SMTP out", "EGRESS_TLS_VERIFY", bool, False, "Refuse certificates that do not verify."),
     _v("SMTP out", "MTA_STS_PORT", int, 443, "Port of other people's MTA-STS policies."),
     _v(

@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 
+from analytics import complaints
 from domains.dkim import rotation
 from domains.findings import sentence_of
 from domains.models import (
     BlocklistChoice,
+    ComplaintPause,
     DkimKey,
     DmarcHostName,
     DmarcReport,
@@ -32,6 +34,7 @@ from domains.models import (
     WorkerHost,
 )
 from domains.source_states import Why, move
+from transactional import complaint_holds
 
 HISTORY = 50  # changes of an IP shown
 
@@ -164,7 +167,7 @@ class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
     exclude = ("findings",)
     readonly_fields = (
         *("state", "owner", "warm_up", "told", "ready_at", "used_at", "checked_at", "asked_at"),
-        "created_at",
+        *("created_at", "reported"),
     )
     inlines = (SourceChangeInline,)
     actions = ("pause", "resume", "start_warm_up", "skip_warm_up")
@@ -180,6 +183,15 @@ class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
     def told(self, source: EgressSource) -> str:
         """The findings in words."""
         return _told(source.findings)
+
+    @admin.display(description="Reported as spam")
+    def reported(self, source: EgressSource) -> str:
+        """The rates of complaints about its mail."""
+        lines = [
+            (one.days, one.counts.complaints, one.counts.delivered, one.counts.percent or 0)
+            for one in complaints.of_source(source.pk or 0)
+        ]
+        return format_html_join("", "<div>{} days: {} of {} delivered ({} %)</div>", lines)
 
     @admin.action(description="Pause: no mail leaves from them")
     def pause(self, request: HttpRequest, sources: QuerySet[EgressSource]) -> None:
@@ -208,6 +220,43 @@ class EgressSourceAdmin(admin.ModelAdmin[EgressSource]):
         by = Why(by=request.user.get_username())
         done = sum(move(pk, event, by) for pk in sources.values_list("pk", flat=True))
         self.message_user(request, f"{event.label}: {done}")
+
+
+@admin.register(ComplaintPause)
+class ComplaintPauseAdmin(admin.ModelAdmin[ComplaintPause]):
+    """Marketing mail that waits, or waited, since readers reported too much of it as spam."""
+
+    list_display = ("on", "account", "percent", "complaints", "delivered", "window", "began_at",
+                    "ended_at", "ended_by", "told_at")  # fmt: skip
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "window")
+    search_fields = ("domain__name", "source__address")
+    list_select_related = ("account", "domain", "source")
+    actions = ("lift",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The watch makes them."""
+        return False
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ComplaintPause | None = None
+    ) -> list[str]:
+        """A record of what was judged."""
+        return [field.name for field in ComplaintPause._meta.fields]
+
+    @admin.display(description="Domain or IP")
+    def on(self, row: ComplaintPause) -> str:
+        """What was paused."""
+        return str(row.domain or row.source)
+
+    @admin.action(
+        permissions=["change"],
+        description="Let marketing mail go on: whoever does this answers for it",
+    )
+    def lift(self, request: HttpRequest, rows: QuerySet[ComplaintPause]) -> None:
+        """It does not come back for what was delivered until today."""
+        by = request.user.get_username()
+        done = sum(complaint_holds.lift(row, by=by) for row in rows.standing())  # type: ignore[attr-defined]
+        self.message_user(request, f"Pauses ended: {done}")
 
 
 @admin.register(WorkerHost)

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domains.findings import OK
-from domains.models import EgressSource, PoolMember, SourceChange, SourceEvent, SourceState
+from domains.models import (
+    ComplaintPause,
+    EgressSource,
+    PoolMember,
+    SourceChange,
+    SourceEvent,
+    SourceState,
+)
 
 LONGEST = 100  # characters of what a finding names: it is stored with every attempt
 
@@ -37,6 +44,17 @@ def resting(members: Iterable[PoolMember]) -> tuple[Passed, ...]:
     idle = [member for member in members if not (member.source.usable and member.weight)]
     lists = _lists([m.source for m in idle if m.source.state == SourceState.LISTED])
     return tuple(_passed(member.source, lists) for member in idle)
+
+
+def reported(members: Iterable[PoolMember]) -> dict[int, Mapping[str, str]]:
+    """Shared IPs whose marketing mail waits since readers reported too much of it, each with the
+    numbers. Their `source` must be loaded; one query where there are shared IPs.
+    """
+    shared = [member.source_id for member in members if member.source.account_id is None]
+    if not shared:
+        return {}
+    rows = ComplaintPause.objects.standing().filter(source_id__in=shared)
+    return {row.source_id: row.evidence for row in rows}
 
 
 def _passed(source: EgressSource, lists: Mapping[int, str]) -> Passed:

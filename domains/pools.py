@@ -16,7 +16,7 @@ from domains.models import (
     PoolMember,
     SourceState,
 )
-from domains.passed import Passed, resting
+from domains.passed import Passed, reported, resting
 from tokens.models import Account
 
 SHARED = "shared"
@@ -32,7 +32,8 @@ class UsableSource:
     """A ready egress source: its row, address and the name it says in EHLO.
 
     `host` is the worker host that has it, empty for any; `warming`: it has a budget per mailbox
-    provider and day; `fresh`: no mail has left from it yet.
+    provider and day; `fresh`: no mail has left from it yet. `reported`: no marketing mail leaves from
+    it now, since readers reported too much of it as spam, with the numbers.
     """
 
     id: int
@@ -43,6 +44,7 @@ class UsableSource:
     host: str = ""
     warming: bool = False
     fresh: bool = False
+    reported: Mapping[str, str] | None = None
 
     @property
     def dedicated(self) -> bool:
@@ -90,6 +92,18 @@ class Fleet:
     sources: tuple[UsableSource, ...] = ()
     passed: tuple[Passed, ...] = ()
 
+    def carrying(self, kind: str) -> "Fleet":
+        """The same for mail of a kind: marketing mail passes over IPs that it was paused from."""
+        if kind == TRANSACTIONAL or not any(one.reported for one in self.sources):
+            return self
+        paused = (
+            Passed(one.address, "complaint_pause", one.reported)
+            for one in self.sources
+            if one.reported
+        )
+        fit = tuple(one for one in self.sources if not one.reported)
+        return Fleet(fit, (*paused, *self.passed))
+
 
 def dedicated_pool(account: Account) -> Pool:
     """The account's own pool, made at first use."""
@@ -126,8 +140,10 @@ def fleet(pool_id: int) -> Fleet:
         return hit[1]
     rows = PoolMember.objects.filter(pool_id=pool_id).select_related("source")
     members = list(rows.order_by("source_id"))
-    ready = (one for one in members if one.weight and one.source.state in USABLE)
-    found = Fleet(tuple(_usable(member) for member in ready), resting(members))
+    ready = [one for one in members if one.weight and one.source.state in USABLE]
+    paused = reported(ready)
+    sources = (replace(_usable(one), reported=paused.get(one.source_id)) for one in ready)
+    found = Fleet(tuple(sources), resting(members))
     _cache[pool_id] = (now, found)
     return found
 

@@ -275,6 +275,12 @@ SENTENCES: dict[str, Promise] = {
     "host_unasked": _("The worker hosts have not looked for %(host)s yet; they soon will."),
     "bind_refused": _("This host cannot send from %(host)s: %(error)s."),
     "listed": _("Listed by %(lists)s. No mail leaves from this IP until they have cleared it."),
+    "complaints": _(
+        "%(complaints)s of %(delivered)s messages were reported as spam (%(percent)s per cent): no marketing "
+        "mail leaves from this IP until that has fallen, or an operator answers for it."
+    ),
+    "complaints_fell": _("The rate of spam reports has fallen below the limit."),
+    "complaints_answered": _("A person has let marketing mail go on, and answers for it."),
     "spf_not_covered": _(
         "The SPF record of %(host)s does not let %(address)s pass: its domain's page shows how."
     ),

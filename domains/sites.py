@@ -22,6 +22,8 @@ PROVIDERS: dict[str, str] = {
 }
 #: They offer TLS without exception: one that does not is somebody else in the way.
 ALWAYS_TLS = frozenset(PROVIDERS.values())
+#: They send no reports of spam (ARF): Google tells its rate in Postmaster Tools alone, Apple tells none.
+SILENT_ON_SPAM = frozenset({"google", "apple"})
 #: What people call them.
 NAMES: dict[str, str] = {
     "google": "Google",

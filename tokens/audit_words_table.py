@@ -47,6 +47,17 @@ SENTENCES: Mapping[str, str | Promise] = {
     "domain.key_imported": _("Imported the DKIM key %(selector)s of %(name)s"),
     "domain.schedule_changed": _("Changed whether the DKIM keys of %(name)s rotate by schedule"),
     "domain.mode_changed": _("Changed who publishes the DNS records of %(name)s: %(mode)s"),
+    "domain.marketing_paused": _(
+        "Paused marketing mail from %(name)s: %(complaints)s of %(delivered)s messages were reported as spam "
+        "(%(percent)s %%)"
+    ),
+    "domain.marketing_resumed": _(
+        "Let marketing mail from %(name)s go on: its rate of spam reports has fallen"
+    ),
+    "domain.marketing_lifted": _(
+        "Let marketing mail from %(name)s go on, and answers for it: %(complaints)s of %(delivered)s "
+        "messages had been reported as spam (%(percent)s %%)"
+    ),
     "rollout.started": _("Began to roll out version %(version)s of “%(name)s” at %(share)s %%"),
     "rollout.advanced": _("Rolled version %(version)s of “%(name)s” out to %(share)s %%"),
     "rollout.held": _("Held the roll-out of version %(version)s of “%(name)s”"),

@@ -70,7 +70,8 @@ def append(events: Sequence[NewEvent]) -> int:
 
 # What an event keeps when the person it is about is erased: words of ours, and what is counted
 IMPERSONAL = (
-    "attempt", "category", "class", "code", "how", "link", "machine", "reason", "reported", "source", "status", "was",
+    "attempt", "category", "class", "code", "egress", "how", "link", "machine", "provider", "reason", "reported",
+    "source", "status", "was",
 )  # fmt: skip
 
 _ANONYMISE = """

@@ -1,6 +1,12 @@
 """Tables of floor 4: counters that can be rebuilt from the event log, and webhooks that tell of it."""
 
-from analytics.models.counters import CampaignDay, EventTotal, FirstEngagement, FoldCursor
+from analytics.models.counters import (
+    CampaignDay,
+    ComplaintDay,
+    EventTotal,
+    FirstEngagement,
+    FoldCursor,
+)
 from analytics.models.webhooks import (
     DeliveryState,
     EndpointState,
@@ -10,6 +16,7 @@ from analytics.models.webhooks import (
 
 __all__ = [
     "CampaignDay",
+    "ComplaintDay",
     "DeliveryState",
     "EndpointState",
     "EventTotal",

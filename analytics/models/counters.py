@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from domains.models import EgressSource
 from tokens.models import Account
 from tokens.models.account import OfAccount
 from transactional.models import Campaign
@@ -50,6 +51,51 @@ class CampaignDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.day}"
+
+
+class ComplaintDay(models.Model):
+    """Deliveries of one UTC day from one From domain and IP, and the complaints about them whenever they
+    came; see `domains/complaint_rates.py`.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+", db_index=False)
+    domain = models.CharField(max_length=253, help_text="Of the From address; it signs.")
+    # An IP that was disconnected leaves its counts to the domain
+    source = models.ForeignKey(
+        EgressSource,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="The IP that the receiver saw; none: a smarthost's.",
+    )
+    day = models.DateField()
+    delivered = models.BigIntegerField(default=0, help_text="To receivers that may report spam.")
+    unreported = models.BigIntegerField(default=0, help_text="To those that never do.")
+    complaints = models.BigIntegerField(default=0)
+
+    objects = OfAccount.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "domain", "source", "day"],
+                name="one_complaint_day",
+                nulls_distinct=False,
+            )
+        ]
+        indexes = [
+            # The rates of an IP
+            models.Index(fields=["source", "day"], name="complaint_source_days"),
+            # What the watch looks at every few seconds: next to none of all rows
+            models.Index(
+                fields=["day"], name="complaint_days", condition=models.Q(complaints__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.domain} {self.day}"
 
 
 class EventTotal(models.Model):

@@ -1,8 +1,9 @@
 """What the calls of domains and IPs share: their scope, texts, refusals, a row's findings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analytics.complaints import Window
 from config.calls import Call
 from config.errors import PostinoError
 from config.rest import CallRefused, Fault, invalid
@@ -37,6 +38,21 @@ def refused(err: PostinoError, pointer: str) -> CallRefused:
     if err.refusal.http == 409:
         return CallRefused(409, "CONFLICT", err.refusal.message, faults=[fault])
     return invalid([fault])
+
+
+def complaints_view(windows: Sequence[Window]) -> list[dict[str, Any]]:
+    """Rates of spam complaints; Gmail and Apple report none, so what they took is apart."""
+    return [
+        {
+            "window": one.code,
+            "days": one.days,
+            "delivered": one.counts.delivered,
+            "deliveredUnreported": one.counts.unreported,
+            "complaints": one.counts.complaints,
+            "percent": None if one.counts.percent is None else float(one.counts.percent),
+        }
+        for one in windows
+    ]
 
 
 def finding_view(finding: Mapping[str, Any]) -> dict[str, Any]:

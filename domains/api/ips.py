@@ -7,11 +7,12 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics import complaints
 from config.errors import PostinoError
 from config.paging import find, page
 from config.rest import CallRefused, Fault, invalid
 from domains import blocklists, connect, hosts, names, warmup
-from domains.api.calls import DomainsCall, finding_view, refused, texts
+from domains.api.calls import DomainsCall, complaints_view, finding_view, refused, texts
 from domains.findings import sentence_of
 from domains.models import EgressSource, Listing, SourceChange, SourceEvent
 from domains.source_checks import check_source
@@ -156,6 +157,7 @@ def view(row: EgressSource) -> dict[str, Any]:
         "checks": listed,
         "blocklists": _lists(row),
         "warmUpDays": _warm_up(row) if row.warm_up else [],
+        "complaintRates": complaints_view(complaints.of_source(row.pk)),
     }
 
 

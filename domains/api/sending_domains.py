@@ -6,11 +6,12 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics import complaints
 from config.errors import PostinoError
 from config.paging import find, page
 from config.rest import Fault, invalid
-from domains import connect, hosted, idn, records
-from domains.api.calls import DomainsCall, finding_view, refused, texts
+from domains import complaint_pauses, connect, hosted, idn, records
+from domains.api.calls import DomainsCall, complaints_view, finding_view, refused, texts
 from domains.checks import check_domain
 from domains.dkim import choose, importing, rotation
 from domains.models import DkimKey, Domain, KeyState
@@ -166,7 +167,30 @@ def view(row: Domain) -> dict[str, Any]:
         for record in records.required(row)
     ]
     due = rotation.due_at(row)
-    return {**summary(row), "nextRotationAt": due, "records": listed, "keys": keys_view(row)}
+    return {
+        **summary(row),
+        "nextRotationAt": due,
+        "records": listed,
+        "keys": keys_view(row),
+        "complaintRates": complaints_view(complaints.of_domain(row.account_id, row.name)),
+        "marketingPause": _pause_view(row),
+    }
+
+
+def _pause_view(row: Domain) -> dict[str, Any] | None:
+    """Why its marketing mail waits; None: it does not."""
+    pause = complaint_pauses.standing_of(row.account_id, row.name)
+    if pause is None:
+        return None
+    return {
+        "began": pause.began_at,
+        "window": pause.window,
+        "since": pause.since.isoformat(),
+        "delivered": pause.delivered,
+        "complaints": pause.complaints,
+        "percent": float(pause.percent),
+        "limit": float(pause.limit),
+    }
 
 
 def keys_view(row: Domain) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Tables of floor 2."""
 
+from domains.models.complaint import ComplaintPause, PauseWindow
 from domains.models.domain import DkimKey, DnsMode, Domain, DomainChange, DomainState, KeyState
 from domains.models.host import WorkerHost
 from domains.models.listing import BlocklistChoice, Listing, ListingState
@@ -20,6 +21,7 @@ __all__ = [
     "OPERATOR",
     "USABLE",
     "BlocklistChoice",
+    "ComplaintPause",
     "DkimKey",
     "DmarcHostName",
     "DmarcReport",
@@ -33,6 +35,7 @@ __all__ = [
     "KeyState",
     "Listing",
     "ListingState",
+    "PauseWindow",
     "Pool",
     "PoolMember",
     "SourceChange",

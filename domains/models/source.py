@@ -41,6 +41,8 @@ class SourceEvent(models.TextChoices):
     CLEARED = "cleared", _("Cleared by the blocklist")
     PAUSED = "paused", _("Paused")
     RESUMED = "resumed", _("Resumed")
+    COMPLAINTS = "complaints", _("Marketing mail paused")  # by what readers reported
+    COMPLAINTS_OVER = "complaints_over", _("Marketing mail goes on")
 
 
 def _owner() -> Any:

@@ -4,13 +4,23 @@ from datetime import timedelta
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from config import attention
 from config.attention import Item, Level
+from domains import pools
 from domains.connect import MOST
 from domains.dkim import rotation
-from domains.models import DkimKey, Domain, DomainState, EgressSource, KeyState, SourceState
+from domains.models import (
+    ComplaintPause,
+    DkimKey,
+    Domain,
+    DomainState,
+    EgressSource,
+    KeyState,
+    SourceState,
+)
 from domains.standing import drifting
 
 NEAR = timedelta(days=14)  # before a rotation is due
@@ -49,6 +59,45 @@ def drifting_domains(account_id: int) -> list[Item]:
         for domain in rows.only("pk", "name", "standing")[:MOST]
         if drifting(domain)
     ][: attention.PER_SOURCE]
+
+
+@attention.source
+def paused_marketing(account_id: int) -> list[Item]:
+    """Domains whose marketing mail waits, since readers reported too much of it as spam."""
+    rows = ComplaintPause.objects.of(account_id).standing().select_related("domain").order_by("pk")
+    return [
+        Item(
+            code="MARKETING_PAUSED",
+            level=Level.BAD,
+            text=_(
+                "Marketing mail from %(domain)s is paused: %(percent)s %% of it was reported as spam."
+            )
+            % {"domain": row.domain.name, "percent": number_format(row.percent, 2)},
+            link=_("See the pause"),
+            url=reverse("domain", args=[account_id, row.domain_id]) + "#complaints",
+        )
+        for row in rows[: attention.PER_SOURCE]
+    ]
+
+
+@attention.source
+def marketing_without_ips(account_id: int) -> list[Item]:
+    """Every shared IP is paused over complaints: marketing mail of every account waits."""
+    sources = pools.usable(pools.shared_pool().pk)
+    if not sources or not all(one.reported for one in sources):
+        return []
+    return [
+        Item(
+            code="MARKETING_IPS_PAUSED",
+            level=Level.WARN,
+            text=_(
+                "Marketing mail waits: every IP that it leaves from is paused, since too much was reported "
+                "as spam. Whoever runs this installation knows more."
+            ),
+            link=_("See pools"),
+            url=reverse("pools", args=[account_id]),
+        )
+    ]
 
 
 @attention.source

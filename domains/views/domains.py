@@ -18,6 +18,7 @@ from domains.connect import take_turn
 from domains.dkim import rotation
 from domains.models import Domain, DomainState, EgressSource
 from domains.standing import drifting
+from domains.views import complaint_rows
 from domains.views.forms import DomainForm
 from domains.views.key_words import keys_context
 from domains.views.rows import STOP_POLLING, domain_rows, every, mark, state_pill
@@ -71,6 +72,7 @@ def detail(request: AccountRequest, domain_id: int) -> HttpResponseBase:
     context = _context(request, domain) | {
         "link": f"{settings.PUBLIC_URL}{link}",
         "ends": ends,
+        **complaint_rows.of_domain(request, domain),
         "of_domain": True,
         "lists": lists,
         "lists_first": [row for row in lists if row.remarkable],

@@ -30,6 +30,8 @@ EVENT_PILLS: dict[str, str] = {
     SourceEvent.CLEARED: "ok",
     SourceEvent.DNS_WRONG: "warn",
     SourceEvent.LISTED: "bad",
+    SourceEvent.COMPLAINTS: "bad",
+    SourceEvent.COMPLAINTS_OVER: "ok",
 }
 LISTING_PILLS: dict[str, tuple[str, Promise]] = {
     ListingState.CLEAR: ("ok", _("Not listed")),

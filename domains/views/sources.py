@@ -11,6 +11,7 @@ from domains.connect import take_turn
 from domains.models import EgressSource, SourceEvent, SourceState
 from domains.source_checks import check_source
 from domains.source_states import Why, move
+from domains.views import complaint_rows
 from domains.views.domains import POLL, PRESSED
 from domains.views.forms import SourceForm
 from domains.views.rows import STOP_POLLING, mark, source_rows, state_pill
@@ -42,6 +43,7 @@ def detail(request: AccountRequest, source_id: int) -> HttpResponseBase:
     context = _context(request, source) | {
         "calendars": calendars(source) if source.warm_up else [],
         "history": history(source),
+        **complaint_rows.of_source(source),
     }
     return render(request, "domains/source.html", context)
 

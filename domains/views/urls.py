@@ -3,7 +3,17 @@
 from django.urls import URLPattern, URLResolver, path
 
 from domains.checks import PROBE_PATH
-from domains.views import attention, domains, keys, pools, probe, reports, shared, sources
+from domains.views import (
+    attention,
+    complaints,
+    domains,
+    keys,
+    pools,
+    probe,
+    reports,
+    shared,
+    sources,
+)
 
 ACCOUNT = "a/<int:account_id>/domains/"
 DOMAIN = f"{ACCOUNT}<int:domain_id>/"
@@ -17,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(DOMAIN, domains.detail, name="domain"),
     path(f"{DOMAIN}state/", domains.state, name="domain_state"),
     path(f"{DOMAIN}check/", domains.check, name="domain_check"),
+    path(f"{DOMAIN}complaints/lift/", complaints.lift, name="domain_complaints_lift"),
     path(f"{DOMAIN}delete/", domains.delete, name="domain_delete"),
     path(f"{DOMAIN}keys/rotate/", keys.rotate, name="domain_rotate"),
     path(f"{DOMAIN}keys/schedule/", keys.schedule, name="domain_schedule"),

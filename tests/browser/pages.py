@@ -13,6 +13,7 @@ from tests.browser.audience import (
     AudienceWorld,
     make_audience,
 )
+from tests.browser.complained import COMPLAINT_PAGES, make_complaints
 from tests.browser.identity import led, make_led
 from tests.browser.mail import Mail, make_mail
 from tests.browser.people import make_contacts, make_files
@@ -177,6 +178,7 @@ def make_world(cast: Cast) -> World:
     make_undecided(account)
     make_warming(account)
     queued = _queued(cast, live)
+    make_complaints(cast, queued)
     make_webhooks(account)
     make_smarthosts(account)
     composed = _composed(cast)
@@ -376,7 +378,7 @@ PAGES: dict[str, Address] = {
     "no such page": lambda w: "/nothing-here/",
 }
 
-PAGES |= AUDIENCE_PAGES | WEBHOOK_PAGES | SMARTHOST_PAGES
+PAGES |= AUDIENCE_PAGES | WEBHOOK_PAGES | SMARTHOST_PAGES | COMPLAINT_PAGES
 
 # Pages that a browser sees before anybody has signed in
 PUBLIC: dict[str, Address] = {

@@ -25,6 +25,19 @@ def test_mail_is_kept_long_enough_and_content_no_longer_than_its_message(
         env.read({name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("COMPLAINT_PAUSE_PERCENT", "-0.1"),
+        ("COMPLAINT_PAUSE_PERCENT", "101"),
+        ("COMPLAINT_PAUSE_DELIVERED", "0"),
+    ],
+)
+def test_a_rate_of_complaints_is_in_per_cent_and_of_something(name: str, value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        env.read({name: value})
+
+
 def test_what_is_kept_for_ever_may_be() -> None:
     for_ever = {"KEEP_BODIES_DAYS": "0", "KEEP_MESSAGES_DAYS": "0", "KEEP_EVENTS_DAYS": "0"}
     assert env.read(for_ever)["KEEP_BODIES_DAYS"] == 0

@@ -43,6 +43,12 @@ class Api:
                 return seen
             time.sleep(0.2)
 
+    def explained(self, message_id: str) -> dict[str, Any]:
+        """Why a message fared as it did."""
+        answer = self._http.get(f"/api/v1/messages/{message_id}/explain")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
 
 @pytest.fixture(scope="module")
 def api(start: dict[str, Any]) -> Api:

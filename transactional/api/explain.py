@@ -129,6 +129,7 @@ def _ahead(ahead: Ahead) -> dict[str, Any]:
         "underWay": plan.under_way,
         "waitsFor": plan.waits_for,
         "waitsForSays": tell_wait(plan.waits_for),
+        "decisions": [_step(one) for one in ahead.why],
         "nextAttempts": list(plan.tries),
         "expires": plan.expires,
         "inFront": ahead.in_front,

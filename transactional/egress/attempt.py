@@ -11,7 +11,7 @@ from config.errors import PostinoError
 from config.ids import uuid7
 from domains import pools
 from transactional.compose.build import Material
-from transactional.egress import fallback, verdict
+from transactional.egress import complaints, fallback, verdict
 from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Decision
@@ -109,8 +109,8 @@ class Attempts:
         self._circuits = circuits
         self.hosts = HostsDown(scale=settings.RETRY_SCALE)
 
-    async def plan(self, job: Job) -> Plan | Outcome:
-        """From where to where; or the outcome of a job that cannot be tried."""
+    async def plan(self, job: Job) -> Plan | Outcome | complaints.Waits:
+        """From where to where; or the outcome of a job that cannot be tried, or must not be now."""
         tried = Tried(job)
         if job.status not in WAITING:
             return verdict.over(tried)
@@ -122,8 +122,13 @@ class Attempts:
         now = job.now()
         if now >= job.deliver_by:
             return await self.too_late(tried)
+        if waits := await complaints.of_domain(self._lookups, job):
+            return waits
         stream = await self._lookups.stream(job.stream_id)
-        fleet = await self._lookups.fleet(stream.pool_id)
+        whole = await self._lookups.fleet(stream.pool_id)
+        fleet = whole.carrying(job.kind)
+        if not fleet.sources and whole.sources:
+            return complaints.of_pool(job, stream.pool_id)
         if not fleet.sources:
             return await self._unready(tried, stream, fleet)
         late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
@@ -308,7 +313,7 @@ class Attempts:
         """Speak from one IP with the hosts that it can reach; None: there is none."""
         tried, source = plan.tried, permit.source
         began = timezone.now()
-        tried.source_id = source.id
+        tried.source_id, tried.provider = source.id, plan.route.site.provider
         tried.warms_up_at = plan.terms.provider if source.warming else ""
         tried.trail.note("source", permit.choice.code, **permit.choice.told(plan.fleet))
         last: wire.Outcome | None = None

@@ -12,6 +12,7 @@ from domains import pools
 from transactional.egress import fallback, verdict
 from transactional.egress.attempt import Attempts, Plan
 from transactional.egress.cell import Closed
+from transactional.egress.complaints import Waits
 from transactional.egress.consent import Consent, has_waited
 from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
@@ -54,6 +55,8 @@ class Courier:
                 await self._turn(planned)
             elif isinstance(planned, Outcome):
                 await self._flusher.finish(planned)
+            else:
+                await self._parking.park(Refused.of_complaints(planned))
         except asyncio.CancelledError:
             raise
         except (psycopg.Error, Error, OSError) as err:
@@ -64,7 +67,7 @@ class Courier:
         finally:
             self._slots.leave(job)
 
-    async def _plan(self, job: Job) -> Plan | Outcome:
+    async def _plan(self, job: Job) -> Plan | Outcome | Waits:
         self._slots.begin(job)
         try:
             if has_waited(job) and (bar := await self._consent.bar(job)) is not None:

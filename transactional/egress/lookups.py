@@ -20,7 +20,7 @@ from django.db.models import Q, QuerySet
 
 from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
-from domains import dkim, dns, hosts, pools, why
+from domains import complaint_pauses, dkim, dns, hosts, pools, why
 from domains.models import Domain, EgressSource
 from transactional import clock, retry
 from transactional.compose.build import Material, VersionContent
@@ -158,6 +158,10 @@ class Lookups:
     async def profiles(self) -> Profiles:
         """The limits and rules towards sites."""
         return await self._get(("profiles",), PROFILES_FRESH, profiles.load)
+
+    async def paused_domains(self) -> frozenset[tuple[int, str]]:
+        """Accounts and domains whose marketing mail waits, since readers reported too much of it."""
+        return await self._get(("complaints",), FRESH, complaint_pauses.paused_domains)
 
     async def standing(self) -> tuple[Standing, ...]:
         """Incidents that are not over."""

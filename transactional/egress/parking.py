@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from transactional.egress.cell import Closed
+from transactional.egress.complaints import Waits
 from transactional.egress.shaping import Gate
 from transactional.queue import Job
 from transactional.queue import parking as rows
@@ -42,15 +43,21 @@ Key = tuple[int, int, str]  # lane, stream, site
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A job, why it may not leave, and the rate (messages a second, 0: unknown) it waits for. `spreads`:
-    so does what waits behind it for the site.
+    so does what waits behind it for the site, which needs its `gate`. `extends`: it loses no time by that.
     """
 
     job: Job
     closed: Closed
     site: str
-    gate: Gate
+    gate: Gate | None
     rate: float
     spreads: bool = True
+    extends: bool = False
+
+    @classmethod
+    def of_complaints(cls, one: Waits) -> "Refused":
+        """One that waits for no site, but for a pause of marketing mail to end."""
+        return cls(one.job, one.closed, one.key, None, 0.0, spreads=False, extends=one.extends)
 
 
 class ParkingLot:
@@ -161,7 +168,8 @@ class ParkingLot:
             for place, one in enumerate(group):
                 wait = one.closed.wait + place * self._spacing(one)
                 wait = max(0.2 * self._scale, wait) * random.uniform(1.0, 1.1)  # noqa: S311 — no secret
-                parked.append(Parked(one.job, wait, f"{one.closed.code} {one.site}"))
+                why = f"{one.closed.code} {one.site}"
+                parked.append(Parked(one.job, wait, why, one.extends))
         await rows.park(connection, parked)
         self.parked += len(parked)
         for key, group in groups.items():
@@ -185,7 +193,7 @@ class ParkingLot:
         backlog = Backlog(
             lane=key[0],
             stream_id=key[1],
-            domains=tuple(last.gate.domains),
+            domains=tuple(last.gate.domains if last.gate else ()),
             wait=last.closed.wait + MANY * self._spacing(last),
             spacing=self._spacing(last),
             horizon=self._horizon(last.site, now),

@@ -56,6 +56,7 @@ class Tried:
     tries: list[Attempt] = field(default_factory=list)
     source_id: int | None = None
     warms_up_at: str = ""  # the mailbox provider, where that IP warms up
+    provider: str = ""  # of the receiver's exchangers, where it is a large one
     last: wire.Outcome | None = None
     smarthost_id: int | None = None  # which it goes round by, where it does
 
@@ -79,7 +80,7 @@ def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Out
     smarthost = tried.smarthost_id
     reply = str(last.reply) if last.reply else f"{last.stage}: {last.error}"
     if last.accepted:
-        return _ended(tried, Status.DELIVERED, reply)
+        return _ended(tried, Status.DELIVERED, reply, data=_left(tried))
     if last.uncertain:
         return _uncertain(tried, policy if smarthost is None else "smarthost", reply, doubts + 1)
     if last.reply is None:
@@ -96,6 +97,16 @@ def judge(tried: Tried, last: wire.Outcome, policy: str, doubts: int = 0) -> Out
         if limit is not None or of_us:
             return defer(tried, ReplyClass.TEMPORARY, reply, doubts)
     return bounce(tried, reply, kind, verdict, status=last.reply.enhanced or "")
+
+
+def _left(tried: Tried) -> dict[str, Any]:
+    """What complaint rates are counted by: the IP that the receiver saw (none behind a smarthost), and
+    the provider.
+    """
+    left: dict[str, Any] = {"egress": tried.source_id if tried.smarthost_id is None else None}
+    if tried.provider:
+        left["provider"] = tried.provider
+    return left
 
 
 def without_route(tried: Tried, route: Route) -> Outcome:

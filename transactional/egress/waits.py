@@ -16,6 +16,13 @@ SENTENCES = {
     "incident": gettext_lazy("the end of an incident with %(site)s"),
     "paused": gettext_lazy("its send to go on, which was paused"),
     "tls_policy": gettext_lazy("the TLS policy of the recipient’s domain"),
+    "domain_complaints": gettext_lazy(
+        "marketing mail from %(site)s to go on, which is paused since too much of it was reported as spam"
+    ),
+    "ip_complaints": gettext_lazy(
+        "an IP for marketing mail: all of its pool are paused, since too much was reported as spam"
+    ),
+    "complaints_over": gettext_lazy("its turn, now that a pause over reports of spam has ended"),
     "no_budget": gettext_lazy("the next day’s budget of an IP that is being warmed up"),
 }
 

@@ -76,6 +76,10 @@ SENTENCES = {
     ("passed", "used_up"): _("Has used up its budget of the day for this provider."),
     ("passed", "other_family"): _("Does not speak the IP version of the receiver’s address."),
     ("passed", "marketing_on_dedicated"): _("Is dedicated: marketing mail never leaves from it."),
+    ("passed", "complaint_pause"): _(
+        "Marketing mail from it is paused: %(complaints)s of %(delivered)s messages were reported as spam "
+        "(%(percent)s %%)."
+    ),
     ("passed", "paused"): _("Was paused by a person."),
     ("passed", "blocklisted"): _("Is on a blocklist (%(lists)s)."),
     ("passed", "waits_for_dns"): _("Waits for DNS: %(finding)s"),
@@ -114,6 +118,15 @@ SENTENCES = {
         "The rule “%(rule)s” allows %(value)s messages a minute for %(seconds)s seconds."
     ),
     ("shaping", "incident"): _("An incident with this receiver was open: its mail was parked."),
+    ("shaping", "domain_complaints"): _(
+        "Marketing mail from %(domain)s is paused: of %(delivered)s messages delivered since %(day)s, "
+        "%(complaints)s were reported as spam (%(percent)s %%, and %(limit)s %% is the limit). It leaves "
+        "once the rate has fallen, or an owner answers for it."
+    ),
+    ("shaping", "ip_complaints"): _(
+        "Every IP that marketing mail leaves from is paused, since too much of it was reported as spam. "
+        "It leaves once a rate has fallen, or an operator answers for it."
+    ),
     ("shaping", ""): _("Held back for a while."),
     # Under which TLS
     ("tls", "opportunistic"): _("%(host)s: TLS if it is offered."),

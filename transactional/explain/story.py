@@ -12,6 +12,7 @@ from transactional import mail_log, queue
 from transactional.explain import pace as pace_of
 from transactional.explain.held import WhyHeld, why_held
 from transactional.explain.pace import NO_PACE, Pace
+from transactional.explain.paused import why_paused
 from transactional.explain.tell import Step, steps
 from transactional.mail_log import Story
 from transactional.models import DeliveryAttempt, Event, EventType, Kind, Message, Recipient
@@ -35,13 +36,15 @@ class Ahead:
     """What is still to come: the plan, and when it should be done if the receiver takes it.
 
     `in_front`: messages of the same stream and lane before it; `per_second`: the pace that the
-    estimate rests on, of its lane or of its receiver, whichever takes longer.
+    estimate rests on, of its lane or of its receiver, whichever takes longer. `why`: what keeps it
+    waiting where that is no receiver.
     """
 
     plan: Plan
     in_front: int
     per_second: float
     finish: datetime
+    why: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def _told(recipient: Recipient, story: Story, plans: Mapping[uuid.UUID, Plan], p
             if moment.event.type in (EventType.BOUNCED, EventType.EXPIRED):
                 bounce = moment.event.data if isinstance(moment.event.data, dict) else None
     plan = plans.get(recipient.pk)
-    ahead = None if plan is None else _ahead(recipient, plan, pace)
+    ahead = None if plan is None else _ahead(recipient, story.message, plan, pace)
     return Told(recipient, tuple(before), tuple(tries), ahead, bounce)
 
 
@@ -142,7 +145,8 @@ def _of_event(event: Event) -> Sequence[Step]:
     return steps(data.get("decisions"))
 
 
-def _ahead(recipient: Recipient, plan: Plan, pace: Pace) -> Ahead:
+def _ahead(recipient: Recipient, message: Message, plan: Plan, pace: Pace) -> Ahead:
     before = InFront() if plan.under_way else queue.in_front(recipient.pk, most=COUNTED)
     done = pace.finish(plan, before, timezone.now())
-    return Ahead(plan, before.all, round(done.per_second, 2), done.at)
+    why = why_paused(message, plan.waits_for)
+    return Ahead(plan, before.all, round(done.per_second, 2), done.at, why)

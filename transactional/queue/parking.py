@@ -26,8 +26,10 @@ _WITHIN = """CASE WHEN {due} < q.deliver_by THEN {due}
 _PARK = f"""
 UPDATE transactional_queuerow q
 SET lease = NULL, lease_until = NULL, parked = p.why,
-    due_at = {_WITHIN.format(due="(clock_timestamp() + make_interval(secs => p.wait))")}
-FROM json_to_recordset(%(parked)s::json) AS p(id uuid, lease uuid, wait float8, why text)
+    deliver_by = q.deliver_by + make_interval(secs => p.more), ends = q.ends + p.more,
+    due_at = CASE WHEN p.more > 0 THEN clock_timestamp() + make_interval(secs => p.wait)
+        ELSE {_WITHIN.format(due="(clock_timestamp() + make_interval(secs => p.wait))")} END
+FROM json_to_recordset(%(parked)s::json) AS p(id uuid, lease uuid, wait float8, why text, more float8)
 WHERE q.id = p.id AND q.lease = p.lease AND q.dot_at IS NULL
 """  # noqa: S608 — our own constants
 # Rows beyond the horizon come back somewhere in its second half, to see how things are then
@@ -86,11 +88,15 @@ FROM ranked WHERE ranked.id = q.id AND q.lease IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A leased row that goes back: due in `wait` seconds; `why` is a stable code with its site."""
+    """A leased row that goes back: due in `wait` seconds; `why` is a stable code with its site.
+
+    `extends`: its deadline moves along, by as much.
+    """
 
     job: Job
     wait: float
     why: str
+    extends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +141,12 @@ async def bring_nearer(
 async def park(connection: psycopg.AsyncConnection[Any], rows: Sequence[Parked]) -> None:
     """Give leased rows back to the queue, each due at its time. A lost lease is left alone."""
     parked = [
-        {"id": one.job.id, "lease": one.job.lease, "wait": one.wait, "why": one.why[:REASON]}
+        {
+            "id": one.job.id, "lease": one.job.lease, "wait": one.wait, "why": one.why[:REASON],
+            "more": one.wait if one.extends else 0.0,
+        }
         for one in sorted(rows, key=lambda one: one.job.id)  # as all do: fewer meet crosswise
-    ]
+    ]  # fmt: skip
     await connection.execute(_PARK, {"parked": as_json(parked)}, prepare=True)
 
 

@@ -21,6 +21,7 @@ from transactional.models import Audience, Broadcast, Email
 from transactional.views.contact_files import FILE_WORDS
 from transactional.views.email_forms import SendForm, sample_text
 from transactional.views.emails import find_email
+from transactional.views.paused_notice import paused
 from transactional.views.send_forms import ListsForm, TypedForm
 
 EXAMPLES = 3  # values of a column
@@ -47,6 +48,8 @@ def page_context(request: AccountRequest, email: Email, **more: Any) -> dict[str
         .defer("content", "problems")
         .order_by("-pk")[:5],
     }
+    shown = email.published or email
+    found |= paused(request.account, shown.kind, shown.from_address)
     found.update(more)
     return found
 

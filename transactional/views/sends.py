@@ -35,6 +35,7 @@ from transactional.models import (
     ContactList,
 )
 from transactional.views.contact_files import ROW_WORDS, download
+from transactional.views.paused_notice import paused
 from transactional.views.send_forms import WhenForm
 from transactional.views.send_start import choose_columns
 from transactional.views.send_words import CODE_WORDS, TONES, WHY_WORDS, state_of_row
@@ -159,7 +160,13 @@ def _told(request: AccountRequest, found: Broadcast) -> dict[str, Any]:
         "include": [names[pk] for pk in found.include if pk in names],
         "exclude": [names[pk] for pk in found.exclude if pk in names],
         "marketing": found.kind == "marketing",
+        **_paused(request, found),
     }
+
+
+def _paused(request: AccountRequest, found: Broadcast) -> dict[str, Any]:
+    address = found.version.from_address if found.version is not None else ""
+    return paused(request.account, found.kind, address)
 
 
 def _rows(found: Broadcast, most: int) -> list[BroadcastRow]:
@@ -273,6 +280,7 @@ def _progress(request: AccountRequest, found: Broadcast) -> HttpResponse:
         "why": WHY_WORDS.get(found.why, found.why),
         "at": _wall(found.scheduled_at, found.time_zone or "UTC"),
         "over": over,
+        **_paused(request, found),
         "refused": [(CODE_WORDS.get(code, code), n) for code, n in _tally(reasons)],
         "left_out": len(found.problems),
         "may_edit": request.may(Role.MARKETER),
