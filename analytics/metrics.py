@@ -24,7 +24,8 @@ def events() -> list[Metric]:
         Metric(
             name="events_total",
             text="Events by type since the log began: accepted, delivered, deferred, bounced, …; stopped: in the "
-            "queue, since its address must not be mailed any more.",
+            "queue, withdrawn or since its address must not be mailed any more; doubtful: ended, with a copy "
+            "that may have arrived.",
             kind="counter",
             samples=[({"type": kind}, number) for kind, number in rows],
         )

@@ -26,8 +26,8 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)  # no event is older
 _COLUMNS = ", ".join(COUNTERS)
 # Which column an event counts in. A bounce that comes back after the delivery takes it back, so that
 # delivered, bounced and pending never count one recipient twice; so does an undone incident. What was accepted
-# and then stopped in the queue, with no copy that may have arrived, was not sent. Opens and clicks of recipients
-# are counted by their firsts
+# and then withdrawn or stopped in the queue, with no copy that may have arrived, was not sent; where one may have,
+# nobody knows. Opens and clicks of recipients are counted by their firsts
 _TALLY = """
 count(*) FILTER (WHERE type = 'accepted') - count(*) FILTER (WHERE type = 'stopped')
     + count(*) FILTER (WHERE type = 'requeued' AND was = 'suppressed') AS sent,
@@ -39,6 +39,7 @@ count(*) FILTER (WHERE type = 'expired')
     - count(*) FILTER (WHERE type = 'requeued' AND was = 'expired') AS expired,
 count(*) FILTER (WHERE type IN ('dropped', 'stopped'))
     - count(*) FILTER (WHERE type = 'requeued' AND was = 'suppressed') AS dropped,
+count(*) FILTER (WHERE type = 'doubtful') AS unknown,
 count(*) FILTER (WHERE type = 'first_open') AS opens,
 count(*) FILTER (WHERE type = 'first_click') AS clicks,
 count(*) FILTER (WHERE type = 'opened') AS open_hits,
@@ -101,8 +102,10 @@ returned AS MATERIALIZED (
 FOLD = f"""
 WITH batch AS MATERIALIZED (
     SELECT e.id, e.xid, e.account_id, e.message_id, e.campaign_id, e.recipient_id, e.at,
-           CASE WHEN e.type = 'cancelled' AND e.data ->> 'how' = 'suppressed'
-                     AND e.data ->> 'was' IN ('queued', 'deferred') THEN 'stopped' ELSE e.type END AS type,
+           CASE WHEN e.type <> 'cancelled' THEN e.type
+                WHEN e.data ->> 'how' = 'withdrawn' OR e.data ->> 'copy' = 'none'
+                     OR e.data ->> 'was' IN ('queued', 'deferred') THEN 'stopped'
+                WHEN e.data ->> 'was' IN ('uncertain', 'held') THEN 'doubtful' ELSE e.type END AS type,
            CASE WHEN e.type IN ('bounced', 'requeued') THEN e.data ->> 'was' END AS was,
            CASE WHEN e.type IN ('opened', 'clicked') THEN e.data ->> 'machine' IS NOT NULL END
                AS machine,

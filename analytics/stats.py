@@ -23,6 +23,7 @@ class Numbers:
     bounced: int = 0
     expired: int = 0
     dropped: int = 0
+    unknown: int = 0
     opens: int = 0
     clicks: int = 0
     open_hits: int = 0
@@ -42,7 +43,7 @@ class Numbers:
     @property
     def pending(self) -> int:
         """Sent and without an outcome yet; a bounce after delivery does not make it negative."""
-        return max(0, self.sent - self.delivered - self.bounces)
+        return max(0, self.sent - self.delivered - self.bounces - self.unknown)
 
     @property
     def openratio(self) -> Decimal | None:
@@ -135,9 +136,13 @@ METRICS: tuple[Metric, ...] = (
     )),
     Metric("bounceratio", _("Bounce rate"), _("Bounces divided by sent."), rate=True),
     Metric("pending", _("Pending"), _("Sent, with no outcome yet.")),
+    Metric("unknown", _("Outcome unknown"), _(
+        "A copy was sent whose answer never came, and no other was: given up by hand, or its address "
+        "must not be mailed any more. It may have arrived."
+    )),
     Metric("dropped", _("Not sent"), _(
         "Not sent: a suppressed address or missing consent, at the door or while it waited in the "
-        "queue, or a message that could not be made."
+        "queue, mail that was withdrawn, or a message that could not be made."
     )),
     Metric("complaints", _("Spam reports"), _("Recipients who reported the message as spam.")),
     Metric(

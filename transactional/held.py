@@ -169,9 +169,12 @@ def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
             data={"number": len(found.ready)},
         )  # fmt: skip
     told = {
-        pk: {"how": "suppressed", "was": "held", "by": by, "code": code, "reason": BARRED[code]}
+        pk: {
+            "how": "suppressed", "was": "held", "by": by, "code": code, "reason": BARRED[code],
+            **_copy(found, pk),
+        }
         for pk, code in found.barred.items()
-    }
+    }  # fmt: skip
     if ended := _end(account_id, Status.SUPPRESSED, told):
         audit.record(
             account_id, "held.suppressed", by=by, name=_named(ended), data={"number": len(ended)}
@@ -181,12 +184,18 @@ def _release(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
 
 def _give_up(account_id: int, ids: Sequence[uuid.UUID], by: str) -> Judged:
     data = {"how": "given_up", "was": "held", "by": by, "reason": GIVEN_UP}
-    ended = _end(account_id, Status.CANCELLED, dict.fromkeys(ids, data))
+    found = judged(account_id, ids)
+    ended = _end(account_id, Status.CANCELLED, {pk: {**data, **_copy(found, pk)} for pk in ids})
     if ended:
         audit.record(
             account_id, "held.given_up", by=by, name=_named(ended), data={"number": len(ended)}
         )
     return Judged(ready=ended)
+
+
+def _copy(found: Judged, pk: uuid.UUID) -> dict[str, str]:
+    """For the event: said where no copy has left, so that the numbers do not count it as sent."""
+    return {} if pk in found.doubtful else {"copy": "none"}
 
 
 def _end(

@@ -26,6 +26,7 @@ class CampaignDay(models.Model):
     bounced = models.BigIntegerField(default=0)
     expired = models.BigIntegerField(default=0)
     dropped = models.BigIntegerField(default=0)
+    unknown = models.BigIntegerField(default=0, db_default=0)
     opens = models.BigIntegerField(default=0)
     clicks = models.BigIntegerField(default=0)
     open_hits = models.BigIntegerField(default=0)

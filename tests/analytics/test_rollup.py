@@ -58,17 +58,34 @@ def test_what_was_stopped_in_the_queue_was_not_sent_but_where_a_copy_may_have_ar
     def wrote(kind: str, **data: str) -> None:
         events.append([counted.happened(kind, data=data)])
 
-    counted.write(*["accepted"] * 4)
+    counted.write(*["accepted"] * 7)
     for was in ("queued", "deferred", "uncertain"):
         wrote("cancelled", how="suppressed", was=was)
     wrote("cancelled", how="withdrawn")
     fold_all()
-    assert numbers(counted) == Numbers(sent=2, dropped=2)
-    assert EventTotal.objects.get(type="stopped").count == 2
+    assert numbers(counted) == Numbers(sent=4, dropped=3, unknown=1)
+    assert numbers(counted).pending == 3
+    assert EventTotal.objects.get(type="stopped").count == 3
     wrote("requeued", was="suppressed")  # the undo of an incident
     wrote("delivered")
     fold_all()
-    assert numbers(counted) == Numbers(sent=3, delivered=1, dropped=1)
+    assert numbers(counted) == Numbers(sent=5, delivered=1, dropped=2, unknown=1)
+
+
+def test_held_mail_that_is_given_up_is_pending_no_more(counted: Sent) -> None:
+    counted.write(*["accepted"] * 4)
+    counted.write(*["held"] * 3)
+    fold_all()
+    assert (numbers(counted).sent, numbers(counted).pending) == (4, 4)
+    for data in (
+        {"how": "given_up", "was": "held"},
+        {"how": "given_up", "was": "held", "copy": "none"},
+        {"how": "suppressed", "was": "held", "code": "PREVIOUSLY_BOUNCED"},
+    ):
+        events.append([counted.happened("cancelled", data=data)])
+    fold_all()
+    found = numbers(counted)
+    assert (found.sent, found.unknown, found.dropped, found.pending) == (3, 2, 1, 1)
 
 
 def test_a_bounce_that_comes_back_takes_its_delivery_back(counted: Sent) -> None:

@@ -123,7 +123,14 @@ class TestDecisions:
         told = Event.objects.get(type="cancelled")
         assert (told.data["how"], told.data["by"]) == ("given_up", BY)
         assert AuditEntry.objects.of(cast.account).get().what == "held.given_up"
+        assert "copy" not in told.data  # it may have arrived
         assert held.release(cast.account.pk, [one.pk], by=BY) == held.Decided()
+
+    def test_given_up_without_a_copy_it_was_never_sent(self, cast: Cast) -> None:
+        poison = {"class": "poison", "crashes": 3}
+        one = make_held_because(cast.account, "ben@reader.example", HELD_REPLY, **poison)
+        assert held.give_up(cast.account.pk, [one.pk], by=BY) == held.Decided(done=1)
+        assert Event.objects.get(type="cancelled").data["copy"] == "none"
 
     def test_a_code_that_came_too_late_is_left_alone_and_in_time_gets_what_is_left(
         self, cast: Cast

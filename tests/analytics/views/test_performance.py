@@ -54,7 +54,7 @@ def test_the_page_shows_every_number_with_its_meaning(
         "sent": "9", "delivered": "7", "opens": "3", "clicks": "2", "openratio": "42.9 %",
         "clickratio": "28.6 %", "clickthroughratio": "66.7 %", "deliveredratio": "77.8 %",
         "bounces": "2", "bounceratio": "22.2 %", "pending": "0", "dropped": "0",
-        "complaints": "0", "unsubscribes": "0",
+        "complaints": "0", "unsubscribes": "0", "unknown": "0",
     }  # fmt: skip
     for metric in stats.METRICS:
         assert str(metric.definition).replace("'", "&#x27;") in page
