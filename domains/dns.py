@@ -64,12 +64,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class MailHost:
-    """One mail exchanger with its addresses, IPv4 first; `secure` as of its addresses' answers."""
+    """One mail exchanger with its addresses, IPv4 first; `secure` as of its addresses' answers. `owner`
+    is the name that has them: another one where the exchanger's is an alias.
+    """
 
     name: str
     addresses: tuple[str, ...]
     preference: int = field(default=0, compare=False)
     secure: bool = field(default=False, compare=False)
+    owner: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,15 @@ class MailHosts:
     """Where a domain takes mail, in the order to try; `status` may also be null_mx.
 
     `named`: every exchanger that the domain names, with its preference, also those whose addresses
-    were not looked at or could not be. `secure`: DNSSEC vouches for the exchangers' names.
+    were not looked at or could not be. `secure`: DNSSEC vouches for the exchangers' names. `owner` is
+    the name that has the MX records: another one where the domain's is an alias.
     """
 
     status: str
     hosts: tuple[MailHost, ...] = ()
     secure: bool = False
     named: tuple[tuple[int, str], ...] = field(default=(), compare=False)
+    owner: str = field(default="", compare=False)
 
 
 _kept: dict[tuple[str, str, tuple[str, ...], int], tuple[float, Answer]] = {}
@@ -241,7 +246,7 @@ async def mail_hosts(
     failed = [found.status for found in answers if found.status in (SERVFAIL, TIMEOUT)]
     if failed and not any(found.records for found in answers):
         return MailHosts(failed[0], named=named)
-    return MailHosts(OK, _hosts(order, answers), found.secure, named)
+    return MailHosts(OK, _hosts(order, answers), found.secure, named, found.owner)
 
 
 async def tlsa(host: str, port: int) -> Answer:
@@ -257,7 +262,7 @@ async def kept_txt(name: str) -> Answer:
 def _hosts(order: list[tuple[int, str]], answers: list[Answer]) -> tuple[MailHost, ...]:
     pairs = [(*one, found) for one, found in zip(order, answers, strict=True)]
     return tuple(
-        MailHost(name, _shuffled(found.records), rank, found.secure)
+        MailHost(name, _shuffled(found.records), rank, found.secure, found.owner)
         for rank, name, found in pairs
         if found.status == OK
     ) or tuple(MailHost(name, (), rank) for rank, name, _ in pairs)
@@ -284,7 +289,8 @@ def _both(four: Answer, six: Answer) -> Answer:
     if records:
         there = [x for x in (four, six) if x.records]
         ttl, secure = min(x.ttl for x in there), all(x.secure for x in there)
-        return Answer(OK, records, ttl, secure=secure)
+        owners = {x.owner for x in there}
+        return Answer(OK, records, ttl, owners.pop() if len(owners) == 1 else "", secure)
     for status in (TIMEOUT, SERVFAIL, NODATA):
         if status in (four.status, six.status):
             return Answer(status)

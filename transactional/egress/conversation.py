@@ -45,7 +45,7 @@ class Talk:
         source, target, rule = self.source, self.target, self.rule
         return _peer(
             source.address, source.ehlo_name, target.host, target.address, target.port,
-            rule.policy, self.site, rule.tlsa, self.login,
+            rule.policy, self.site, rule.tlsa, self.login, rule.names,
         )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ class Target:
     address: str
     port: int
     secure: bool = field(default=False, compare=False)  # DNSSEC vouches for the address
+    owner: str = field(default="", compare=False)  # of the address: another name behind an alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Route:
     """Targets in the order to try them; or a refusal, a whole reply, `permanent` or not.
 
     `code` and `data` say why the route is what it is, for whoever reads the message's story.
-    `secure`: DNSSEC vouches for the exchangers' names (RFC 7672 §2.2.1).
+    `secure`: DNSSEC vouches for the exchangers' names (RFC 7672 §2.2.1). `domains`: the domain as it was
+    asked about, and the name that its own is an alias of.
     """
 
     targets: tuple[Target, ...] = ()
@@ -63,6 +65,7 @@ class Route:
     data: Mapping[str, object] = field(default_factory=dict)
     secure: bool = False
     exchangers: tuple[str, ...] = ()  # all that are named, whatever became of their addresses
+    domains: tuple[str, ...] = ()
 
     def decision(self) -> Decision:
         """The route as a step of the message's story."""
@@ -94,7 +97,7 @@ async def _relay(transport: str) -> Route:
     if _is_literal(host):
         return _to_relay(host, port, (host,), secure=False)
     found = await dns.kept_addresses(host)
-    return _to_relay(host, port, found.records, secure=found.secure)
+    return _to_relay(host, port, found.records, secure=found.secure, owner=found.owner)
 
 
 async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NOBODY) -> Route:
@@ -102,9 +105,9 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
     literal = _is_literal(host)
     found = None if literal else await dns.kept_addresses(host)
     addresses = (str(ipaddress.ip_address(host)),) if found is None else found.records
-    secure = found is not None and found.secure
+    secure, owner = (False, "") if found is None else (found.secure, found.owner)
     if operators:
-        return _to_relay(host, port, addresses, secure=secure)
+        return _to_relay(host, port, addresses, secure=secure, owner=owner)
     nets = _networks(tuple(settings.EGRESS_PRIVATE_NETS))
     ours = own.addresses | own.inbound if port == settings.EGRESS_PORT else own.addresses
     fit = tuple(
@@ -113,7 +116,7 @@ async def over_smarthost(host: str, port: int, *, operators: bool, own: Own = NO
         if is_public(address, nets) and (not _is_one(address, ours) or in_nets(address, nets))
     )
     itself = host.lower().rstrip(".") in own.names
-    return _to_relay(host, port, () if itself else fit, secure=secure)
+    return _to_relay(host, port, () if itself else fit, secure=secure, owner=owner)
 
 
 @lru_cache(maxsize=64)
@@ -123,15 +126,17 @@ def _host_and_port(transport: str) -> tuple[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _to_relay(host: str, port: int, addresses: tuple[str, ...], *, secure: bool) -> Route:
-    """`secure`: DNSSEC vouches for the addresses of its name."""
+def _to_relay(
+    host: str, port: int, addresses: tuple[str, ...], *, secure: bool, owner: str = ""
+) -> Route:
+    """`secure`: DNSSEC vouches for the addresses of its name, which are its `owner`'s."""
     site = Site(f"relay {host}:{port}")
     if not addresses:
         refusal = f"451 4.4.3 The relay {host} has no address."
         return Route(refusal=refusal, site=site, code="relay_without_address", data={"host": host})
     if _is_literal(host):
         addresses = (str(ipaddress.ip_address(host)),)
-    targets = tuple(Target(host, address, port, secure) for address in addresses)
+    targets = tuple(Target(host, address, port, secure, owner) for address in addresses)
     return Route(targets, site=site, code="relay", data={"host": host, "port": port})
 
 
@@ -170,14 +175,15 @@ def _route(
             reply = f"550 5.4.6 The domain's mail server {told['own']} is ourselves: mail loops."
             return Route((), reply, True, site, "own_host", told)
     targets = tuple(
-        Target(host.name, address, port, host.secure)
+        Target(host.name, address, port, host.secure, host.owner)
         for host in hosts
         for address in host.addresses
         if is_public(address, allowed)
     )
     if targets:
         code = "mx" if names != [domain] else "address"
-        return Route(targets, "", False, site, code, told, asked.secure, exchangers)
+        domains = (domain, asked.owner) if asked.owner else (domain,)
+        return Route(targets, "", False, site, code, told, asked.secure, exchangers, domains)
     if any(host.addresses for host in hosts):
         reply = "550 5.4.6 The domain's mail servers have private or local addresses."
         return Route((), reply, True, site, "private_address", told)

@@ -31,6 +31,7 @@ class Peer:
     site: str = ""
     tlsa: tuple[Tlsa, ...] = ()
     login: Login | None = None
+    names: tuple[str, ...] = ()  # where they are not the host's alone (RFC 7672 §3.2.2)
 
 
 def timeouts(seconds: float) -> Timeouts:
@@ -114,7 +115,8 @@ class SessionPool:
             source_address=peer.source or None,
             tls=tls,
             timeouts=self._timeouts,
-            server_name=peer.host,
+            server_name=peer.names[0] if peer.names else peer.host,
+            names=peer.names,
             tlsa=peer.tlsa,
             login=peer.login,
         )

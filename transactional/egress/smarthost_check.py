@@ -125,7 +125,8 @@ async def _first_that_answers(
         try:
             session = await Session.connect(
                 target.address, target.port, ehlo=settings.MAIL_HOST, tls=rule.policy,
-                server_name=target.host, timeouts=timeouts(STEP), login=login, tlsa=rule.tlsa,
+                server_name=rule.names[0] if rule.names else target.host, names=rule.names,
+                timeouts=timeouts(STEP), login=login, tlsa=rule.tlsa,
             )  # fmt: skip
         except SessionRefused as err:
             last = _judged(err.outcome, target.address, data)

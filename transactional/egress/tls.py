@@ -5,7 +5,7 @@ DANE (RFC 7672) goes before MTA-STS (RFC 8461 §2), both before the stream's own
 the first two mail is never sent in clear, nor to a server that they do not name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from django.conf import settings
@@ -21,7 +21,7 @@ from transactional.egress.tls_memory import Counted, TlsMemory
 from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.address import AddressError, parse_address
-from transactional.wire.dane import Tlsa, usable
+from transactional.wire.dane import TA, Tlsa, usable
 from transactional.wire.mta_sts import ENFORCE, TESTING
 from transactional.wire.outcome import TlsPolicy
 from transactional.wire.reply import Stage
@@ -46,6 +46,7 @@ class TlsRule:
     code: str
     kind: str = NO_POLICY  # for reports: sts, tlsa, no-policy-found
     tlsa: tuple[Tlsa, ...] = ()
+    names: tuple[str, ...] = ()  # what the certificate may be for; the first is asked for (SNI)
     refusal: str = ""
     result: str = ""
     softer: TlsPolicy | None = None
@@ -110,9 +111,9 @@ class TlsRules:
         if stance.smarthost is not None:
             return await towards_smarthost(stance.smarthost, target)
         if stance.plain:
-            dane = await _dane(target) if stance.by_name else None
+            dane = await _dane(target, (target.host,)) if stance.by_name else None
             return dane or _own_wish(stance)
-        dane = await _dane(target) if stance.route.secure else None
+        dane = await _dane(target, stance.route.domains) if stance.route.secure else None
         if dane is not None:
             return dane
         policy = stance.sts.policy
@@ -138,7 +139,7 @@ async def towards_smarthost(policy: TlsPolicy, target: Target) -> TlsRule:
     host that is configured by name), but where its settings want a certificate that authorities vouch
     for. MTA-STS is about a recipient domain's exchangers (RFC 8461 §1), and does not apply.
     """
-    dane = None if policy is TlsPolicy.VERIFIED else await _dane(target)
+    dane = None if policy is TlsPolicy.VERIFIED else await _dane(target, (target.host,))
     return dane or TlsRule(policy, "smarthost")
 
 
@@ -158,25 +159,41 @@ def is_report(job: Job) -> bool:
         return False
 
 
-async def _dane(target: Target) -> TlsRule | None:
+async def _dane(target: Target, domains: Sequence[str]) -> TlsRule | None:
     """DANE of a host whose name is vouched for (by DNSSEC, or since somebody configured it), where
-    DNSSEC vouches for its addresses; None where it does not apply.
+    DNSSEC vouches for its addresses; None where it does not apply. `domains`: the names by which one
+    came to it, for which its certificate may be as well (RFC 7672 §3.2.2).
+
+    Of an alias, the name it leads to is asked about first, then its own (§2.2.3).
     """
     if not (settings.DNS_VALIDATES and target.secure):
         return None
-    found = await dns.tlsa(target.host, target.port)
-    if found.status in (dns.SERVFAIL, dns.TIMEOUT):
-        # RFC 7672 §2.1.2: who hides the records must not get the mail in clear
-        words = f"the TLSA records of {target.host} cannot be looked up ({found.status})"
-        return TlsRule(
-            TlsPolicy.DANE, "dane_lookup", TLSA, refusal=words, result="dnssec-invalid"
-        )  # fmt: skip
-    if found.status != dns.OK or not found.secure:
-        return None
-    records = usable(found.records)
+    for base in dict.fromkeys((target.owner or target.host, target.host)):
+        found = await dns.tlsa(base, target.port)
+        if found.status in (dns.SERVFAIL, dns.TIMEOUT):
+            # RFC 7672 §2.1.2: who hides the records must not get the mail in clear
+            words = f"the TLSA records of {base} cannot be looked up ({found.status})"
+            return TlsRule(
+                TlsPolicy.DANE, "dane_lookup", TLSA, refusal=words, result="dnssec-invalid"
+            )  # fmt: skip
+        if found.status == dns.OK and found.secure:
+            return _by_records(base, found.records, domains)
+    return None
+
+
+def _by_records(base: str, found: Sequence[str], domains: Sequence[str]) -> TlsRule:
+    """`base` has these TLSA records. Names count beside an anchor alone: where there is none, sessions are
+    the same for all domains of the host.
+    """
+    records = usable(found)
     if not records:
-        return TlsRule(TlsPolicy.REQUIRED, "dane_unusable", TLSA, data={"records": found.records})
-    return TlsRule(TlsPolicy.DANE, "dane", TLSA, tlsa=records, data={"records": len(records)})
+        return TlsRule(
+            TlsPolicy.REQUIRED, "dane_unusable", TLSA, names=(base,), data={"records": found}
+        )
+    anchored = any(record.usage == TA for record in records)
+    names = tuple(dict.fromkeys((base, *domains))) if anchored else (base,)
+    data = {"records": len(records), **({"names": list(names)} if anchored else {})}
+    return TlsRule(TlsPolicy.DANE, "dane", TLSA, tlsa=records, names=names, data=data)
 
 
 def _sts(stance: Stance, target: Target) -> TlsRule:

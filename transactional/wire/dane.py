@@ -8,6 +8,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 TA, EE = 2, 3  # the only usages of SMTP (RFC 7672 §3.1): trust anchor, end entity
 CHAIN = 10  # certificates of a chain that are looked at
@@ -64,8 +65,8 @@ def judge(
 ) -> str:
     """Empty where the chain (DER, the server's own first) holds; else what is wrong.
 
-    `names` are those that a trust anchor's certificate may be for. An end entity's record needs
-    neither name nor date (RFC 7672 §3.1.1).
+    `names` are those that a certificate under a trust anchor may be for (RFC 7672 §3.2.2). An end
+    entity's record needs neither name nor date (§3.1.1).
     """
     try:
         found = [x509.load_der_x509_certificate(der) for der in chain[:CHAIN]]
@@ -113,15 +114,24 @@ def _may_issue(certificate: x509.Certificate) -> bool:
 
 
 def _is_for(certificate: x509.Certificate, names: Sequence[str]) -> bool:
-    try:
-        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return False
+    """Whether one of the names that it shows is one of these; a wildcard is a whole first label."""
     wanted = {name.lower().rstrip(".") for name in names}
-    for shown in san.value.get_values_for_type(x509.DNSName):
-        shown = shown.lower()
+    for shown in _shown(certificate):
         if shown in wanted:
             return True
-        if shown.startswith("*.") and any(n.partition(".")[2] == shown[2:] for n in wanted):
+        if shown.startswith("*.") and any(n.partition(".")[2] == shown[2:] != "" for n in wanted):
             return True
     return False
+
+
+def _shown(certificate: x509.Certificate) -> list[str]:
+    """The names of a certificate: its subject's counts only where it has no other (RFC 7672 §3.2.3)."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = list(found.value.get_values_for_type(x509.DNSName))
+    except x509.ExtensionNotFound:
+        names = []
+    if not names:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        names = [one.value for one in common if isinstance(one.value, str)]
+    return [name.lower().rstrip(".") for name in names]

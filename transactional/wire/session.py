@@ -71,6 +71,7 @@ class Session:
         self._server_name = server_name.rstrip(".") if server_name else None
         self._timeouts = timeouts
         self._tlsa: tuple[Tlsa, ...] = ()
+        self._names: tuple[str, ...] = (self._server_name,) if self._server_name else ()
         self._needs_reset = False
         self._exchange: list[str | Reply] = []
         self._stage = Stage.BANNER  # of the opening, that it has come to
@@ -88,12 +89,14 @@ class Session:
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         tls_context: ssl.SSLContext | None = None,
         tlsa: tuple[Tlsa, ...] = (),
+        names: tuple[str, ...] = (),
         login: Login | None = None,
     ) -> Self:
         """Connect, greet and secure. `host_addr` and `source_address` are IP addresses.
 
         `server_name` is the MX host name, for SNI and for the certificate. `tls_context` replaces
-        the default one of the policy; `tlsa` are the records of a DANE session; `login` is used
+        the default one of the policy; `tlsa` are the records of a DANE session, and `names` those
+        that its certificate may be for under an anchor (without any: `server_name`); `login` is used
         under TLS alone. Raises SessionRefused with the outcome, and ValueError where
         an address is a name or a verified session has no name to verify.
         """
@@ -125,6 +128,7 @@ class Session:
             raise SessionRefused(outcome) from error
         session = cls(stream, ehlo=ehlo, server_name=server_name, timeouts=timeouts)
         session._tlsa = tlsa if tls is TlsPolicy.DANE else ()
+        session._names = names or session._names
         await session._begin(tls, tls_context, began, login)
         return session
 
@@ -218,8 +222,8 @@ class Session:
         secured, about = await client_tls.start(self._stream, context, self._server_name, limit)
         cipher = about.cipher()
         if self._tlsa:
-            names = [self._server_name] if self._server_name else []
-            if problem := judge(client_tls.chain(about), self._tlsa, names, datetime.now(UTC)):
+            shown = client_tls.chain(about)
+            if problem := judge(shown, self._tlsa, self._names, datetime.now(UTC)):
                 secured.abort()
                 raise StreamError(f"TLSA: {problem}")
         self.tls_version, self.tls_cipher = about.version(), cipher[0] if cipher else None

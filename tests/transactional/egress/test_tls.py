@@ -41,6 +41,15 @@ pytestmark = [
 
 RAW = b"From: orders@shop.example\r\nTo: a@x.test\r\nSubject: Hi\r\n\r\nHello\r\n"
 STS = "version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
+# Under an anchor a certificate must be for a name by which one came to the host (RFC 7672 §3.2.2)
+NAMED = {
+    "dane-nexthop": "dane-nexthop.test",
+    "dane-other": "mx.elsewhere.test",
+    "dane-alias": "real.dane-alias.test",
+    "dane-named": "mx.dane-named.test",
+    "dane-domain": "real.dane-domain.test",
+}
+REAL = {"dane-alias", "dane-named"}  # their exchanger's name is an alias
 ENFORCED = ("sts-good", "sts-hidden", "sts-expired", "sts-name", "sts-foreign", "sts-mx")
 
 
@@ -86,6 +95,9 @@ def peers(tmp_path: Path) -> Iterator[Peers]:
     made.tlsa["dane-ta"] = f"2 0 1 {anchor}"  # type: ignore[attr-defined]
     made.tlsa["dane-wrong"] = f"3 1 1 {'ab' * 32}"  # type: ignore[attr-defined]
     made.tlsa["dane-odd"] = f"0 0 1 {anchor}"  # type: ignore[attr-defined]
+    for name, shown in NAMED.items():
+        made.add(name, authority.context(shown)[0])
+        made.tlsa[name] = f"2 0 1 {anchor}"  # type: ignore[attr-defined]
     made.add("dane-strip")
     made.tlsa["dane-strip"] = f"3 1 1 {'ab' * 32}"  # type: ignore[attr-defined]
     with serving(made):
@@ -104,15 +116,24 @@ def world(
     client_context.cache_clear()
     for name, address in peers.addresses.items():
         host = "mx1.mail.icloud.com" if name == "provider" else f"mx.{name}.test"
-        dns_server.publish(f"{name}.test", "MX", f"10 {host}.")
+        domain = f"{name}.test"
+        if name == "dane-domain":  # the domain's name is
+            dns_server.publish(domain, "CNAME", f"real.{domain}.")
+            domain = f"real.{domain}"
+        dns_server.publish(domain, "MX", f"10 {host}.")
+        if name in REAL:
+            dns_server.publish(host, "CNAME", f"real.{domain}.")
+            host = f"real.{domain}"
         dns_server.publish(host, "A", address)
         dns_server.publish(f"_smtp._tls.{name}.test", "TXT", '"v=TLSRPTv1; rua=mailto:t@x.test"')
         if name.startswith("sts-"):
             dns_server.publish(f"_mta-sts.{name}.test", "TXT", '"v=STSv1; id=1;"')
             dns_server.publish(f"mta-sts.{name}.test", "A", "127.0.0.1")
     for name, record in peers.tlsa.items():  # type: ignore[attr-defined]
-        dns_server.publish(f"_{peers.port}._tcp.mx.{name}.test", "TLSA", record)
-    signed = [f"{name}.test" for name in peers.tlsa if name != "dane-unsigned"]  # type: ignore[attr-defined]
+        host = f"real.{name}.test" if name == "dane-alias" else f"mx.{name}.test"
+        dns_server.publish(f"_{peers.port}._tcp.{host}", "TLSA", record)
+    dns_server.publish("dane-guest.test", "MX", "10 mx.dane-nexthop.test.")
+    signed = [f"{name}.test" for name in (*peers.tlsa, "dane-guest") if name != "dane-unsigned"]  # type: ignore[attr-defined]
     dns_server.zone = replace(dns_server.zone, secure=frozenset(signed))
     dns_server.fail(f"_{peers.port}._tcp.mx.dane-lookup.test", "TLSA")
     yield peers
@@ -158,6 +179,16 @@ EXPECTED: dict[str, tuple[str, bool | None, str]] = {
     "sts-gone": ("delivered", True, "TLSv1.3"),
     "dane-ee": ("delivered", True, "DANE"),
     "dane-ta": ("delivered", True, "DANE"),
+    "dane-nexthop": ("delivered", True, "DANE"),
+    "dane-guest": (
+        "deferred",
+        None,
+        "",
+    ),  # at the same host, whose certificate is for another domain
+    "dane-other": ("deferred", None, ""),
+    "dane-alias": ("delivered", True, "DANE"),
+    "dane-named": ("delivered", True, "DANE"),  # the records are at the alias itself
+    "dane-domain": ("delivered", True, "DANE"),
     "dane-odd": ("delivered", True, "TLSv1.3"),
     "dane-unsigned": ("delivered", True, "TLSv1.3"),
     "dane-wrong": ("deferred", None, ""),
