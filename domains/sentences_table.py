@@ -281,6 +281,9 @@ SENTENCES: dict[str, Promise] = {
     ),
     "complaints_fell": _("The rate of spam reports has fallen below the limit."),
     "complaints_answered": _("A person has let marketing mail go on, and answers for it."),
+    "refused_unauthenticated": _(
+        "%(host)s refuses mail from this domain as not authenticated: “%(reply)s”"
+    ),
     "spf_not_covered": _(
         "The SPF record of %(host)s does not let %(address)s pass: its domain's page shows how."
     ),

@@ -154,6 +154,7 @@ class DomainChange(models.Model):
             ("broke", "A record broke"),
             ("recovered", "Every record is right again"),
             ("elsewhere", "Another account verified the same name"),
+            ("refused", "A receiver refuses its mail as not authenticated"),
         ],
     )
     findings = models.JSONField(default=list, help_text="The findings that changed.")

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from config.errors import PostinoError
-from domains import connect, idn, share
+from domains import connect, idn, refused, share
 from domains.checks import check_domain
 from domains.connect import take_turn
 from domains.dkim import rotation
-from domains.models import Domain, DomainState, EgressSource
+from domains.findings import sentence_of
+from domains.models import Domain, DomainChange, DomainState, EgressSource
 from domains.standing import drifting
 from domains.views import complaint_rows
 from domains.views.forms import DomainForm
@@ -137,6 +138,12 @@ def waits(domain: Domain) -> bool:
     )
 
 
+def _told(change: DomainChange) -> list[str]:
+    """What receivers said, where they refuse the domain's mail."""
+    found = change.findings if change.kind == refused.KIND else ()
+    return [sentence_of(finding) for finding in found]
+
+
 def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:
     since, pause = every(request, at_first=5)
     rows = domain_rows(domain)
@@ -150,7 +157,7 @@ def _context(request: AccountRequest, domain: Domain) -> dict[str, object]:
         "shown": idn.shown(domain.name),
         "lookalike": idn.lookalike(domain.name),
         "drifting": drifting(domain),
-        "changes": list(domain.changes.order_by("-at")[:5]),
+        "changes": [(one, _told(one)) for one in domain.changes.order_by("-at")[:5]],
         "since": since,
         "every": pause,
         **keys_context(domain),

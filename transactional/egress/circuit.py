@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError
 
+from domains import refused
 from transactional import clock
 from transactional.classify import Category, Reason, Verdict
 from transactional.classify import reply as verdict_on
@@ -15,9 +16,10 @@ from transactional.egress.cell import Breaker, Cell
 from transactional.egress.decisions import Decision
 from transactional.egress.lookups import Lookups
 from transactional.egress.route import Route
-from transactional.egress.shaping import Permit, Shaper
+from transactional.egress.shaping import Permit, Shaper, is_direct
 from transactional.incidents import breaker
 from transactional.incidents.breaker import Standing
+from transactional.incidents.of_domains import Unauthenticated
 from transactional.incidents.skeleton import skeleton
 from transactional.incidents.watch import Suspicion, Watch
 from transactional.models import IncidentState
@@ -41,6 +43,7 @@ class Circuits:
         self._lookups = lookups
         self._shaper = shaper
         self._watch = Watch(scale=scale)
+        self._unauthenticated = Unauthenticated()
         self._standing: tuple[Standing, ...] | None = None
         self._unwritten: dict[CellKey, Breaker] = {}  # parked here, not in the database yet
         self._under_way: set[asyncio.Task[None]] = set()
@@ -78,6 +81,7 @@ class Circuits:
         verdict = None
         if not seen.reply.is_positive:
             verdict = verdict_on(seen.reply, stage=seen.stage)
+        self._judge_domain(job, permit, route, str(seen.reply), verdict, now)
         shut = permit.cell.breaker
         if shut is not None:
             return self._during(shut, job, permit, route, str(seen.reply), verdict, now)
@@ -91,6 +95,20 @@ class Circuits:
         self._park(found, (permit.source.address, route.site.key), now)
         data = {"alike": found.alike, "answers": found.answers, "reason": str(found.verdict.reason)}
         return Decision("incident", "opened", data)
+
+    def _judge_domain(
+        self, job: Job, permit: Permit, route: Route, said: str, verdict: Verdict | None, now: float
+    ) -> None:
+        """Where a receiver refuses a domain's mail as not authenticated, its owners hear what to repair."""
+        key = (job.account_id, job.from_domain, route.site.key)
+        of_it = verdict is not None and verdict.reason is Reason.AUTH_FAILURE
+        if is_direct(route) and self._unauthenticated.answered(key, now, refused=of_it):
+            self._do(
+                partial(
+                    refused.note, job.account_id, job.from_domain, site=route.site.key,
+                    ip=permit.source.address, reply=said,
+                )
+            )  # fmt: skip
 
     def _during(
         self,
