@@ -131,10 +131,10 @@ class Circuits:
                 code = "canary_taken"
                 self._do(partial(breaker.canary_taken, shut.incident))
         elif not shut.probing:
-            again = alike or self._watched(job, permit, route, said, verdict, now)
-            if again:
+            found = None if alike else self._watched(job, permit, route, said, verdict, now)
+            if alike or found is not None:
                 code = "refused_again"
-                self._do(partial(breaker.refused_again, shut.incident, job.account_id))
+                self._do(partial(breaker.refused_again, shut.incident, job.account_id, found))
         return Decision("incident", code, {"incident": shut.incident}) if code else None
 
     def _watched(

@@ -27,6 +27,7 @@ DRAIN_FROM = 10.0  # messages a minute after the canary
 QUIET_AFTER = 3600.0  # seconds behind a probe's time in which no mail came that could be the canary
 OVER_AFTER = 24 * 3600.0  # seconds of quiet, after which what was refused says nothing any more
 SHUT = (IncidentState.OPEN, IncidentState.QUIET)  # states in which one message may try
+MOST_WORDS = 10  # refusals in other words that an incident keeps
 DRAIN_STEPS = 7  # then it is over: at 1,280 a minute shaping alone is enough
 
 
@@ -170,15 +171,31 @@ def canary_taken(incident_id: int) -> None:
         logger.warning("incident %d: a canary was taken, its mail drains", incident_id)
 
 
-def refused_again(incident_id: int, account_id: int) -> None:
-    """The same refusal while it drains: parked again."""
-    affect(incident_id, account_id)
+def refused_again(incident_id: int, account_id: int, found: Suspicion | None = None) -> None:
+    """Refused while it drains, by the same answer or, `found`, by many of another: parked again.
+
+    What the others did belongs to it as well: their accounts hear of it, and it can be undone.
+    """
+    for met in sorted({account_id, *(found.accounts if found is not None else ())}):
+        affect(incident_id, met)
+    if found is not None:
+        _add_words(incident_id, found)
     again = Now() + timedelta(seconds=scaled(FIRST_PROBE * 2))
     changed = Incident.objects.filter(pk=incident_id, state=IncidentState.DRAINING).update(
         state=IncidentState.OPEN, drain_at=None, probe_at=again
     )
     if changed:
         logger.warning("incident %d: refused again, parked", incident_id)
+
+
+def _add_words(incident_id: int, found: Suspicion) -> None:
+    with transaction.atomic():
+        row = Incident.objects.select_for_update().filter(pk=incident_id).first()
+        if row is None or found.skeleton in row.skeletons or len(row.also) >= MOST_WORDS:
+            return
+        sample = found.sample[:REPLY_SHOWN].replace("\0", "")
+        row.also.append({"skeleton": found.skeleton, "sample": sample})
+        row.save(update_fields=["also"])
 
 
 def rest() -> int:

@@ -1,8 +1,8 @@
 """Undoes what an incident did to an account: its suppressions are lifted, its failed mail sent again.
 
-Only mail that the incident's own refusal ended, that expired while it was parked for it, within its
-window, or that was stopped in the queue since such a refusal had its address suppressed; doing it again
-changes nothing.
+Only mail that its receiver ended by one of the incident's refusals, that expired while it was parked for
+it, within its window, or that was stopped in the queue since such a refusal had its address suppressed;
+doing it again changes nothing.
 """
 
 import uuid
@@ -132,21 +132,29 @@ def _met(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
 
 
 def _refused(one: IncidentAccount) -> Iterator[Sequence[uuid.UUID]]:
-    """Those of which a try ended with the incident's refusal, for good or for now.
+    """Those of which a try at its receiver ended with one of its refusals, for good or for now: other
+    receivers use the same words, of people who are really not there.
 
     An attempt's id carries its time, so only the window of the log is read.
     """
+    words = one.incident.skeletons
+    there = [{"step": "route", "data": {"site": one.incident.site}}]
     since, until = window(one.incident)
-    attempts = DeliveryAttempt.objects.of(one.account_id).filter(
-        pk__gte=uuid7_floor(since - BEFORE),
-        pk__lt=uuid7_floor(until),
-        source_address=one.incident.source.address,
-        code__gte=400,
-    )
+    attempts = (
+        DeliveryAttempt.objects.of(one.account_id)
+        .filter(
+            pk__gte=uuid7_floor(since - BEFORE),
+            pk__lt=uuid7_floor(until),
+            source_address=one.incident.source.address,
+            code__gte=400,
+            decisions__contains=there,
+        )
+        .exclude(decisions__contains=[{"step": "fallback"}])
+    )  # said by a smarthost
     batch: dict[uuid.UUID, None] = {}
     rows = attempts.order_by("pk").values_list("recipient_id", "reply")
     for recipient_id, reply in rows[:MOST].iterator(chunk_size=2000):
-        if skeleton(reply) == one.incident.skeleton:
+        if skeleton(reply) in words:
             batch[recipient_id] = None
         if len(batch) >= STEP:
             yield list(batch)

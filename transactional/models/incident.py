@@ -36,6 +36,12 @@ class Incident(models.Model):
     category = models.CharField(max_length=12)
     skeleton = models.CharField(max_length=300, help_text="The reply without what varies in it.")
     sample = models.CharField(max_length=REPLY_SHOWN, help_text="One such reply.")
+    also = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Other refusals that parked it again while it drained: skeleton and sample.",
+    )
     state = models.CharField(
         max_length=8, choices=IncidentState.choices, default=IncidentState.OPEN
     )
@@ -57,6 +63,11 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.site} refuses {self.source_id}"
+
+    @property
+    def skeletons(self) -> frozenset[str]:
+        """All refusals that it is about, the first and those that followed."""
+        return frozenset({self.skeleton, *(one["skeleton"] for one in self.also)})
 
     @property
     def receiver(self) -> str:

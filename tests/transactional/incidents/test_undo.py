@@ -50,6 +50,7 @@ def failed(cast: Cast, address: str, reply: str = SAID, **fields: Any) -> Recipi
         id=uuid7(), message=message, recipient=recipient, account=cast.account, number=1,
         at=timezone.now(), duration_ms=3, stage="rcpt", code=550, reply=reply,
         source_address=fields.pop("source", "127.0.0.10"),
+        decisions=[{"step": "route", "code": "mx", "data": {"site": fields.pop("site", "google")}}],
     )  # fmt: skip
     Suppression.objects.create(
         account=cast.account, address=address, reason=fields.pop("reason", "hard_bounce"),
@@ -77,6 +78,7 @@ def test_undo_does_what_it_showed_and_a_second_time_nothing(
     mine = [failed(cast, f"u{n}@x.example", f"{SAID[:-1]}{n}") for n in range(3)]
     other = failed(cast, "other@x.example", "550 5.7.1 another reason altogether")
     elsewhere = failed(cast, "else@x.example", source="127.0.0.99")
+    failed(cast, "really@away.example", site="mx.away.example")  # in the same words, elsewhere
     by_hand = failed(cast, "hand@x.example", reason="manual")
     shown = undo.preview(met)
     assert (shown.failed, shown.suppressed, shown.cut, shown.barred) == (3, 3, False, 1)
@@ -85,7 +87,7 @@ def test_undo_does_what_it_showed_and_a_second_time_nothing(
     assert set(QueueRow.objects.values_list("id", flat=True)) == queued
     assert set(Recipient.objects.filter(status="queued").values_list("pk", flat=True)) == queued
     left = set(Suppression.objects.values_list("address", flat=True))
-    assert left == {"other@x.example", "else@x.example", "hand@x.example"}
+    assert left == {"other@x.example", "else@x.example", "hand@x.example", "really@away.example"}
     by_hand.refresh_from_db()  # suppressed for a reason of its own: it stays as it ended
     assert other.status == elsewhere.status == by_hand.status == "bounced"
     assert Event.objects.filter(type="requeued").count() == 3
@@ -101,6 +103,30 @@ def test_undo_does_what_it_showed_and_a_second_time_nothing(
     assert undo.preview(met).nothing
     assert undo.undo(met, by="alice@shop.example") == (0, 0)
     assert QueueRow.objects.count() == 3
+
+
+def test_what_met_another_refusal_while_it_drained_comes_back_too(
+    cast: Cast, met: IncidentAccount
+) -> None:
+    said = "550 5.1.1 No mailbox of that name at the moment q7-1001"
+    first, later = failed(cast, "u@x.example"), failed(cast, "v@x.example", said)
+    other = failed(cast, "other@x.example", "550 5.7.1 another reason altogether")
+    found = Suspicion(
+        source_id=met.incident.source_id, site="google",
+        verdict=Verdict(Reason.USER_UNKNOWN, Category.HARD), skeleton=skeleton(said), sample=said,
+        alike=40, answers=40, first_at=0.0, accounts=frozenset({cast.other_account.pk}),
+    )  # fmt: skip
+    breaker.canary_taken(met.incident_id)
+    for _ in range(2):
+        breaker.refused_again(met.incident_id, cast.account.pk, found)
+    row = Incident.objects.get()
+    assert row.state == "open" and row.also == [{"skeleton": skeleton(said), "sample": said}]
+    assert IncidentAccount.objects.of(cast.other_account).exists()
+    met = IncidentAccount.objects.get(pk=met.pk)
+    assert (undo.preview(met).failed, undo.preview(met).suppressed) == (2, 2)
+    assert undo.undo(met, by="alice@shop.example") == (2, 2)
+    assert set(QueueRow.objects.values_list("id", flat=True)) == {first.pk, later.pk}
+    assert other.status == "bounced"
 
 
 def test_what_came_before_the_incident_is_left_alone(cast: Cast, met: IncidentAccount) -> None:
