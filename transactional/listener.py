@@ -67,6 +67,8 @@ class Listeners:
         self._servers: list[asyncio.Server | _TlsPort] = []
         self.open_connections: dict[SmtpServerProtocol, str] = {}
         self._per_peer: Counter[str] = Counter()
+        #: Those that are counted and have not come through their handshake of implicit TLS.
+        self.handshakes: dict[_Counted, asyncio.Task[None]] = {}
 
     async def open(self, door: Door) -> int:
         """Listen; the port. Raises OSError where it is taken."""
@@ -98,12 +100,36 @@ class Listeners:
         """Count a new connection in; False where there is no room for it."""
         near = neighbourhood(peer)
         crowded = self._per_peer[near] >= self._most_per_peer
-        if crowded or len(self.open_connections) >= self._most:
+        full = len(self.open_connections) >= self._most
+        if crowded or (full and not self._make_room(near)):
             self.turned_away += 1
             return False
         self.open_connections[one] = near
         self._per_peer[near] += 1
         return True
+
+    def _make_room(self, near: str) -> bool:
+        """Where every place is taken, whoever has most of them gives one up to who has fewer: the oldest on
+        which nothing is said, so that a few addresses keep nobody out.
+        """
+        most = max(self._per_peer, key=self._per_peer.__getitem__, default="")
+        if self._per_peer[most] <= self._per_peer[near] + 1:
+            return False
+        for one, theirs in self.open_connections.items():
+            if theirs != most:
+                continue
+            if isinstance(one, _Counted) and not one.begun:
+                if (task := self.handshakes.get(one)) is None:
+                    continue
+                task.cancel()
+            elif one.spare:
+                one.give_way()
+            else:
+                continue
+            self.dismiss(one)
+            self.turned_away += 1
+            return True
+        return False
 
     def dismiss(self, one: SmtpServerProtocol) -> None:
         """Count a connection out."""
@@ -177,7 +203,6 @@ class _TlsPort:
         self._listeners = listeners
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._handshakes: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._listen()
 
@@ -187,8 +212,8 @@ class _TlsPort:
             self._pause.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()
-        for one in self._handshakes:
-            one.cancel()
+        for task in self._listeners.handshakes.values():
+            task.cancel()
 
     def _listen(self) -> None:
         self._pause = None
@@ -215,12 +240,12 @@ class _TlsPort:
                 continue
             sock.setblocking(False)
             task = self._loop.create_task(self._secure(one, sock))
-            self._handshakes.add(task)
+            self._listeners.handshakes[one] = task
             task.add_done_callback(partial(self._ended, one))
 
     def _ended(self, one: _Counted, task: asyncio.Task[None]) -> None:
         """A place is given back where no conversation came of the handshake, also one that never began."""
-        self._handshakes.discard(task)
+        self._listeners.handshakes.pop(one, None)
         if not one.begun:
             self._listeners.dismiss(one)
 

@@ -32,8 +32,8 @@ class Peer:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def connect(cls, port: int) -> "Peer":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def connect(cls, port: int, here: str = "127.0.0.1") -> "Peer":
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(here, 0)))
 
     async def code(self) -> bytes:
         """The code of the next reply; nothing at the end."""
@@ -71,6 +71,26 @@ def test_one_address_cannot_take_all_the_room() -> None:
         port = await listeners.open(Door("127.0.0.1", 0, CONFIG, Slow()))
         first, second = await Peer.connect(port), await Peer.connect(port)
         assert sorted([await first.code(), await second.code()]) == [b"220", b"421"]
+        await listeners.close()
+
+    asyncio.run(main())
+
+
+def test_who_has_most_of_the_places_and_says_nothing_gives_way() -> None:
+    async def main() -> None:
+        listeners = Listeners(most=4, most_per_peer=4)
+        port = await listeners.open(Door("127.0.0.1", 0, CONFIG, Slow()))
+        crowd = [await Peer.connect(port) for _ in range(4)]
+        assert [await one.code() for one in crowd] == [b"220"] * 4
+        await crowd[0].say("EHLO a")
+        assert await crowd[0].say("MAIL FROM:<a@b.example>") == b"250"
+        others = [await Peer.connect(port, address) for address in ("127.0.0.2", "127.0.0.3")]
+        assert [await one.code() for one in others] == [b"220", b"220"]
+        assert [await one.code() for one in crowd[1:3]] == [b"421", b"421"]
+        # what is being sent goes on; who has no more than others is not let in for them
+        assert await crowd[0].say("RCPT TO:<c@d.example>") == b"250"
+        assert await crowd[3].say("NOOP") == b"250"
+        assert await (await Peer.connect(port, "127.0.0.2")).code() == b"421"
         await listeners.close()
 
     asyncio.run(main())

@@ -37,9 +37,10 @@ class Port:
     def __init__(self, number: int, listeners: Listeners, handler: Quick) -> None:
         self.number, self.listeners, self.handler = number, listeners, handler
 
-    def silent(self) -> socket.socket:
+    def silent(self, address: str = "") -> socket.socket:
         """A connection on which nothing is said."""
-        return socket.create_connection(("127.0.0.1", self.number), source_address=(FLOOD, 0))
+        source = (address or FLOOD, 0)
+        return socket.create_connection(("127.0.0.1", self.number), source_address=source)
 
     async def secure(self, address: str) -> Peer:
         context = ssl.create_default_context()
@@ -120,6 +121,31 @@ def test_silent_connections_of_one_address_keep_nobody_out(
         assert port.listeners.turned_away == 280
 
     serve(factory, tmp_path, work, most=40, most_per_peer=20)
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_a_few_addresses_that_take_every_place_keep_nobody_out(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 60.0)  # none of them ends by itself here
+
+    async def work(port: Port) -> None:
+        flood = [port.silent(address) for _ in range(10) for address in (FLOOD, "127.0.0.3")]
+        await port.places(20)
+        for _ in range(5):
+            assert await port.send(ELSEWHERE) == b"250"
+        more = [port.silent(address) for _ in range(10) for address in (FLOOD, "127.0.0.3")]
+        assert await port.send(ELSEWHERE) == b"250"
+        assert len(port.listeners.open_connections) <= 20
+        for one in (*flood, *more):
+            one.close()
+        await port.places(0)
+        assert not port.listeners.handshakes
+        assert await port.send(FLOOD) == b"250"
+
+    serve(factory, tmp_path, work, most=20, most_per_peer=10)
 
 
 @pytest.mark.parametrize("factory", FACTORIES)

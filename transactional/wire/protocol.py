@@ -138,6 +138,22 @@ class SmtpServerProtocol(asyncio.Protocol):
         """A handler is at work for this connection."""
         return self._task is not None
 
+    @property
+    def spare(self) -> bool:
+        """Nothing of a message is in hand: its end costs the peer another connection, and no more."""
+        session = self._session
+        if session is None or self._closing:
+            return False
+        return self._handshaking or (not self.busy and session.between)
+
+    def give_way(self) -> None:
+        """End now: with 421, or without a word in the middle of a handshake."""
+        if self._handshaking and self._transport is not None:
+            self._closing = True
+            self._transport.abort()
+        else:
+            self.stop()
+
     def stop(self) -> None:
         """Say 421 and close, after the handler at work (if any) has answered."""
         self._stopping = True

@@ -66,6 +66,12 @@ class ServerSession:
         return self._data is not None
 
     @property
+    def between(self) -> bool:
+        """Nothing of a message is in hand, and no answer is due."""
+        talk = self._talk
+        return not (self.busy or self.in_data or self.buffered or talk.in_transaction)
+
+    @property
     def received(self) -> int:
         """Octets of the content that is being received."""
         return self._data.size if self._data is not None else 0
