@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from config.steady import boot, steady_seconds
 from domains import moved as checks
 from transactional.incidents import breaker
-from transactional.models import ClockJump, ClockMark
+from transactional.models import ClockJump, ClockMark, StsPolicy
 from transactional.queue import moved
 
 logger = logging.getLogger(__name__)
@@ -175,8 +176,16 @@ def _move(jump: ClockJump) -> None:
     jump.rows = moved.move(what)
     breaker.move(by)
     checks.move(by)
+    _move_policies(jump.at, by)
     for name in sorted(_followers):
         _followers[name](what)
     jump.moved_at = timezone.now()
     jump.save(update_fields=["rows", "moved_at"])
     logger.warning("the times of %d waiting messages moved by %+.0f s", jump.rows, jump.seconds)
+
+
+def _move_policies(at: datetime, by: timedelta) -> None:
+    """MTA-STS policies hold for as long as before: whoever sets a clock forward strips nobody of TLS."""
+    before = StsPolicy.objects.filter(fetched_at__lt=at - min(by, timedelta(0)))
+    before.update(fetched_at=F("fetched_at") + by, expires_at=F("expires_at") + by)
+    StsPolicy.objects.exclude(failed_at=None).update(failed_at=F("failed_at") + by)

@@ -22,7 +22,9 @@ from tests.transactional.egress.test_engine import token
 from tests.transactional.queue.rows import queue
 from tokens.models import Account
 from transactional import clock, lifecycle, sweeper
+from transactional.egress import mta_sts
 from transactional.egress.engine import connect
+from transactional.egress.sts_fetches import Found
 from transactional.incidents import breaker
 from transactional.models import (
     ClockJump,
@@ -33,10 +35,12 @@ from transactional.models import (
     Message,
     QueueRow,
     Stream,
+    StsPolicy,
 )
 from transactional.queue import Claimed, Claimer
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission
+from transactional.wire.mta_sts import Policy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOUR = 3600.0
@@ -256,6 +260,40 @@ def test_an_incident_that_opened_since_is_left_alone() -> None:
     breaker.move(timedelta(seconds=HOUR))
     row.refresh_from_db()
     assert is_near(row.probe_at, 60)
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+def test_a_policy_on_tls_holds_as_long_as_before(by: float) -> None:
+    """Set forward, it would be over: whoever can do that would have mail sent in clear."""
+    then = timezone.now() - timedelta(seconds=by)
+    StsPolicy.objects.create(
+        domain="held.example", policy_id="1", mode="enforce", mx=["mx.held.example"], max_age=3000,
+        fetched_at=then - timedelta(minutes=1), expires_at=then + timedelta(minutes=30),
+    )  # fmt: skip
+    jump(by)
+    if by < 0:
+        clock.settle()
+    row = mta_sts._rows(["held.example"])[
+        "held.example"
+    ]  # set forward, it looks at the clock itself
+    assert row.left is not None and abs(row.left - 1800) < 5
+    assert row.age is not None and abs(row.age - 60) < 5
+    assert mta_sts._stored(row)[0].policy is not None and not mta_sts._is_due(row, "1")
+
+
+def test_a_policy_on_tls_ends_by_the_databases_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    StsPolicy.objects.create(
+        domain="held.example", policy_id="1", mode="enforce", mx=["mx.held.example"], max_age=7200,
+        fetched_at=now, expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    monkeypatch.setattr("django.utils.timezone.now", lambda: now + timedelta(hours=2))
+    row = mta_sts._rows(["held.example"])["held.example"]
+    assert mta_sts._stored(row)[0].policy is not None
+    found = Found(Policy("enforce", ("mx.new.example",), 600))
+    mta_sts._write("new.example", "2", found)
+    row = mta_sts._rows(["new.example"])["new.example"]
+    assert row.left is not None and 590 < row.left <= 600 and not mta_sts._is_due(row, "2")
 
 
 def test_checks_that_would_come_too_late_are_brought_back(cast: Cast) -> None:

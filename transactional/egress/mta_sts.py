@@ -2,7 +2,7 @@
 asked, fetched, remembered.
 
 A policy that was fetched holds until it expires, so nobody gets rid of it by silencing DNS or the web
-server for a while. Mail waits for a fetch where nothing is known of the domain at all: in its place for
+server for a while; its time is the database's, so that no machine's clock makes an end of it. Mail waits for a fetch where nothing is known of the domain at all: in its place for
 SOON seconds, in the queue for FIRST; everything else goes on behind it.
 """
 
@@ -11,13 +11,16 @@ import logging
 import math
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.db import Error
-from django.utils import timezone
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from domains import dns
+from transactional import clock
 from transactional.egress.lookups import Lookups
 from transactional.egress.sts_fetches import Fetches, Found
 from transactional.models import StsPolicy
@@ -31,7 +34,7 @@ PAUSE = 0.5  # at least, before it is asked again by mail that went back to the 
 FRESH = 60.0  # seconds that what is known of a domain is not looked at again
 STALE = 600.0  # seconds more that it serves while it is looked at again
 KEPT = 20_000  # domains
-RETRY = timedelta(minutes=5)  # after a fetch that failed
+RETRY = 300.0  # seconds after a fetch that failed
 UNKNOWN = "The policy is not fetched yet."
 CROWDED = "Too many policies are being fetched."
 
@@ -58,6 +61,18 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """What is stored of a domain. Times are seconds as of the reading, by the database's clock."""
+
+    policy_id: str
+    policy: Policy
+    error: str
+    left: float | None  # until the policy's end
+    age: float | None  # since it was fetched
+    failed: float | None  # since the last fetch, which failed
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     asked: Asked
     fresh: float  # until then, as time.monotonic() goes
@@ -72,7 +87,7 @@ class StsPolicies:
         self._fetches = Fetches()
         self._kept: dict[str, _Kept] = {}
         self._looks: dict[str, tuple[float, asyncio.Task[Asked]]] = {}
-        self._wanted: dict[str, asyncio.Future[StsPolicy | None]] = {}
+        self._wanted: dict[str, asyncio.Future[_Row | None]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._learning: dict[str, asyncio.Task[Found | None]] = {}
 
@@ -136,7 +151,7 @@ class StsPolicies:
         if wanted and _is_due(row, wanted):
             fetch = self._fetch(domain, wanted, urgent=urgent)
             if sts.policy is None:
-                failed = row is not None and row.failed_at is not None
+                failed = row is not None and row.failed is not None
                 if not failed and not self._fetches.is_silent(domain):
                     await asyncio.wait([fetch], timeout=FIRST)
                 if fetch.done():
@@ -185,7 +200,7 @@ class StsPolicies:
 
     # -- rows
 
-    async def _row(self, domain: str) -> StsPolicy | None:
+    async def _row(self, domain: str) -> _Row | None:
         """What is stored of a domain; all that are asked for meanwhile are one query."""
         wanted = self._wanted.get(domain)
         if wanted is None:
@@ -211,32 +226,56 @@ class StsPolicies:
             self._reader = None
 
 
-def _rows(names: list[str]) -> dict[str, StsPolicy]:
-    return {row.domain: row for row in StsPolicy.objects.filter(domain__in=names)}
+def _rows(names: list[str]) -> dict[str, _Row]:
+    """What is stored of these. Where a policy's time seems over, the clock is looked at first: if it was
+    set forward, its end moves along, and nobody's mail goes in clear for it.
+    """
+    found = _read(names)
+    if any(row.left is not None and row.left <= 0 for row in found.values()):
+        clock.settle()
+        found = _read(names)
+    return found
 
 
-def _is_due(row: StsPolicy | None, wanted: str) -> bool:
+def _since(earlier: Now | F, later: Now | F) -> ExpressionWrapper[Any]:
+    return ExpressionWrapper(later - earlier, output_field=DurationField())
+
+
+def _read(names: list[str]) -> dict[str, _Row]:
+    rows = StsPolicy.objects.filter(domain__in=names).annotate(
+        left=_since(Now(), F("expires_at")),
+        age=_since(F("fetched_at"), Now()),
+        failed=_since(F("failed_at"), Now()),
+    )
+    return {
+        row.domain: _Row(
+            row.policy_id, Policy(row.mode, tuple(row.mx), row.max_age), row.error,
+            _seconds(row.left), _seconds(row.age), _seconds(row.failed),
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
+
+
+def _is_due(row: _Row | None, wanted: str) -> bool:
     """Whether the policy that DNS names is to be fetched: another one, or half of its time is over."""
     if row is None:
         return True
-    now = timezone.now()
-    if row.failed_at is not None and timedelta(0) <= now - row.failed_at < RETRY:
+    if row.failed is not None and 0 <= row.failed < RETRY:
         return False
-    if row.policy_id != wanted or row.fetched_at is None:
+    if row.policy_id != wanted or row.age is None:
         return True
-    return not row.fetched_at <= now < row.fetched_at + timedelta(seconds=row.max_age / 2)
+    return not 0 <= row.age < row.policy.max_age / 2
 
 
-def _stored(row: StsPolicy | None) -> tuple[Sts, float]:
+def _stored(row: _Row | None) -> tuple[Sts, float]:
     """The policy of a row, and when it ends as time.monotonic() goes."""
-    left = _left(row.expires_at) if row is not None and row.expires_at is not None else 0.0
-    if row is None or left <= 0:
+    if row is None or row.left is None or row.left <= 0:
         return NOTHING, math.inf
-    return Sts(Policy(row.mode, tuple(row.mx), row.max_age)), time.monotonic() + left
-
-
-def _left(expires_at: datetime) -> float:
-    return (expires_at - timezone.now()).total_seconds()
+    return Sts(row.policy), time.monotonic() + row.left
 
 
 def _new(found: Found | None) -> tuple[Sts, float]:
@@ -249,7 +288,7 @@ def _new(found: Found | None) -> tuple[Sts, float]:
 
 
 def _write(domain: str, wanted: str, found: Found) -> None:
-    now = timezone.now()
+    now = Now()
     if found.policy is None:
         failed = {"failed_at": now, "error": found.error}
         StsPolicy.objects.update_or_create(domain=domain, defaults=failed)
