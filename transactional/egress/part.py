@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 TURN = 4.0  # seconds for which a worker has a connection where there are too few
 SOONER = 5.0  # seconds after which whoever waits for its turn shows again that it waits
+JOINING = 3.0  # seconds within which the others hear of one that joins; who is silent for longer has ended
 UNTIL_TOLD = 0.25  # seconds between two looks whether those whose turn is over have ended
 BLIND = 0.5  # part of a turn in which new conversations begin where nobody tells what the others do
 
@@ -20,6 +21,8 @@ class Part:
 
     `place` is None where it is not known. `clock` is what makes the loop's time that of all. `open` tells the
     connections of each, in the order of places; `told` when the oldest of it was true; without it nobody tells.
+    `since`: when this worker began to tell. Until the others have told something later, they do not know of it
+    and have all of the limit among them: it takes what they leave, and urgent mail's one connection in any case.
     """
 
     of: int = 1
@@ -28,6 +31,7 @@ class Part:
     clock: float = 0.0
     open: tuple[int, ...] = ()
     told: float = 0.0
+    since: float = 0.0
 
     def takes_turns(self, most: int) -> bool:
         """Whether there are fewer connections than workers."""
@@ -40,7 +44,11 @@ class Part:
         if self.place is None or self.place >= self.of:
             return max(1, most // self.of)  # who does not know which one it is stops no mail
         if most >= self.of:
-            return most // self.of + (self.place < most % self.of)
+            share = most // self.of + (self.place < most % self.of)
+            if self.open and self.told < self.since and now + self.clock < self.since + JOINING:
+                left = most - sum(self.open) + self.open[self.place]
+                return max(min(share, left), int(self.place < self.urgent))
+            return share
         return 1 if self._has_turn(most, now) else 0
 
     def wait(self, most: int, now: float) -> float:

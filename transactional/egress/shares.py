@@ -60,6 +60,7 @@ class Shares:
         self._client: redis.Redis | None = None
         self._offset: float | None = None  # Redis' clock minus the loop's
         self._used: set[CellKey] = set()  # the cells that were told of last
+        self._since: dict[CellKey, float] = {}  # by Redis' clock: when each was told of first
         self._fewer: set[CellKey] = set()  # fewer use them, as was heard once
         self._lifts_since = 0.0  # by Redis' clock
         self._turns = False  # some cell has fewer connections than workers
@@ -106,6 +107,7 @@ class Shares:
         wall = now + offset
         changed, self._shaper.changed = self._shaper.changed, set()
         told = [key for key in changed if key in self._shaper.cells]
+        self._since = {key: self._since.get(key, wall) for key in cells}
         try:
             async with client.pipeline(transaction=False) as pipe:
                 for key in told:
@@ -179,6 +181,7 @@ class Shares:
             clock=offset,
             open=tuple(told[name][1] for name in names),
             told=min(others, default=wall),
+            since=self._since.get(key, wall),
         )
         before = cell.part(now).of
         if part.of < before and key not in self._fewer:
@@ -214,6 +217,7 @@ class Shares:
         elif abs(found - self._offset) > JUMP:
             logger.warning("Redis' clock was set by %.0f s", found - self._offset)
             self._offset, self._lifts_since = found, 0.0
+            self._since.clear()
             cells = self._shaper.cells.items()
             self._shaper.changed |= {key for key, cell in cells if cell.restricted and cell.changed}
         return self._offset

@@ -92,6 +92,24 @@ def test_turns_keep_to_the_limit_whatever_is_still_under_way_and_starve_nobody(
     assert min(begun) >= 5
 
 
+@given(st.integers(2, 5), LIMITS, st.data())
+def test_who_joins_takes_no_more_than_is_left_until_the_others_have_told_again(
+    of: int, most: int, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, of - 1))
+    others = [data.draw(st.integers(0, most)) for _ in range(of - 1)]
+    open_ = (*others[:place], data.draw(st.integers(0, most)), *others[place:])
+    joined = Part(of, place, 1, 0.0, open_, told=9.0, since=10.0)
+    known = Part(of, place, 1, 0.0, open_, told=10.5, since=10.0)
+    if most >= of:
+        assert known.connections(most, 11.0) == Part(of, place, 1).connections(most, 11.0)
+        spare = max(0, most - sum(others))
+        assert joined.connections(most, 11.0) <= max(spare, int(place == 0))
+        assert place or joined.connections(most, 11.0) >= 1  # a code waits for nobody
+        # who has told nothing for so long has ended, and its connections with it
+        assert joined.connections(most, 13.5) == known.connections(most, 13.5)
+
+
 def test_a_pace_is_divided_among_those_who_may_speak() -> None:
     assert [part.rate(5) for part in parts(3)] == [1 / 3] * 3
     assert [part.rate(2) for part in parts(3)] == [1 / 2] * 3

@@ -134,6 +134,49 @@ def test_real_workers_never_have_more_connections_than_the_limit(workers: int, m
     assert most_open[0] == most or most < workers
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+def test_who_joins_takes_what_the_others_leave_until_they_know_of_it(urgent: bool) -> None:
+    """The first has all five; the second begins with what is safe, for the moment until it has heard."""
+    most, open_, began = 5, [0, 0], [0.0]
+    worst_then: list[int] = []
+    one = Shaper(sessions=50, part=Part(3, 1, 1), scale=1.0)
+    two = Shaper(sessions=50, part=Part(3, 0 if urgent else 2, 1), scale=1.0)
+
+    async def speak(cell_: Cell, n: int) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if cell_.closed(loop.time()) is None:
+                cell_.take(loop.time())
+                open_[n] += 1
+                if began[0] and cell_.part(loop.time()).told:
+                    worst_then.append(sum(open_))
+                await asyncio.sleep(0.2)
+                open_[n] -= 1
+                cell_.give_back(loop.time())
+            await asyncio.sleep(0.01)
+
+    async def work() -> None:
+        first = cell(one)
+        speakers = []
+        for place, cell_ in ((0, first), (1, None)):
+            if cell_ is None:
+                await until(lambda: first.part(0).of == 1 and open_[0] == most)
+                began[0], cell_ = asyncio.get_running_loop().time(), cell(two)
+            cell_.limited(Limits("x", most))
+            for _ in range(200):
+                cell_.went_well()
+            speakers += [asyncio.create_task(speak(cell_, place)) for _ in range(most)]
+        await until(lambda: divided(first, cell(two)) and open_[1] > 0)
+        await asyncio.sleep(1.0)
+        for speaker in speakers:
+            speaker.cancel()
+
+    during(Shares(one), Shares(two, urgent=urgent), work=work)
+    # What it opened before it had heard of the first is not in this: its safe part, for a second
+    safe = Part(3, 0 if urgent else 2, 1).connections(most, 0.0)
+    assert max(worst_then) <= most + safe and worst_then[-1] <= most
+
+
 def test_what_a_receiver_told_one_worker_holds_for_all(server: redis.Redis) -> None:
     (one, first), (two, second) = worker(), worker()
 
