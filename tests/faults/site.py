@@ -199,10 +199,11 @@ def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
     by_id: dict[str, list[Copy]] = defaultdict(list)
     for copy in came:
         by_id[copy.id].append(copy)
+    # Whichever came first: of all copies of a message one is not marked at most, and its story tells of them
     unmarked = [
         one
         for one, copies in by_id.items()
-        if any(not copy.resent for copy in copies[1:]) and one not in doubted
+        if len(copies) > 1 and (sum(not copy.resent for copy in copies) > 1 or one not in doubted)
     ]
     delivered = {one for one, status in states.items() if status == "delivered"}
     other = Counter(status for status in states.values() if status != "delivered")
