@@ -14,6 +14,7 @@ from analytics.views.webhook_forms import ReplayForm, RotateForm, TestForm
 from analytics.views.webhooks import PAGE, detail, find, made, name_of
 from analytics.webhooks import endpoints, replays
 from config.errors import PostinoError
+from config.grouping import grouped
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 
@@ -81,7 +82,7 @@ def webhook_replay(request: AccountRequest, webhook_id: int) -> HttpResponseBase
         else:
             done = replays.again(row, ids, by=by)
             text = ngettext("%(n)s event follows again.", "%(n)s events follow again.", done)
-            messages.success(request, text % {"n": done})
+            messages.success(request, text % {"n": grouped(done)})
     except PostinoError as err:
         messages.error(request, words.refusal(err))
     return redirect("webhook", request.account.pk, row.pk)

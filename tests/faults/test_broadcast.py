@@ -30,7 +30,7 @@ email = drafts.create(receipt.account, fields, by="owner")
 versions.publish(email, by="owner")
 print(email.pk)
 """
-_STATE = re.compile(r'data-count="(\w+)">(\d+)<')
+_STATE = re.compile(r'data-count="(\w+)">([\d,]+)<')
 
 
 def content(count: int) -> bytes:
@@ -52,8 +52,8 @@ def begin(owner: Browser, site: Site, count: int) -> str:
     review = owner.submit(
         where, where, step="columns", **{"column-0": "@", "column-1": "custom.order_id"}
     )
-    found = re.search(r"Will get it</dt><dd class=\"n\">(\d+)<", review)
-    assert found and int(found[1]) == count
+    found = re.search(r"Will get it</dt><dd class=\"n\">([\d,]+)<", review)
+    assert found and int(found[1].replace(",", "")) == count
     asked = owner.submit(where, where, step="when", when="now")
     assert "people?" in asked
     return where
@@ -79,7 +79,7 @@ def stopped_at(site: Site, least: float) -> int:
 
 
 def shown(owner: Browser, page: str) -> dict[str, int]:
-    return {name: int(n) for name, n in _STATE.findall(owner.get(page))}
+    return {name: int(n.replace(",", "")) for name, n in _STATE.findall(owner.get(page))}
 
 
 def test_one_message_per_row_whatever_is_killed(site: Site, scale: Scale, full_scale: bool) -> None:

@@ -13,6 +13,7 @@ AGENT = (
     "Chrome/140.0.0.0 Safari/537.36"
 )
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _METRIC = re.compile(r'data-metric="(\w+)">([^<]*)<')
 
 
@@ -74,9 +75,10 @@ class Browser:
         assert re.fullmatch(r"/a/\d+/", self.home), self.home
 
     def figures(self, page: str) -> dict[str, str]:
-        """The numbers of a performance page, as a person reads them."""
+        """The numbers of a performance page, as a person reads them but for the commas in counts."""
         found = _METRIC.findall(self.get(page))
-        return {name: html.unescape(text).replace("\xa0", " ").strip() for name, text in found}
+        plain = {name: html.unescape(text).replace("\xa0", " ").strip() for name, text in found}
+        return {name: _THOUSANDS.sub("", text) for name, text in plain.items()}
 
     def figures_within(self, page: str, seconds: float, wanted: dict[str, str]) -> dict[str, str]:
         """Look until the page shows these, or the time is over."""

@@ -1,5 +1,5 @@
 """Template tags that the page shell and its parts need: icons, a block kept as a value, addresses
-that break between their parts.
+that break between their parts, counts.
 """
 
 import re
@@ -9,7 +9,10 @@ from django.templatetags.static import static
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from config.grouping import grouped
+
 register = template.Library()
+register.filter("grouped", grouped)
 _PART = re.compile(r"(?<=[@.+_])(?=[^@.+_])")
 
 

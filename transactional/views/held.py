@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from config import attention
 from config.attention import Item, Level
+from config.grouping import grouped
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional import explain, held
@@ -80,10 +81,10 @@ def _tell(request: AccountRequest, action: str, what: Decided) -> None:
         text = ngettext(
             "%(n)s message is queued again.", "%(n)s messages are queued again.", what.done
         )
-        messages.success(request, text % {"n": what.done})
+        messages.success(request, text % {"n": grouped(what.done)})
     elif what.done:
         text = ngettext("%(n)s message is given up.", "%(n)s messages are given up.", what.done)
-        messages.success(request, text % {"n": what.done})
+        messages.success(request, text % {"n": grouped(what.done)})
     if what.barred:
         text = ngettext(
             "%(n)s message ended: its address has been suppressed, or its reader has left, meanwhile.",
@@ -91,21 +92,21 @@ def _tell(request: AccountRequest, action: str, what: Decided) -> None:
             "meanwhile.",
             what.barred,
         )
-        messages.warning(request, text % {"n": what.barred})
+        messages.warning(request, text % {"n": grouped(what.barred)})
     if what.late:
         text = ngettext(
             "%(n)s message stays held: the time in which it was of use is over.",
             "%(n)s messages stay held: the time in which they were of use is over.",
             what.late,
         )
-        messages.warning(request, text % {"n": what.late})
+        messages.warning(request, text % {"n": grouped(what.late)})
     if what.gone:
         text = ngettext(
             "%(n)s message stays held: its body or its secret values are no longer kept.",
             "%(n)s messages stay held: their bodies or secret values are no longer kept.",
             what.gone,
         )
-        messages.warning(request, text % {"n": what.gone})
+        messages.warning(request, text % {"n": grouped(what.gone)})
     if what.more:
         messages.info(request, _("That was as much as is done at once: there may be more."))
     elif not (what.done or what.barred or what.late or what.gone):
@@ -134,7 +135,7 @@ def held_mail(account_id: int) -> list[Item]:
         "%(n)s messages are held and wait for a decision.",
         number,
     )
-    shown = f"{number}+" if number == COUNTED else str(number)
+    shown = f"{grouped(number)}+" if number == COUNTED else grouped(number)
     return [
         Item(
             code="MAIL_HELD",

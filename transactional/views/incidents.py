@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config import attention
 from config.attention import Item, Level
+from config.grouping import grouped
 from tokens.models import Role
 from tokens.web import AccountRequest, account_page
 from transactional.incidents import undo
@@ -65,7 +66,7 @@ def incident_undo(request: AccountRequest, incident_id: int) -> HttpResponseBase
     row = _find(request, incident_id)
     lifted, again = undo.undo(row, by=request.user.get_username())
     if lifted or again:
-        said = {"again": again, "lifted": lifted}
+        said = {"again": grouped(again), "lifted": grouped(lifted)}
         text = _("%(again)s messages are queued again, %(lifted)s suppressions were lifted.")
         messages.success(request, text % said)
     else:
