@@ -11,27 +11,22 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from domains import dns
 from tests.dns_server import DnsServer
 from tests.transactional.egress.test_engine import engine, eventually, token
 from tests.transactional.egress.tls_peers import Authority, Peers, serving
 from tokens.models import Account
 from transactional.egress.mta_sts import CROWDED, UNKNOWN
-from transactional.egress.route import over_smarthost
-from transactional.egress.smarthost_check import check
-from transactional.egress.tls import TlsRule, towards_smarthost, without_policy
+from transactional.egress.tls import without_policy
 from transactional.models import (
     BrokenTls,
     DeliveryAttempt,
     Recipient,
-    Smarthost,
     Stream,
     StsPolicy,
     TlsCount,
 )
 from transactional.submission.accept import accept_many
 from transactional.submission.request import Accepted, RawSubmission
-from transactional.wire.outcome import TlsPolicy
 from transactional.wire.session import client_context
 
 pytestmark = [
@@ -354,63 +349,3 @@ def test_what_is_counted_for_reports(
 )
 def test_what_a_domain_is_told_of_a_policy_that_was_not_to_be_had(error: str, word: str) -> None:
     assert without_policy(error) == word
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("dane-ee", ("delivered", True, "DANE", "dane")),
-        ("dane-unsigned", ("delivered", True, "TLSv1.3", "opportunistic")),
-        ("dane-wrong", ("deferred", None, "", "dane")),
-        ("dane-strip", ("deferred", None, "", "dane")),
-        ("dane-lookup", ("deferred", None, "", "dane_lookup")),
-        ("sts-mx", ("delivered", True, "TLSv1.3", "opportunistic")),  # its policy is about its mail
-    ],
-)
-def test_a_relay_that_is_configured_by_name_is_held_to_its_own_tlsa_records(
-    account: Account, world: Peers, settings: Any, name: str,
-    expected: tuple[str, bool | None, str, str],
-) -> None:  # fmt: skip
-    settings.EGRESS = f"relay://mx.{name}.test:{world.port}"
-    before = len(world.kept.mail)
-    row = deliver(account, "elsewhere")["elsewhere"]
-    arrived = dict(world.kept.mail[before:])
-    attempt = DeliveryAttempt.objects.get()
-    [rule] = [one["code"] for one in attempt.decisions if one["step"] == "tls"]
-    status, tls, word, code = expected
-    assert (row.status, arrived.get("a@elsewhere.test"), rule) == (status, tls, code)
-    assert word in attempt.tls
-
-
-@pytest.mark.parametrize(
-    ("name", "policy", "expected"),
-    [
-        ("dane-ee", TlsPolicy.OPPORTUNISTIC, (TlsPolicy.DANE, "dane")),
-        ("dane-ee", TlsPolicy.REQUIRED, (TlsPolicy.DANE, "dane")),
-        ("dane-ee", TlsPolicy.VERIFIED, (TlsPolicy.VERIFIED, "smarthost")),
-        ("dane-odd", TlsPolicy.OPPORTUNISTIC, (TlsPolicy.REQUIRED, "dane_unusable")),
-        ("dane-lookup", TlsPolicy.OPPORTUNISTIC, (TlsPolicy.DANE, "dane_lookup")),
-        ("dane-unsigned", TlsPolicy.OPPORTUNISTIC, (TlsPolicy.OPPORTUNISTIC, "smarthost")),
-    ],
-)
-def test_a_smarthosts_tlsa_records_count_but_where_a_valid_certificate_is_wanted(
-    world: Peers, name: str, policy: TlsPolicy, expected: tuple[TlsPolicy, str]
-) -> None:
-    host = f"mx.{name}.test"
-
-    async def asked() -> TlsRule:
-        route = await over_smarthost(host, world.port, operators=False)
-        return await towards_smarthost(policy, route.targets[0])
-
-    rule = dns.run(asked())
-    assert (rule.policy, rule.code) == expected
-    assert bool(rule.refusal) == (name == "dane-lookup")
-
-
-def test_a_smarthost_is_tried_out_with_its_tlsa_records(account: Account, world: Peers) -> None:
-    codes = {"dane-ee": "ok", "dane-wrong": "tlsa_failed", "dane-lookup": "tlsa_failed"}
-    for name, code in codes.items():
-        row = Smarthost.objects.create(
-            account=account, name=name, host=f"mx.{name}.test", port=world.port, tls="opportunistic"
-        )
-        assert check(row).code == code

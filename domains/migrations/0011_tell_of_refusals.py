@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("domains", "0009_note_when_dns_was_asked")]
+    dependencies = [("domains", "0010_pause_by_complaints")]
 
     operations = [
         migrations.AlterField(

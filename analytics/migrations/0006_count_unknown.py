@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("analytics", "0004_add_machines")]
+    dependencies = [("analytics", "0005_count_complaints")]
 
     operations = [
         migrations.AddField(
