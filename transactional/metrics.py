@@ -11,7 +11,7 @@ from config.ids import uuid7_floor
 from config.metrics import Metric, one
 from domains.models import EgressSource, WorkerHost
 from transactional import listener, queue, retention, tls_share
-from transactional.egress import hosts_down
+from transactional.egress import hosts_down, recall
 from transactional.inbound import server
 from transactional.models import (
     Incident,
@@ -113,6 +113,21 @@ def hosts_that_are_down() -> list[Metric]:
             "Exchangers' addresses that took no connection from one of our IPs and are tried last, over all "
             "delivery processes.",
             hosts_down.counted(),
+        )
+    ]
+
+
+@metrics.source
+def journals_of_the_dead() -> list[Metric]:
+    """What delivery processes that were killed had left of their last conversations."""
+    return [
+        Metric(
+            name="recalled_total",
+            kind="counter",
+            text="Messages of delivery processes that died, by what their journals knew: `written`, their answer "
+            "is written down; `stayed`, their dot had not left; `late`, the answer was read after the copy had "
+            "been called in doubt.",
+            samples=[({"what": word}, number) for word, number in recall.counted().items()],
         )
     ]
 

@@ -119,6 +119,7 @@ class Ledger:
             "rows in a wrong state": len(found.wrong),
             **self.accounts(found),
             "copies for each session cut off": self.judged(found),
+            "answers read from journals": found.recalled,
             "messages in hand at the kills": recovery.followed,
             "longest until given back": f"{recovery.longest_held:.1f} s",
             "longest until ended or retried": f"{recovery.longest:.1f} s",

@@ -171,6 +171,7 @@ class Verdict:
     wrong: list[str]
     copied: frozenset[str]
     followed: tuple[Copy, ...]  # those that another came after
+    recalled: int  # answers that a killed process had read, and another wrote down
 
     def __str__(self) -> str:
         return (
@@ -178,6 +179,16 @@ class Verdict:
             f" {len(self.lost)} lost, {self.copies} second copies"
             f" ({len(self.unmarked)} unmarked), {len(self.wrong)} in a wrong state"
         )
+
+
+def recalled(site: Site, prefix: str) -> int:
+    """How many tries stand in the books by a dead process's journal alone."""
+    sql = """
+    SELECT count(*) FROM transactional_deliveryattempt a
+    JOIN transactional_recipient r ON r.id = a.recipient_id
+    WHERE r.address LIKE %s AND a.decisions @> '[{"code": "recalled"}]'
+    """
+    return int(site.ask(sql, f"{prefix}-%")[0][0])
 
 
 def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
@@ -216,4 +227,5 @@ def balance(site: Site, prefix: str, acknowledged: Iterable[str]) -> Verdict:
         wrong=sorted(delivered ^ by_id.keys()) + [f"{n} {status}" for status, n in other.items()],
         copied=frozenset(one for one, copies in by_id.items() if len(copies) > 1),
         followed=tuple(copy for copies in by_id.values() for copy in copies[:-1]),
+        recalled=recalled(site, prefix),
     )

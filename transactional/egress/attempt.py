@@ -322,7 +322,8 @@ class Attempts:
             site = plan.route.site.key
             talk = Talk(
                 tried.job, material, plan.stream, target, source, permit.cell, site,
-                login=login, beyond=plan.relay is not None,
+                login=login, smarthost_id=plan.relay.id if plan.relay else None,
+                warms_up_at=tried.warms_up_at,
             )  # fmt: skip
             heard = await self._secured.hold(talk, stance, tried.trail)
             last = tried.last = heard.outcome

@@ -6,14 +6,16 @@ from functools import lru_cache
 
 from domains import pools
 from transactional.compose.build import Built, Material, build
+from transactional.egress import journal
 from transactional.egress.cell import Cell
 from transactional.egress.flusher import Flusher
+from transactional.egress.journal import Journal
 from transactional.egress.leases import Leases
 from transactional.egress.lookups import StreamPolicy
 from transactional.egress.poison import LeaseLost, Poison
 from transactional.egress.route import Target
 from transactional.egress.sessions import Peer, SessionPool
-from transactional.egress.tls import ANY, TlsRule
+from transactional.egress.tls import ANY, TlsRule, spoken
 from transactional.egress.tls_memory import TlsMemory
 from transactional.queue import Job
 from transactional.wire import outcome as wire
@@ -38,7 +40,23 @@ class Talk:
     site: str
     rule: TlsRule = ANY
     login: Login | None = None
-    beyond: bool = False  # the host is a smarthost, which sends it on
+    smarthost_id: int | None = None  # where the host is one, which sends it on
+    warms_up_at: str = ""  # the mailbox provider, where the source warms up
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the host sends it on."""
+        return self.smarthost_id is not None
+
+    def way(self, session: Session) -> bytes:
+        """The same for the journal, over this session."""
+        source, target = self.source, self.target
+        clear = bool(session.in_clear_because)
+        tls = spoken(session.tls_version, session.tls_cipher, self.rule.policy, in_clear=clear)
+        return journal.way(
+            source.id, source.address, target.host, target.address, target.port,
+            tls, self.smarthost_id, self.warms_up_at,
+        )  # fmt: skip
 
     def peer(self) -> Peer:
         """The far end of the session, with the TLS that its rule asks for."""
@@ -55,7 +73,15 @@ _peer = lru_cache(maxsize=4096)(Peer)  # the same object each time: its sessions
 class Conversations:
     """Holds them; one per engine."""
 
-    def __init__(self, pool: SessionPool, flusher: Flusher, leases: Leases, poison: Poison) -> None:
+    def __init__(
+        self,
+        pool: SessionPool,
+        flusher: Flusher,
+        leases: Leases,
+        poison: Poison,
+        answers: Journal,
+    ) -> None:
+        self._answers = answers
         self._pool = pool
         self._flusher = flusher
         self._leases = leases
@@ -106,6 +132,7 @@ class Conversations:
             self._poison.words.end()
             session.close()
             raise
+        line = self._answers.begin(job, talk.way(session))
         try:
             seen = await session.deliver(
                 mail_from=built.mail_from,
@@ -113,6 +140,7 @@ class Conversations:
                 data=built.data,
                 before_dot=lambda: self._flusher.mark(job, beyond=talk.beyond),
                 still_ours=lambda: self._leases.hold(job),
+                witness=line,
                 smtputf8=built.smtputf8,
                 eight_bit=built.eight_bit,
             )
@@ -122,6 +150,8 @@ class Conversations:
         if seen.lease_lost or (seen.reply is None and seen.stage in MARKED and not seen.uncertain):
             # Marked, and its dot stayed here: until its next try it is in no doubt
             await self._flusher.unmark(job)
+        elif line and seen.reply and seen.reply.is_permanent and seen.stage is not Stage.DOT:
+            line.refused(seen.reply, seen.stage)
         return seen
 
 

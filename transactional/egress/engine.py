@@ -20,7 +20,7 @@ from django.db import Error
 from config.database import parameters
 from config.steady import steady_seconds
 from transactional import clock, queue
-from transactional.egress import hosts_down
+from transactional.egress import hosts_down, recall
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
 from transactional.egress.consent import Consent
@@ -29,6 +29,7 @@ from transactional.egress.deliver import Courier
 from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
 from transactional.egress.hosts_down import HostsDown
+from transactional.egress.journal import Journal
 from transactional.egress.leases import Leases
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
@@ -37,7 +38,7 @@ from transactional.egress.poison import Poison
 from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
 from transactional.egress.shares import Shares, by_own_clock
-from transactional.egress.slots import Slots
+from transactional.egress.slots import ASIDE, Slots
 from transactional.egress.strain import Strain
 from transactional.models import Lane
 from transactional.queue import Job
@@ -109,6 +110,7 @@ class Engine:
         self._jobs: dict[Job, asyncio.Task[None]] = {}
         self._leases = Leases()
         self._places = Slots(sessions)
+        self._over: Callable[[Job], None] = lambda _: None  # told of each job that is over
         self._busy_at = 0.0
         self._more = False  # the last claim left rows behind for want of room
 
@@ -152,7 +154,9 @@ class Engine:
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect, settings.DATA_DIR / "run" / "building")
         circuits = Circuits(lookups, shaper, scale=scale)
-        conversations = Conversations(pool, flusher, self._leases, poison)
+        journal = Journal(recall.folder(), self._sessions * (1 + ASIDE))
+        self._over = journal.end
+        conversations = Conversations(pool, flusher, self._leases, poison, journal)
         attempts = Attempts(lookups, conversations, shaper, circuits, poison)
         consent, tries = Consent(lookups), FirstTries(self._sessions)
         courier = Courier(attempts, shaper, parking, flusher, self._places, consent, tries)
@@ -165,6 +169,7 @@ class Engine:
             self._beside(self._tick(lookups, shaper, circuits)),
             self._beside(strain.run()),
             self._beside(told.run()),
+            self._beside(recall.keep_looking(connect)),
             self._beside(lookups.look_for_ourselves()),
         ]
         logger.info("egress engine ready: lanes %s, %d sessions", self._lanes, self._sessions)
@@ -185,6 +190,7 @@ class Engine:
             await pool.close_idle(everything=True)
             await self._give_back(lookups)
             poison.close()
+            journal.close()
             lookups.close()
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -225,6 +231,7 @@ class Engine:
         assert self._event is not None  # noqa: S101 — set before this runs
         async with await connect() as connection:
             await poison.recall(connection)
+            await recall.look(connect)
             await lookups.do(clock.settle)
             self._claimer.take_clock()
             while not self._stopping:
@@ -272,6 +279,7 @@ class Engine:
     def _done(self, job: Job) -> None:
         self._jobs.pop(job, None)
         self._leases.drop(job)
+        self._over(job)
         if self._more and self._event is not None and self._room >= self._slots // 2:
             self._event.set()
 

@@ -7,6 +7,7 @@ the first two mail is never sent in clear, nor to a server that they do not name
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from django.conf import settings
 from django.utils import timezone
@@ -300,11 +301,18 @@ _RESULTS = (
 
 def told(seen: wire.Outcome, rule: TlsRule, clear_because: str = "") -> str:
     """Version, cipher and verdict of a conversation, for the attempt's row: at most 80 characters."""
-    if seen.tls_version:
-        verdict = {TlsPolicy.VERIFIED: "verified", TlsPolicy.DANE: "DANE"}.get(rule.policy, "")
-        if rule.softer and clear_because:
-            verdict = "not verified"
-        return " ".join(filter(None, (seen.tls_version, seen.tls_cipher, verdict)))[:80]
-    if seen.stage in BEFORE_TLS:
+    if seen.stage in BEFORE_TLS and not seen.tls_version:
         return ""
-    return "in clear: TLS failed there" if clear_because else "in clear: no TLS offered"
+    policy = None if rule.softer and clear_because else rule.policy
+    return spoken(seen.tls_version, seen.tls_cipher, policy, in_clear=bool(clear_because))
+
+
+@lru_cache(maxsize=1024)
+def spoken(
+    version: str | None, cipher: str | None, policy: TlsPolicy | None, *, in_clear: bool
+) -> str:
+    """The same of a session: under which policy, None where it had been tried in vain; `in_clear`, TLS had failed."""
+    if version:
+        verdicts = {None: "not verified", TlsPolicy.VERIFIED: "verified", TlsPolicy.DANE: "DANE"}
+        return " ".join(filter(None, (version, cipher, verdicts.get(policy, ""))))[:80]
+    return "in clear: TLS failed there" if in_clear else "in clear: no TLS offered"

@@ -147,6 +147,10 @@ SENTENCES = {
     ("build", "poison"): _(
         "Held: %(crashes)s delivery processes ended while they built this message."
     ),
+    # What was answered
+    ("answer", "recalled"): _(
+        "%(host)s had answered when our delivery process ended; its journal kept the answer."
+    ),
     # What comes next
     ("retry", "expired"): _("Its time was up after %(tries)s tries."),
     ("retry", "greylisted"): _("The receiver greylists: the next try comes soon (%(due)s)."),

@@ -7,6 +7,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 from transactional.queue.claim import Claimed, Claimer
 from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
 from transactional.queue.held import Taken, hold, let_go, withdraw
+from transactional.queue.orphans import Orphan, doubted, orphaned
 from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
@@ -49,15 +50,18 @@ __all__ = [
     "Depth",
     "InFront",
     "Job",
+    "Orphan",
     "Plan",
     "Stray",
     "Taken",
     "Waker",
     "counted",
     "depth",
+    "doubted",
     "hold",
     "in_front",
     "let_go",
+    "orphaned",
     "plans",
     "put_right",
     "row",

@@ -9,7 +9,8 @@ from django.utils import timezone
 from transactional import clock, queue, sweeper
 from transactional.compose import rollouts, version_counts
 from transactional.compose.contract import purge
-from transactional.egress import tls_memory
+from transactional.egress import recall, tls_memory
+from transactional.egress.engine import connect
 from transactional.inbound import probation, worn
 from transactional.models import Lane
 from transactional.submission import senders, tls_reports
@@ -22,6 +23,7 @@ TURNS = 20  # batches of one run: a long log must not keep the worker from its o
 def sweep() -> None:
     """Free rows whose lease ran out, and wake the workers for them."""
     now = clock.settle()  # first: a clock that was set has ended no lease
+    recall.look_now(connect)  # what is known of a dead worker's copies leaves them in no doubt
     freed = sweeper.sweep(until=now + timedelta(seconds=1))
     if freed:
         logger.warning("%d messages were given back by silent workers", freed)

@@ -6,7 +6,7 @@ Opens nothing: `session` hands it a transport. RFC 5321 §3.8 (lost connections)
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from transactional.wire.reply import Reply, ReplyError, ReplyParser
 
@@ -20,6 +20,19 @@ WHOLE_BYTES = 16_384
 
 class StreamError(Exception):
     """The connection is of no further use; the message says why."""
+
+
+class Witness(Protocol):
+    """Who is told, in the same turn of the loop, of the two moments that decide what is known of a message.
+
+    Must not raise, nor take long.
+    """
+
+    def leaving(self) -> None:
+        """Its last octets, the final dot, are about to be handed to the transport."""
+
+    def answered(self, reply: Reply) -> None:
+        """The answer to it has been read; nothing has been done about it."""
 
 
 class ReplyStream(asyncio.Protocol):
@@ -41,6 +54,7 @@ class ReplyStream(asyncio.Protocol):
         self._carrier: asyncio.Transport | None = None
         self._paused = False
         self._refused = False
+        self._witness: Witness | None = None  # who waits for the next reply
 
     # -- called by the transport
 
@@ -56,6 +70,9 @@ class ReplyStream(asyncio.Protocol):
             self.fail(str(error))
         else:
             if self._replies:
+                if self._witness is not None:
+                    self._witness.answered(self._replies[0])
+                    self._witness = None
                 self._wake()
 
     def eof_received(self) -> bool:
@@ -112,9 +129,15 @@ class ReplyStream(asyncio.Protocol):
         return self._replies.popleft()
 
     async def write_blocks(
-        self, data: bytes, tail: int, timeout: float, go_on: Callable[[], bool]
+        self,
+        data: bytes,
+        tail: int,
+        timeout: float,
+        go_on: Callable[[], bool],
+        witness: Witness | None = None,
     ) -> bool:
         """Send `data`; False where `go_on` said no on the way, which is asked right before each write.
+        `witness` is told before the last one, and of the first reply behind it.
 
         Of what does not go in one write the last `tail` octets go alone, once all before them is out
         of our hands. Raises StreamError as `reply` does, with `timeout` seconds for each piece; the
@@ -133,6 +156,9 @@ class ReplyStream(asyncio.Protocol):
                 raise StreamError("the peer spoke during the content")
             if not go_on():
                 return False
+            if witness is not None and piece is pieces[-1]:
+                witness.leaving()
+                self._witness = witness
             self.write(piece)
         return True
 

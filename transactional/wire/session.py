@@ -26,7 +26,7 @@ from transactional.wire.outcome import (
     read_capabilities,
 )
 from transactional.wire.reply import Reply, Stage
-from transactional.wire.reply_stream import ReplyStream, StreamError
+from transactional.wire.reply_stream import ReplyStream, StreamError, Witness
 from transactional.wire.transaction import BeforeDot, Parcel, StillOurs, Transaction, refuse_locally
 
 logger = logging.getLogger(__name__)
@@ -271,6 +271,7 @@ class Session:
         data: bytes,
         before_dot: BeforeDot,
         still_ours: StillOurs = lambda: True,
+        witness: Witness | None = None,
         smtputf8: bool = False,
         eight_bit: bool = False,
     ) -> Outcome:
@@ -280,7 +281,8 @@ class Session:
         bare LF or NUL). `before_dot` runs once the peer waits for the content, which is sent only
         after it returned True. On False, or after `timeouts.marker` seconds without an answer, no
         content is sent and the connection is closed; what it raises is raised here, the connection
-        closed. `still_ours` is asked right before each write: on False nothing more leaves.
+        closed. `still_ours` is asked right before each write: on False nothing more leaves. `witness` is
+        told when the dot leaves, and of its answer at once.
         `mail_from` None is the null reverse-path.
         """
         loop = asyncio.get_running_loop()
@@ -300,7 +302,7 @@ class Session:
             timeouts=self._timeouts,
             reset_first=self._needs_reset,
         )
-        outcome = await transaction.run(before_dot, still_ours)
+        outcome = await transaction.run(before_dot, still_ours, witness)
         self._needs_reset = transaction.needs_reset
         if self.transactions and outcome.stage is Stage.MAIL and self._stream.failure is not None:
             outcome = replace(outcome, reusable_failure=True)

@@ -11,7 +11,7 @@ from transactional.wire.dot import stuff
 from transactional.wire.outcome import Capabilities, Outcome, Timeouts
 from transactional.wire.path import NotAscii, PathError, check_mailbox
 from transactional.wire.reply import Reply, Stage
-from transactional.wire.reply_stream import ReplyStream, StreamError
+from transactional.wire.reply_stream import ReplyStream, StreamError, Witness
 
 BeforeDot = Callable[[], Awaitable[bool]]
 StillOurs = Callable[[], bool]
@@ -78,7 +78,9 @@ class Transaction:
         self._exchange: list[str | Reply] = []
         self.needs_reset = False
 
-    async def run(self, before_dot: BeforeDot, still_ours: StillOurs) -> Outcome:
+    async def run(
+        self, before_dot: BeforeDot, still_ours: StillOurs, witness: Witness | None = None
+    ) -> Outcome:
         """The outcome, without session facts. ValueError on bare CR, LF or NUL in the content.
 
         Nothing is marked before the peer asks for the content: what dies earlier is in no doubt.
@@ -92,7 +94,7 @@ class Transaction:
             marker = asyncio.ensure_future(before_dot())
             if not await self._durable(marker) or not still_ours():
                 return self._not_ours(Stage.DATA)
-            return await self._content(payload, still_ours)
+            return await self._content(payload, still_ours, witness)
         except BaseException:
             # Cancelled, or the marker raised: half a transaction must never be continued.
             if marker is not None:
@@ -195,12 +197,15 @@ class Transaction:
             self._exchange.append(".")
             await self._reply(Stage.DATA)
 
-    async def _content(self, payload: bytes, still_ours: StillOurs) -> Outcome:
+    async def _content(
+        self, payload: bytes, still_ours: StillOurs, witness: Witness | None
+    ) -> Outcome:
         stream = self._stream
         if not stream.is_quiet:
             return self._interrupted(Stage.DATA, "the peer spoke before the content")
         try:
-            if not await stream.write_blocks(payload, TAIL, self._timeouts.data, still_ours):
+            limit = self._timeouts.data
+            if not await stream.write_blocks(payload, TAIL, limit, still_ours, witness):
                 return self._not_ours(Stage.BODY)
         except StreamError as error:
             return self._interrupted(Stage.BODY, str(error))
