@@ -47,6 +47,7 @@ bench: $(VENV)/.installed-dev ## what a message costs, stage by stage
 	@$(PY) -m bench.groups
 	@$(PY) -m bench.footprint
 	@$(PY) -m bench.lanes
+	@$(PY) -m bench.dead
 	@$(PY) -m bench.bounces $(wildcard $(CORPORA))
 	@$(PY) -m bench.editor
 	@$(PY) -m bench.auth_timing

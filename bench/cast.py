@@ -24,45 +24,66 @@ from transactional.models import Campaign, Email, Stream  # noqa: E402
 
 _BY = "bench"
 SOURCE = "127.0.0.1"
+OTHER_SOURCE = "127.0.0.2"
+
+
+def _domain(account: Account, name: str) -> Domain:
+    """A verified domain with the keys that one gets by default; no DNS here would confirm it."""
+    now = timezone.now()
+    domain = Domain.objects.create(
+        account=account,
+        name=name,
+        state=DomainState.VERIFIED,
+        verified_at=now,
+        checked_at=now,
+        next_check_at=now + timedelta(days=1),
+    )
+    dkim.create_keys(domain)
+    return domain
+
+
+def _source(account: Account, address: str, name: str) -> None:
+    """A ready IP of its own, and the streams that leave from it."""
+    now = timezone.now()
+    source = EgressSource.objects.create(
+        account=account,
+        address=address,
+        ehlo_name=name,
+        state=SourceState.READY,
+        ready_at=now,
+        checked_at=now,
+        next_check_at=now + timedelta(days=1),
+    )
+    pools.add(pools.dedicated_pool(account), source)
+    for kind in ("transactional", "marketing"):
+        Stream.objects.default(account, kind)
+
+
+def _login(account: Account) -> dict[str, str]:
+    token, password = credentials.create_smtp(
+        account, campaign_name=account.name, create_contact=False, by=_BY
+    )
+    Campaign.objects.open_for(token)
+    return {"username": token.username, "password": password}
+
+
+def other() -> dict[str, str]:
+    """A second account, which must not feel what the first one does: its SMTP login."""
+    account = Account.objects.create(name="Other", transactional_enabled=True)
+    _domain(account, message.OTHER_DOMAIN)
+    _source(account, OTHER_SOURCE, f"mail.{message.OTHER_DOMAIN}")
+    return _login(account)
 
 
 def make() -> dict[str, object]:
     """Account, verified domains with the keys that one gets by default and with RSA alone, ready IP, token, key, email."""
     account = Account.objects.create(name="Bench", transactional_enabled=True)
-    now = timezone.now()
-    never = now + timedelta(days=1)  # no DNS here would confirm them
-    domains = []
-    for name in (message.DOMAIN, message.RSA_DOMAIN):
-        domain = Domain.objects.create(
-            account=account,
-            name=name,
-            state=DomainState.VERIFIED,
-            verified_at=now,
-            checked_at=now,
-            next_check_at=never,
-        )
-        domains.append(domain)
-        dkim.create_keys(domain)
-    DkimKey.objects.filter(domain=domain).exclude(algorithm="rsa").delete()
-    source = EgressSource.objects.create(
-        account=account,
-        address=SOURCE,
-        ehlo_name=f"mail.{message.DOMAIN}",
-        state=SourceState.READY,
-        ready_at=now,
-        checked_at=now,
-        next_check_at=never,
-    )
-    pools.add(pools.dedicated_pool(account), source)
-    for kind in ("transactional", "marketing"):
-        Stream.objects.default(account, kind)
+    domains = [_domain(account, name) for name in (message.DOMAIN, message.RSA_DOMAIN)]
+    DkimKey.objects.filter(domain=domains[-1]).exclude(algorithm="rsa").delete()
+    _source(account, SOURCE, f"mail.{message.DOMAIN}")
     _, key = credentials.create_api_key(
         account, name="Bench", scopes=["transactional-email", "marketing-email"], by=_BY
     )
-    token, password = credentials.create_smtp(
-        account, campaign_name="Bench", create_contact=False, by=_BY
-    )
-    Campaign.objects.open_for(token)
     email = Email.objects.create(
         account=account,
         campaign=Campaign.objects.create(account=account, name="Bench receipt"),
@@ -74,9 +95,10 @@ def make() -> dict[str, object]:
         **message.template(),
     )
     versions.publish(email, by=_BY)
-    login = {"username": token.username, "password": password}
+    login = _login(account)
     return {
         "smtp": login,
+        "other": other(),
         "w": {**login, "domain": message.RSA_DOMAIN},
         "api": {"api_key": key, "email_id": email.pk},
         "dkim": {

@@ -1,7 +1,7 @@
 """`python -m bench.lanes`: how long urgent mail takes while a bulk send drains.
 
-A whole installation with 200,000 bulk messages in the queue; urgent ones come by SMTP, RATE a second, until the
-bulk send has drained (or after MINUTES). Time is from acceptance to the receiving server's 250, as the event log has
+A whole installation with 200,000 bulk messages of one account in the queue; urgent ones of another come by SMTP, RATE a
+second, until the bulk send has drained (or after MINUTES). Time is from acceptance to the receiving server's 250, as the event log has
 it; the books balance when every urgent message was delivered once.
 """
 
@@ -11,6 +11,7 @@ import smtplib
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 
 from bench import message
 from bench.claims import identifiers
@@ -20,22 +21,30 @@ BULK = 200_000
 RATE = 5.0  # urgent messages a second
 MINUTES = 10.0  # after which no more urgent mail is sent, whatever bulk mail is left
 LIMIT = 1000  # milliseconds, of the 99th percentile
+_SITES, _BULK_LANE = 50, 2
 _LOOK = 5.0  # seconds between two looks at what is left
 _STALLED = 60.0  # seconds for the last of them
 
 
 def queue_bulk(place: Installation, rows: int) -> None:
-    """Queue so many small messages of the bench's account in the bulk lane."""
+    """Queue so many small messages of the bench's account in the bulk lane, to 50 domains."""
+    queue(place, rows, [f"bulk{n}.example" for n in range(_SITES)], lane=_BULK_LANE)
+
+
+def queue(place: Installation, rows: int, domains: Sequence[str], *, lane: int) -> None:
+    """Queue so many small messages of the bench's account at once, to these domains in turns."""
     raw = f"From: {message.FROM}\r\nSubject: News\r\nMIME-Version: 1.0\r\n\r\nHello\r\n"
     recipient, each = identifiers(rows, 1), identifiers(rows, 2)
     found = place.database.execute(
-        "SELECT id, account_id FROM transactional_stream WHERE kind = 'transactional' LIMIT 1"
+        "SELECT id, account_id FROM transactional_stream WHERE kind = 'transactional' ORDER BY id LIMIT 1"
     ).fetchone()
     if found is None:
         raise Broken("there is no stream")
     values = {"n": rows, "stream": found[0], "account": found[1], "raw": raw.encode()}
-    values |= {"from": message.FROM, "domain": message.DOMAIN}
+    values |= {"from": message.FROM, "domain": message.DOMAIN, "lane": lane}
+    values |= {"domains": list(domains)}
     every = "generate_series(0, %(n)s::bigint - 1) AS i"
+    to = f"(%(domains)s::text[])[1 + i %% {len(domains)}]"
     for statement in (
         "INSERT INTO transactional_message (id, account_id, stream_id, kind, source, credential,"
         " from_address, from_domain, subject, message_id, size, refusal, refusal_text, created_at)"
@@ -44,11 +53,10 @@ def queue_bulk(place: Installation, rows: int) -> None:
         f"INSERT INTO transactional_body (id, raw) SELECT {each}, %(raw)s FROM {every}",
         "INSERT INTO transactional_recipient (id, message_id, account_id, address, kind, status,"
         f" status_at, attempts, reply) SELECT {recipient}, {each}, %(account)s,"
-        f" 'u' || i || '@bulk' || i %% 50 || '.example', 'to', 'queued', now(), 0, '' FROM {every}",
+        f" 'u' || i || '@' || {to}, 'to', 'queued', now(), 0, '' FROM {every}",
         "INSERT INTO transactional_queuerow (id, message_id, account_id, stream_id, lane, domain,"
         f" attempt, due_at, deliver_by, resent, crashes) SELECT {recipient}, {each}, %(account)s,"
-        " %(stream)s, 2, 'bulk' || i %% 50 || '.example', 0, now(), now() + interval '1 day', false, 0"
-        f" FROM {every}",
+        f" %(stream)s, %(lane)s, {to}, 0, now(), now() + interval '1 day', false, 0 FROM {every}",
     ):
         place.database.execute(statement, values)
 
@@ -58,7 +66,7 @@ def send_urgent(place: Installation, *, rate: float, minutes: float, least: int)
 
     `least`: so many in any case.
     """
-    given = place.cast["smtp"]
+    given, sender = place.cast["other"], f"codes@{message.OTHER_DOMAIN}"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     began = looked = time.monotonic()
@@ -67,8 +75,8 @@ def send_urgent(place: Installation, *, rate: float, minutes: float, least: int)
         session.starttls(context=context)
         session.login(given["username"], given["password"])
         while number < least or time.monotonic() - began < 60 * minutes:
-            head = f"From: {message.FROM}\r\nSubject: Code {number}\r\nX-Postino-Lane: urgent\r\n"
-            session.sendmail(message.FROM, [f"u{number}@code.example"], f"{head}\r\n123456\r\n")
+            head = f"From: {sender}\r\nSubject: Code {number}\r\nX-Postino-Lane: urgent\r\n"
+            session.sendmail(sender, [f"u{number}@code.example"], f"{head}\r\n123456\r\n")
             number += 1
             time.sleep(max(0.0, began + number / rate - time.monotonic()))
             if number >= least and time.monotonic() - looked > _LOOK:

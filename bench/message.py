@@ -5,6 +5,7 @@ from typing import Any
 
 DOMAIN = "shop.example"
 RSA_DOMAIN = "rsa-shop.example"  # signs with RSA-2048 alone, as the work W of the yardstick does
+OTHER_DOMAIN = "other.example"  # a second account's
 SITES = 20  # recipients' domains
 #: The subject carries the ledger's key; the sink reads it there.
 MARK = "Order "

@@ -99,6 +99,12 @@ def forget() -> None:
     _kept.clear()
 
 
+def is_kept(name: str, rdtype: str) -> bool:
+    """Whether an answer of the configured resolvers is kept, so that none is asked for."""
+    hit = _kept.get((name.lower(), rdtype, (), 0))
+    return hit is not None and time.monotonic() < hit[0]
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The sync façade: run one of this module's coroutines to its end, outside any loop."""
     return asyncio.run(work)

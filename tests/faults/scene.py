@@ -36,7 +36,8 @@ shop = Account.objects.get(name='Demo shop')
 six = EgressSource.objects.create(account=shop, address='::1', ehlo_name='six.shop.example')
 pools.add(pools.dedicated_pool(shop), six)
 """
-_SECOND = """
+_OTHER = """
+import json
 from tests.cast import make_account
 from tokens import credentials
 from transactional.models import *
@@ -44,12 +45,13 @@ other = make_account('Second shop', domain='second.example', address='127.0.0.40
 row, password = credentials.create_smtp(other, campaign_name='c', create_contact=False, by='t')
 Campaign.objects.open_for(row)
 _, key = credentials.create_api_key(other, name='k', scopes=['transactional-email'], by='t')
+Stream.objects.default(other, 'transactional')
+print(json.dumps(dict(username=row.username, password=password, api_key=key)))
+"""
+_HOLDS = """
 relay = Smarthost.objects.create(name='R', host='127.0.0.1', port={port},
     tls='opportunistic')
-Stream.objects.default(other, 'transactional')
 Stream.objects.of(other).update(uncertain_policy='hold', fallback=relay)
-import json
-print(json.dumps(dict(username=row.username, password=password, api_key=key)))
 """
 _ROWS = """
 WITH chosen AS (SELECT * FROM transactional_recipient WHERE address LIKE %(of)s), told AS (
@@ -158,9 +160,16 @@ def ready(installation: Installation) -> None:
 
 def second(installation: Installation, port: int) -> dict[str, Any]:
     """Another account, whose stream holds what is in doubt and has a smarthost; its secrets."""
-    made = dict(
-        json.loads(installation.shell(_SECOND.format(port=port) + _CHECKED).splitlines()[-1])
-    )
+    return _secrets(installation, _OTHER + _HOLDS.format(port=port))
+
+
+def other(installation: Installation) -> dict[str, Any]:
+    """Another account; its secrets."""
+    return _secrets(installation, _OTHER)
+
+
+def _secrets(installation: Installation, making: str) -> dict[str, Any]:
+    made = dict(json.loads(installation.shell(making + _CHECKED).splitlines()[-1]))
     smtp = installation.quickstart["smtp"] | {k: made[k] for k in ("username", "password")}
     return {"smtp": smtp, "api_key": made["api_key"]}
 

@@ -12,13 +12,16 @@ from config.ids import uuid7
 from domains import pools
 from transactional.compose.build import Material
 from transactional.egress import complaints, fallback, verdict
+from transactional.egress.cell import Closed
 from transactional.egress.circuit import Circuits
 from transactional.egress.conversation import Conversations, Talk
 from transactional.egress.decisions import Decision
 from transactional.egress.departures import Departures, Terms
 from transactional.egress.hosts_down import HostsDown
 from transactional.egress.lookups import Lookups, Relay, StreamPolicy
+from transactional.egress.places import owner_of
 from transactional.egress.poison import HELD_REPLY, Poison
+from transactional.egress.questions import Questions
 from transactional.egress.route import Route, Target, find, over_smarthost
 from transactional.egress.secured import Heard, Secured
 from transactional.egress.shaping import Permit, Shaper
@@ -101,16 +104,20 @@ class Attempts:
         shaper: Shaper,
         circuits: Circuits,
         poison: Poison,
+        questions: Questions,
     ) -> None:
         self._lookups = lookups
+        self._questions = questions
         self._poison = poison
         self._secured = Secured(conversations, lookups)
         self._shaper = shaper
         self._circuits = circuits
         self.hosts = HostsDown(scale=settings.RETRY_SCALE)
 
-    async def plan(self, job: Job) -> Plan | Outcome | complaints.Waits:
-        """From where to where; or the outcome of a job that cannot be tried, or must not be now."""
+    async def plan(self, job: Job) -> Plan | Outcome | complaints.Waits | Closed:
+        """From where to where; or the outcome of a job that cannot be tried, or must not be now; or until
+        when it is not its turn to ask DNS.
+        """
         tried = Tried(job)
         if job.status not in WAITING:
             return verdict.over(tried)
@@ -134,7 +141,9 @@ class Attempts:
         late = fallback.when_late(job, now, scale=settings.RETRY_SCALE)
         if late is not None and (round_by := await self._when_late(tried, stream, fleet, late)):
             return round_by
-        route = await find(job.domain, stream.transport, await self._lookups.own())
+        route = await self._route(job, stream.transport)
+        if isinstance(route, Closed):
+            return route
         tried.trail.add(route.decision())
         if route.refusal:
             return verdict.without_route(tried, route)
@@ -144,6 +153,17 @@ class Attempts:
             tried.trail.note("source", none.code, **none.told(fleet))
             return self.no_family(tried)
         return await self._planned(tried, stream, fleet, route, targets)
+
+    async def _route(self, job: Job, transport: str) -> Route | Closed:
+        """Where DNS says that it goes; its mail for a domain nobody has heard of takes turns to ask."""
+        own = await self._lookups.own()
+
+        async def answered() -> bool:
+            return (await find(job.domain, transport, own)).code != "dns"
+
+        if transport == "mx" and (closed := await self._questions.before(job, answered)):
+            return closed
+        return await find(job.domain, transport, own)
 
     async def _when_late(
         self, tried: Tried, stream: StreamPolicy, fleet: pools.Fleet, late: Decision
@@ -231,7 +251,8 @@ class Attempts:
         if plan.relay is not None or plan.stream.transport != "mx":
             return 0.0
         job = plan.tried.job
-        return await self._secured.rules.prepare(job.domain, urgent=job.lane == Lane.URGENT)
+        urgent = job.lane == Lane.URGENT
+        return await self._secured.rules.prepare(job.domain, owner_of(job), urgent=urgent)
 
     def no_family(self, tried: Tried, code: str = "no_family") -> Outcome:
         """None of the IPs can reach any of the hosts, or may send this kind of mail."""

@@ -17,6 +17,7 @@ from transactional.egress.consent import Consent, has_waited
 from transactional.egress.first_tries import FirstTries
 from transactional.egress.flusher import Flusher
 from transactional.egress.parking import ParkingLot, Refused
+from transactional.egress.places import owner_of
 from transactional.egress.shaping import PLACES, Permit, Shaper
 from transactional.egress.slots import Slots
 from transactional.egress.verdict import Tried
@@ -53,6 +54,9 @@ class Courier:
             planned = await self._plan(job)
             if isinstance(planned, Plan):
                 await self._turn(planned)
+            elif isinstance(planned, Closed):
+                self._slots.went_back(job)
+                await self._parking.park(Refused(job, planned, job.domain, spreads=False))
             elif isinstance(planned, Outcome):
                 await self._flusher.finish(planned)
             else:
@@ -67,7 +71,7 @@ class Courier:
         finally:
             self._slots.leave(job)
 
-    async def _plan(self, job: Job) -> Plan | Outcome | Waits:
+    async def _plan(self, job: Job) -> Plan | Outcome | Waits | Closed:
         self._slots.begin(job)
         try:
             if has_waited(job) and (bar := await self._consent.bar(job)) is not None:
@@ -94,6 +98,7 @@ class Courier:
         full = self._first_tries.begin(plan.tried.job)
         if full is not None:
             self._leave(plan, entered)
+            self._slots.went_back(plan.tried.job)
             await self._without_leave(plan, full)
             return
         try:
@@ -105,7 +110,7 @@ class Courier:
         """A job that was parked for want of a place finds the site half empty: so would others."""
         job, gate = plan.tried.job, entered.gate
         code = (job.parked or "").partition(" ")[0]
-        if code in PLACES and not gate.waiters and 2 * gate.inflight <= gate.most:
+        if code in PLACES and not gate.has_line and 2 * gate.inflight <= gate.most:
             self._parking.has_room(job, self._shaper.rate(plan.route, job.domain, plan.sources))
 
     async def _speak(self, plan: Plan, entered: Permit) -> None:
@@ -158,7 +163,7 @@ class Courier:
             domain = plan.tried.job.domain
             found = await self._shaper.enter(
                 plan.route, domain, sources, plan.choose,
-                keep=plan.tried.job.source_id, close=plan.close,
+                owner=owner_of(plan.tried.job), keep=plan.tried.job.source_id, close=plan.close,
             )  # fmt: skip
             if isinstance(found, Permit):
                 break
@@ -188,4 +193,5 @@ class Courier:
         job = plan.tried.job
         gate = self._shaper.gate(plan.route, job.domain)
         rate = self._shaper.rate(plan.route, job.domain, plan.sources) if spreads else 0.0
-        await self._parking.park(Refused(job, why, plan.route.site.key, gate, rate, spreads))
+        site = plan.route.site.key
+        await self._parking.park(Refused(job, why, site, rate, gate.domains, spreads))

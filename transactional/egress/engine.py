@@ -34,7 +34,9 @@ from transactional.egress.leases import Leases
 from transactional.egress.lookups import Lookups
 from transactional.egress.parking import ParkingLot
 from transactional.egress.part import Part
+from transactional.egress.places import BEYOND
 from transactional.egress.poison import Poison
+from transactional.egress.questions import Questions
 from transactional.egress.sessions import SessionPool
 from transactional.egress.shaping import Shaper
 from transactional.egress.shares import Shares, by_own_clock
@@ -55,8 +57,6 @@ RECONNECT = 1.0  # seconds before a database that is away is tried again
 REPORT = 5.0  # seconds between reports of this machine's IPs
 TICK = 0.25  # seconds between two looks for jobs that have become slow
 GRACE = 8.0  # seconds that sessions under way get to finish when the process stops
-BUFFER = 2  # jobs leased per session slot: the next ones are ready when a session frees up
-
 
 # All that the engine asks is looked up by key. A plan that was prepared on a fresh, empty partition
 # must not go on reading it from end to end when it has grown. And one plan serves every set of values:
@@ -101,7 +101,6 @@ class Engine:
         self._seat = seat
         self._lanes = tuple(lanes)
         self._claimer = queue.Claimer(self._lanes, helps=helps)
-        self._slots = sessions * BUFFER
         self._sessions = sessions
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,7 +110,7 @@ class Engine:
         self._leases = Leases()
         self._places = Slots(sessions)
         self._over: Callable[[Job], None] = lambda _: None  # told of each job that is over
-        self._busy_at = 0.0
+        self._busy_at = self._looked_at = 0.0
         self._more = False  # the last claim left rows behind for want of room
 
     def start(self) -> None:
@@ -154,10 +153,11 @@ class Engine:
         parking = ParkingLot(connect, scale=scale)
         poison = Poison(connect, settings.DATA_DIR / "run" / "building")
         circuits = Circuits(lookups, shaper, scale=scale)
-        journal = Journal(recall.folder(), self._sessions * (1 + ASIDE))
+        journal = Journal(recall.folder(), self._sessions * (BEYOND + ASIDE))
         self._over = journal.end
         conversations = Conversations(pool, flusher, self._leases, poison, journal)
-        attempts = Attempts(lookups, conversations, shaper, circuits, poison)
+        questions = Questions(self._sessions)
+        attempts = Attempts(lookups, conversations, shaper, circuits, poison, questions)
         consent, tries = Consent(lookups), FirstTries(self._sessions)
         courier = Courier(attempts, shaper, parking, flusher, self._places, consent, tries)
         await self._take_over(lookups, shaper, circuits)  # before the first message
@@ -236,12 +236,12 @@ class Engine:
             self._claimer.take_clock()
             while not self._stopping:
                 self._event.clear()
-                room = self._room
-                if room > 0:
+                caps = self._caps()
+                if caps is not None:
                     self._claimer.pools = await lookups.pools_here()
                     self._claimer.offsets = clock.offsets()
                     since = steady_seconds()
-                    found = await self._claimer.claim(connection, limit=room)
+                    found = await self._claimer.claim(connection, caps=caps)
                     if found.jumped:
                         await self._after_jump(connection, lookups, found.jobs)
                         continue
@@ -262,13 +262,19 @@ class Engine:
         await lookups.do(partial(clock.settle, self._claimer.since))
         self._claimer.take_clock()
 
-    @property
-    def _room(self) -> int:
-        """Jobs that may be claimed; slow ones that were set aside take no room."""
-        return self._slots - (len(self._jobs) - self._places.aside)
+    def _caps(self) -> queue.Caps | None:
+        """How much of whose mail is to be claimed now. Where there is room only for accounts that have none
+        in hand, they are looked for now and then: mostly there are none.
+        """
+        caps, now = self._places.caps(), time.monotonic()
+        if any(caps.of.values()) or not caps.of or now - self._looked_at >= BUSY_LOOK:
+            self._looked_at = now
+            return caps
+        return None
 
     def _start(self, courier: Courier, job: Job, since: float) -> None:
         stale = self._leases.take(job, since)
+        self._places.take(job)
         carried = courier.carry(job)
         if stale is not None and (before := self._jobs.get(stale)) is not None:
             carried = _after(before, carried)
@@ -280,13 +286,14 @@ class Engine:
         self._jobs.pop(job, None)
         self._leases.drop(job)
         self._over(job)
-        if self._more and self._event is not None and self._room >= self._slots // 2:
+        self._places.leave(job)
+        if self._more and self._event is not None and self._places.room >= self._places.half:
             self._event.set()
 
     async def _wait(self) -> None:
         """Until woken, or half of the slots are free, or it is time to look without either."""
         assert self._event is not None  # noqa: S101 — set before this runs
-        if self._more and self._room >= self._slots // 2:
+        if self._more and self._places.room >= self._places.half:
             await asyncio.sleep(SPACING)
             return
         busy = bool(self._jobs)

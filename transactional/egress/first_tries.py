@@ -10,27 +10,24 @@ import asyncio
 from collections import OrderedDict
 
 from transactional.egress.cell import Closed
+from transactional.egress.pace import Pace
+from transactional.egress.places import Owner, owner_of
 from transactional.queue import Job
 
 OF_SESSIONS = (
     3  # so many times the sessions are all accounts' tries together; more is set aside (`slots`)
 )
-LEAST = 1.0  # seconds after which mail asks again
-LONGEST = 600.0
 FORGET = 1000  # accounts remembered of which nothing is under way
-
-Key = tuple[int, int]  # lane, account
 
 
 class _Tries:
     """Those of one account in one lane."""
 
-    __slots__ = ("hold", "since", "tail")
+    __slots__ = ("pace", "since")
 
     def __init__(self) -> None:
         self.since: dict[Job, float] = {}  # the oldest first
-        self.hold = LEAST  # seconds that one takes, averaged
-        self.tail = 0.0  # when the last one that was sent back is due
+        self.pace = Pace()
 
 
 class FirstTries:
@@ -39,14 +36,14 @@ class FirstTries:
     def __init__(self, sessions: int) -> None:
         self._each = sessions
         self._all = OF_SESSIONS * sessions
-        self._of: OrderedDict[Key, _Tries] = OrderedDict()
+        self._of: OrderedDict[Owner, _Tries] = OrderedDict()
         self._active = 0  # accounts and lanes with tries under way
         self._count = 0
 
     def begin(self, job: Job) -> Closed | None:
         """Leave for one more try; or in how many seconds to ask again."""
         now = asyncio.get_running_loop().time()
-        key = (job.lane, job.account_id)
+        key = owner_of(job)
         tries = self._of.get(key)
         if tries is None:
             tries = self._of[key] = _Tries()
@@ -54,9 +51,8 @@ class FirstTries:
         under_way = len(tries.since)
         most = min(self._each, max(1, self._all // (self._active + (not under_way))))
         if under_way >= most or (under_way and self._count >= self._all):
-            hold = max(tries.hold, now - next(iter(tries.since.values())))
-            tries.tail = min(max(tries.tail, now + LEAST) + hold / most, now + LONGEST)
-            return Closed("first_tries", tries.tail - now, {"tries": most}, exact=True)
+            wait = tries.pace.wait(now, most, now - next(iter(tries.since.values())))
+            return Closed("first_tries", wait, {"tries": most}, exact=True)
         self._active += not under_way
         self._count += 1
         tries.since[job] = now
@@ -64,9 +60,8 @@ class FirstTries:
 
     def end(self, job: Job) -> None:
         """The try is over, whatever came of it."""
-        tries = self._of[job.lane, job.account_id]
-        took = asyncio.get_running_loop().time() - tries.since.pop(job)
-        tries.hold += 0.2 * (took - tries.hold)
+        tries = self._of[owner_of(job)]
+        tries.pace.ended(asyncio.get_running_loop().time() - tries.since.pop(job))
         self._count -= 1
         self._active -= not tries.since
 

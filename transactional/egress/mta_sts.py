@@ -22,6 +22,7 @@ from django.db.models.functions import Now
 from domains import dns
 from transactional import clock
 from transactional.egress.lookups import Lookups
+from transactional.egress.places import NOBODY, Owner, Places
 from transactional.egress.sts_fetches import Fetches, Found
 from transactional.models import StsPolicy
 from transactional.wire.mta_sts import Policy, policy_id
@@ -35,6 +36,10 @@ FRESH = 60.0  # seconds that what is known of a domain is not looked at again
 STALE = 600.0  # seconds more that it serves while it is looked at again
 KEPT = 20_000  # domains
 RETRY = 300.0  # seconds after a fetch that failed
+QUESTIONS = 64  # domains whose records are asked for at once,
+OF_ONE = 24  # of one owner's mail,
+LEAST = 4  # and so many, however many ask
+IN_LINE = 200  # of one owner's that wait for their turn; the others' mail comes back later
 UNKNOWN = "The policy is not fetched yet."
 CROWDED = "Too many policies are being fetched."
 
@@ -90,6 +95,7 @@ class StsPolicies:
         self._wanted: dict[str, asyncio.Future[_Row | None]] = {}
         self._reader: asyncio.Task[None] | None = None
         self._learning: dict[str, asyncio.Task[Found | None]] = {}
+        self._places = Places(QUESTIONS, each=OF_ONE, least=LEAST)
 
     def known(self, domain: str) -> Asked | None:
         """What is known of a domain, without waiting; it is looked at again where that is due."""
@@ -111,26 +117,32 @@ class StsPolicies:
             return known
         return await asyncio.shield(self._look(domain, urgent=False)[1])
 
-    async def soon(self, domain: str, *, urgent: bool) -> float:
+    async def soon(self, domain: str, owner: Owner, *, urgent: bool) -> float:
         """Ask, and wait a little; 0 where it is known now, else in how many seconds to ask again.
         Raises django.db.Error.
         """
         if urgent:
             self._fetches.hurry(domain)
-        since, look = self._look(domain, urgent=urgent)
+        if domain not in self._looks and self._places.waiting(owner) >= IN_LINE:
+            return FIRST  # name servers that do not answer hold up what its own mail asks
+        since, look = self._look(domain, owner, urgent=urgent)
         waited = time.monotonic() - since
         if waited < SOON:
             await asyncio.wait([look], timeout=SOON - waited)
         if look.done():
             look.result()
             return 0.0
+        if self._places.waiting(owner):
+            return FIRST
         return max(PAUSE, FIRST - waited) if waited >= SOON else PAUSE
 
-    def _look(self, domain: str, *, urgent: bool) -> tuple[float, asyncio.Task[Asked]]:
+    def _look(
+        self, domain: str, owner: Owner = NOBODY, *, urgent: bool
+    ) -> tuple[float, asyncio.Task[Asked]]:
         """All mail for a domain shares one look; when it began, as time.monotonic() goes."""
         look = self._looks.get(domain)
         if look is None:
-            task = asyncio.create_task(self._ask(domain, urgent=urgent))
+            task = asyncio.create_task(self._ask(domain, owner, urgent=urgent))
             look = self._looks[domain] = time.monotonic(), task
             task.add_done_callback(lambda done: self._looked(domain, done))
         return look
@@ -140,11 +152,15 @@ class StsPolicies:
         if not look.cancelled() and (error := look.exception()) is not None:
             logger.warning("what %s asks of senders is not known now: %s", domain, error)
 
-    async def _ask(self, domain: str, *, urgent: bool) -> Asked:
-        policies, reports, row = await asyncio.gather(
-            dns.kept_txt(f"_mta-sts.{domain}"), dns.kept_txt(f"_smtp._tls.{domain}"),
-            self._row(domain),
-        )  # fmt: skip
+    async def _ask(self, domain: str, owner: Owner, *, urgent: bool) -> Asked:
+        await self._places.acquire(owner)
+        try:
+            policies, reports, row = await asyncio.gather(
+                dns.kept_txt(f"_mta-sts.{domain}"), dns.kept_txt(f"_smtp._tls.{domain}"),
+                self._row(domain),
+            )  # fmt: skip
+        finally:
+            self._places.release(owner)
         reported = any(text.startswith("v=TLSRPTv1") for text in reports.records)
         wanted = policy_id(policies.records) if policies.status == dns.OK else ""
         sts, ends = _stored(row)

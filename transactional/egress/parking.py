@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ import psycopg
 
 from transactional.egress.cell import Closed
 from transactional.egress.complaints import Waits
-from transactional.egress.shaping import Gate
 from transactional.queue import Job
 from transactional.queue import parking as rows
 from transactional.queue.parking import Backlog, Nearer, Parked
@@ -43,21 +42,21 @@ Key = tuple[int, int, str]  # lane, stream, site
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A job, why it may not leave, and the rate (messages a second, 0: unknown) it waits for. `spreads`:
-    so does what waits behind it for the site, which needs its `gate`. `extends`: it loses no time by that.
+    so does what waits behind it for the site, to its `domains`. `extends`: it loses no time by that.
     """
 
     job: Job
     closed: Closed
     site: str
-    gate: Gate | None
-    rate: float
+    rate: float = 0.0
+    domains: Collection[str] = ()
     spreads: bool = True
     extends: bool = False
 
     @classmethod
     def of_complaints(cls, one: Waits) -> "Refused":
         """One that waits for no site, but for a pause of marketing mail to end."""
-        return cls(one.job, one.closed, one.key, None, 0.0, spreads=False, extends=one.extends)
+        return cls(one.job, one.closed, one.key, spreads=False, extends=one.extends)
 
 
 class ParkingLot:
@@ -193,7 +192,7 @@ class ParkingLot:
         backlog = Backlog(
             lane=key[0],
             stream_id=key[1],
-            domains=tuple(last.gate.domains if last.gate else ()),
+            domains=tuple(last.domains),
             wait=last.closed.wait + MANY * self._spacing(last),
             spacing=self._spacing(last),
             horizon=self._horizon(last.site, now),

@@ -6,16 +6,18 @@ worker's sessions, and what cannot have one soon goes back to the queue instead 
 
 import asyncio
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
 from domains import pools
 from transactional.egress.cell import ALONE, FIRST, UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
+from transactional.egress.gate import Gate
 from transactional.egress.part import Part
+from transactional.egress.places import NOBODY, Owner
 from transactional.egress.profiles import Limits, Profiles, shipped
 from transactional.egress.route import Route
 from transactional.egress.strain import Strain
@@ -31,49 +33,14 @@ PATIENCE_UNDER_STRAIN = 10.0
 PLACES = ("connections", "site_busy")  # codes of what ends when somebody leaves
 SITE_SHARE = 2  # a site gets this part (1/n) of the sessions, so that a slow one starves none
 PROBING = 5.0  # seconds for which the others wait until it is known who sends the canary
-STALLED = 1.0  # seconds in which nobody has left a site that is spoken with: it stands still
 PROVEN = 600.0  # seconds for which a site that answered needs no try that goes first
 PROMPT = 30.0  # seconds within which its answer must come for that: a tarpit's is none
-BUSY = 60.0  # seconds after which a busy site is looked at again, however slow it is
 KEPT = 20_000  # cells and sites remembered; the longest unused go first
 FORGET = 100  # looked at together, so that it costs little to find nothing to forget
 DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
 CellKey = tuple[str, str]
-Waiter = tuple[asyncio.Future[None], tuple[Cell, ...]]
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(slots=True)
-class Gate:
-    """A site in this worker: what is under way, what waits, how long one message takes."""
-
-    most: int
-    proven_until: float = (
-        0.0  # it has answered lately; before, one try goes first, to see who is there
-    )
-    domains: set[str] = field(default_factory=set)
-    inflight: int = 0
-    promised: int = 0  # places kept for those that were told to go on
-    waiters: deque[Waiter] = field(default_factory=deque)
-    hold: float = 0.05  # seconds, averaged
-    left_at: float = 0.0
-
-    def room(self, now: float) -> int:
-        """Messages that may be under way there."""
-        return self.most if now < self.proven_until else 1
-
-    def expected(self, now: float, room: int, *, ours: bool = False) -> float:
-        """Seconds until a message that comes now has its turn. `ours`: where nothing moves, it is our doing.
-
-        Where nobody has left for long, no place moves, however many there are: as long again is the best
-        guess. What comes back sooner is claimed, planned and sent back for nothing.
-        """
-        still = now - self.left_at if self.inflight and not ours else 0.0
-        each = max(self.hold, still) / max(1, min(room, self.room(now)))
-        if still >= STALLED:
-            each = max(each, still)
-        return min(BUSY, (len(self.waiters) + 1) * each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +52,8 @@ class Permit:
     cell: Cell
     gate: Gate
     since: float
+    owner: Owner = NOBODY
+    number: int = 0  # of what is under way at the gate
     first: bool = False  # nobody has heard of the site lately
     canary: bool = False  # the one message that shows whether an incident is over
 
@@ -146,7 +115,7 @@ class Shaper:
         gate = self._gates.get(key)
         if gate is None:
             most = max(1, self._sessions // SITE_SHARE) if is_direct(route) else self._sessions
-            _forget(self._gates, lambda one: not one.inflight and not one.waiters)
+            _forget(self._gates, lambda one: not one.inflight and not one.has_line)
             gate = self._gates[key] = Gate(most, 0.0 if is_direct(route) else math.inf)
         else:
             self._gates.move_to_end(key)
@@ -161,13 +130,15 @@ class Shaper:
         sources: Iterable[pools.UsableSource],
         choose: Choose,
         *,
+        owner: Owner = NOBODY,
         keep: int | None = None,
         close: Close = lambda choice: None,
     ) -> Permit | Closed | pools.Choice:
         """Leave for one message, or why not; a choice without a source where `choose` finds none.
 
         Waits PATIENCE seconds at most, also for the IP to `keep`, which the try before left from, and
-        PATIENCE_FOR_PLACES where others go on; PATIENCE_UNDER_STRAIN where it is we who are slow.
+        PATIENCE_FOR_PLACES where others go on; PATIENCE_UNDER_STRAIN where it is we who are slow. Places
+        are shared among the `owner`s of mail.
         `close` hears of what was chosen and not used.
         """
         loop = asyncio.get_running_loop()
@@ -180,7 +151,7 @@ class Shaper:
             shut = [cell.closed(now) for _, cell in cells]
             fit = tuple(one for (one, _), why in zip(cells, shut, strict=True) if why is None)
             if fit and (soon := _opens_soon(cells, shut, keep, deadline - now)) is not None:
-                await self._wait(gate, (soon[0],), deadline - now, soon[1])
+                await self._wait(gate, owner, (soon[0],), deadline - now, soon[1])
                 continue
             if fit and gate.inflight + gate.promised < gate.room(now):
                 choice = choose(fit)
@@ -192,7 +163,7 @@ class Shaper:
                 if choice.source is None:
                     return choice
                 cell = next(cell for source, cell in cells if source is choice.source)
-                permit = self._leave_for(choice, cell, gate, now)
+                permit = self._leave_for(choice, cell, gate, owner, now)
                 if cell.breaker is None or not cell.breaker.probing:
                     return permit
                 cell.breaker.until = now + PROBING  # for everybody else
@@ -201,14 +172,14 @@ class Shaper:
                 continue
             reasons = [why for why in shut if why is not None]
             room = tuple(cell for _, cell in cells)
-            closed = self._why(gate, room, [] if fit else reasons, now)
+            closed = self._why(gate, owner, room, [] if fit else reasons, now)
             left = deadline - now
             if closed.code in PLACES and not closed.exact:
                 patience = PATIENCE_UNDER_STRAIN if self._strain.slows else PATIENCE_FOR_PLACES
                 left = began + patience - now
             if closed.wait > left:
                 return closed
-            await self._wait(gate, room, left, closed)
+            await self._wait(gate, owner, room, left, closed)
 
     async def _is_canary(self, permit: Permit, incident: int, close: Close) -> bool:
         """Whether this message is the one that tries; if not, its place is given back."""
@@ -221,45 +192,42 @@ class Shaper:
                 close(permit.choice)
         return canary
 
-    def _leave_for(self, choice: pools.Choice, cell: Cell, gate: Gate, now: float) -> Permit:
+    def _leave_for(
+        self, choice: pools.Choice, cell: Cell, gate: Gate, owner: Owner, now: float
+    ) -> Permit:
         assert choice.source is not None  # noqa: S101 — asked before
         cell.take(now)
-        if not gate.inflight:
-            gate.left_at = now  # nothing has been waited for yet
-        gate.inflight += 1
-        return Permit(choice.source, choice, cell, gate, now, now >= gate.proven_until)
+        number = gate.enter(owner, now)
+        first = now >= gate.proven_until
+        return Permit(choice.source, choice, cell, gate, now, owner, number, first)
 
-    def _why(self, gate: Gate, cells: Iterable[Cell], reasons: list[Closed], now: float) -> Closed:
+    def _why(
+        self, gate: Gate, owner: Owner, cells: Iterable[Cell], reasons: list[Closed], now: float
+    ) -> Closed:
         """The reason that ends first; a place that has to become free is guessed at."""
         sooner = min(reasons, key=lambda why: why.wait, default=None)
         if sooner is not None and (sooner.exact or sooner.code != "connections"):
             return sooner
         room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
-        wait = gate.expected(now, room, ours=self._strain.stands)
+        wait = gate.expected(now, room, ours=self._strain.stands, owner=owner)
         if sooner is None:
             return Closed("site_busy", wait, {"connections": gate.room(now)})
         return Closed(sooner.code, wait, sooner.data)
 
     async def _wait(
-        self, gate: Gate, cells: tuple[Cell, ...], seconds: float, closed: Closed
+        self, gate: Gate, owner: Owner, cells: tuple[Cell, ...], seconds: float, closed: Closed
     ) -> None:
         """Until a place is promised, or the time is up."""
-        loop = asyncio.get_running_loop()
         if closed.exact or closed.code not in PLACES:
             await asyncio.sleep(closed.wait)
             return
-        future: asyncio.Future[None] = loop.create_future()
-        waiter = (future, cells)
-        gate.waiters.append(waiter)
-        timer = loop.call_later(max(seconds, 0.01), _let_go, future)
+        waiter = gate.line_up(owner, cells)
+        timer = asyncio.get_running_loop().call_later(max(seconds, 0.01), _let_go, waiter.called)
         try:
-            await future
+            await waiter.called
         finally:
             timer.cancel()
-            if waiter in gate.waiters:
-                gate.waiters.remove(waiter)
-            else:
-                gate.promised -= 1
+            gate.gone(waiter)
 
     def rate(self, route: Route, domain: str, sources: Iterable[pools.UsableSource]) -> float:
         """Messages a second that this worker may hope to send to a site; 0: nobody knows."""
@@ -286,20 +254,9 @@ class Shaper:
         now = asyncio.get_running_loop().time()
         gate = permit.gate
         permit.cell.give_back(now)
-        gate.inflight -= 1
-        gate.hold += 0.2 * (now - permit.since - gate.hold)
-        gate.left_at = now
+        gate.leave(permit.owner, permit.number, now, permit.since)
         # Where this was the first try, those that waited for what comes of it may go on
-        free = FIRST if permit.first and now < gate.proven_until else 1
-        for waiter in [*gate.waiters] if free > 1 else gate.waiters:
-            future, cells = waiter
-            if not future.done() and any(cell.inflight < cell.allowed(now) for cell in cells):
-                gate.waiters.remove(waiter)
-                gate.promised += 1
-                future.set_result(None)
-                free -= 1
-                if not free:
-                    break
+        gate.call(now, FIRST if permit.first and now < gate.proven_until else 1)
 
     def learn(self, permit: Permit, route: Route, seen: wire.Outcome) -> Decision | None:
         """Draw from a conversation what the next ones must know; what was decided, if anything."""

@@ -17,6 +17,7 @@ from domains.sites import ALWAYS_TLS
 from transactional.egress.decisions import Decision
 from transactional.egress.lookups import Lookups
 from transactional.egress.mta_sts import CROWDED, NOTHING, UNKNOWN, Sts, StsPolicies
+from transactional.egress.places import Owner
 from transactional.egress.route import Route, Target
 from transactional.egress.tls_memory import Counted, TlsMemory
 from transactional.queue import Job
@@ -82,13 +83,13 @@ class TlsRules:
         self._memory = memory
         self._policies = StsPolicies(lookups)
 
-    async def prepare(self, domain: str, *, urgent: bool) -> float:
+    async def prepare(self, domain: str, owner: Owner, *, urgent: bool) -> float:
         """Ask what a domain's policies say before its mail has a session's place: a silent site is to take
         none. 0 where they are known, else in how many seconds to ask again. Raises django.db.Error.
         """
         if self._policies.known(domain) is not None:
             return 0.0
-        return await self._policies.soon(domain, urgent=urgent)
+        return await self._policies.soon(domain, owner, urgent=urgent)
 
     async def stance(
         self, domain: str, route: Route, *, transport: str, required: bool, report: bool = False

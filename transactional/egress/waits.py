@@ -10,6 +10,9 @@ SENTENCES = {
     "connections": gettext_lazy("a free connection to %(site)s"),
     "site_busy": gettext_lazy("a free connection to %(site)s"),
     "first_tries": gettext_lazy("its turn among receivers that have not answered yet: %(site)s"),
+    "lookups": gettext_lazy(
+        "its turn among domains whose name servers have not answered yet: %(site)s"
+    ),
     "site_down": gettext_lazy("%(site)s to answer again"),
     "receiver_throttles": gettext_lazy("%(site)s, which asked us to slow down"),
     "lifted": gettext_lazy("its turn with %(site)s, towards which an operator lifted a suspension"),

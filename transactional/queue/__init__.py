@@ -4,7 +4,7 @@ A row is leased by a claim's token for LEASE_SECONDS and renewed by the worker's
 writes name the token, so a worker whose lease ran out changes nothing: no row, no dot.
 """
 
-from transactional.queue.claim import Claimed, Claimer
+from transactional.queue.claim import Caps, Claimed, Claimer
 from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
 from transactional.queue.held import Taken, hold, let_go, withdraw
 from transactional.queue.orphans import Orphan, doubted, orphaned
@@ -44,6 +44,7 @@ __all__ = [
     "RESCHEDULE",
     "SWEEP",
     "TABLE",
+    "Caps",
     "Claimed",
     "Claimer",
     "Counted",

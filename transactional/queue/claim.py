@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import ceil
 from typing import Any
@@ -58,7 +58,10 @@ seen_{lane} AS (
     ) following
     WHERE s.visit < %(visits)s AND (NOT s.round OR following.stream_id <= %(after_{lane})s)
 ), due_{lane} AS MATERIALIZED (
-    SELECT stream_id FROM seen_{lane} WHERE due_at <= {now}{only}
+    SELECT stream_id, coalesce(capped.most, %(each)s) AS most
+    FROM seen_{lane} LEFT JOIN unnest(%(streams_{lane})s::bigint[], %(caps_{lane})s::int[])
+        AS capped(stream, most) ON capped.stream = stream_id
+    WHERE due_at <= {now} AND coalesce(capped.most, %(each)s) > 0{only}
 )"""
 _ONLY = """
     AND EXISTS (
@@ -73,7 +76,10 @@ SELECT id FROM (
         WHERE q.lease IS NULL AND q.lane = {lane} AND q.stream_id = due_{lane}.stream_id
           AND q.due_at <= {now}
         ORDER BY q.due_at
-        LIMIT (SELECT ceil(%(limit)s::float8 / greatest(count(*), 1))::bigint FROM due_{lane})
+        LIMIT least(
+            due_{lane}.most,
+            (SELECT ceil(%(limit)s::float8 / greatest(count(*), 1))::bigint FROM due_{lane})
+        )
         FOR UPDATE SKIP LOCKED
     ) AS head
 ) AS lane_{lane}
@@ -106,6 +112,15 @@ WITH RECURSIVE {seen}, picked AS (
 )
 SELECT {walks}, now(), jobs.* FROM (VALUES (1)) AS one(row) LEFT JOIN jobs ON true
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many rows a claim may bring: in all, `of` a stream of a lane, and of `each` that is not named there."""
+
+    most: int
+    each: int
+    of: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +164,31 @@ class Claimer:
         """Go by the database's clock as it stands now: what its jump meant is put right."""
         self._watch.forget()
 
-    async def claim(self, connection: psycopg.AsyncConnection[Any], *, limit: int) -> Claimed:
-        """Lease up to `limit` due rows: the more urgent lane first, fairly among its streams.
+    async def claim(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        *,
+        limit: int | None = None,
+        caps: Caps | None = None,
+    ) -> Claimed:
+        """Lease up to `limit` due rows: the more urgent lane first, fairly among its streams. `caps`: and
+        no more of each than these.
 
         May be called concurrently with other claimers'. `connection` must be in autocommit: the
         claim is one statement and one transaction.
         """
         lease = uuid.uuid4()
+        caps = caps or Caps(limit or 0, limit or 0)
+        limit = caps.most
         values: dict[str, Any] = {
             "limit": limit,
             "lease": lease,
             "seconds": float(settings.LEASE_SECONDS),
             "visits": VISITS,
             "until": self._watch.until,
+            "each": caps.each,
             **{f"after_{lane}": after for lane, after in self._after.items()},
+            **_by_lane(self._lanes, caps),
         }
         if self.pools is not None:
             values["pools"] = list(self.pools)
@@ -182,7 +208,7 @@ class Claimer:
         if self._watch.saw(at, here):
             return Claimed(jobs, more=False, jumped=True)
         walks = dict(zip(order, zip(*[iter(rows[0][:width])] * 3, strict=True), strict=True))
-        more = self._go_on(jobs, limit, walks)
+        more = self._go_on(jobs, caps, walks)
         marks = [(row[0], row[1]) for row in found]
         if strays := astray(jobs, marks, at=at.timestamp(), here=here, offsets=self.offsets):
             wrong = {stray.job for stray in strays}
@@ -192,11 +218,12 @@ class Claimer:
     def _go_on(
         self,
         jobs: tuple[Job, ...],
-        limit: int,
+        caps: Caps,
         walks: dict[int, tuple[int | None, int | None, int | None]],
     ) -> bool:
         """Where each lane's next walk begins, and whether there may be more to find at once."""
         given = Counter((job.lane, job.stream_id) for job in jobs)
+        limit = caps.most
         full = len(jobs) >= limit
         more = full
         for lane, (visited, last, due) in walks.items():
@@ -208,8 +235,21 @@ class Claimer:
             elif not full and (visited or 0) >= VISITS and last is not None:
                 self._after[lane], more = last, True
             share = ceil(limit / due) if due else 0
-            more = more or any(n >= share for (its, _), n in given.items() if its == lane)
+            more = more or any(
+                n >= min(share, caps.of.get((its, stream), caps.each))
+                for (its, stream), n in given.items()
+                if its == lane
+            )
         return more
+
+
+def _by_lane(lanes: Sequence[int], caps: Caps) -> dict[str, list[int]]:
+    """The statement's arrays: streams that are named, and how much of each."""
+    values: dict[str, list[int]] = {}
+    for lane in lanes:
+        named = {stream: most for (its, stream), most in caps.of.items() if its == lane}
+        values[f"streams_{lane}"], values[f"caps_{lane}"] = [*named], [*named.values()]
+    return values
 
 
 @cache

@@ -1,20 +1,13 @@
 """What mail to receivers that have not answered lately may take of an engine, by account and lane."""
 
 import asyncio
-import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.transactional.egress.rows import Row
 from transactional.egress.cell import Closed
-from transactional.egress.first_tries import LONGEST, FirstTries
+from transactional.egress.first_tries import FirstTries
+from transactional.egress.pace import LONGEST
 from transactional.models import Lane
-
-
-@dataclass(frozen=True)
-class Row:
-    account_id: int
-    lane: int = Lane.BULK
-    id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 def begun(tries: FirstTries, account: int, n: int, lane: int = Lane.BULK) -> list[Any]:

@@ -16,7 +16,6 @@ from transactional.egress import parking
 from transactional.egress.cell import Closed
 from transactional.egress.engine import connect
 from transactional.egress.parking import ParkingLot, Refused
-from transactional.egress.shaping import Gate
 from transactional.models import Lane, QueueRow
 from transactional.queue import Claimer
 from transactional.queue import parking as rows
@@ -44,9 +43,7 @@ def test_what_met_a_deadlock_is_parked_all_the_same(
             jobs = (await Claimer((Lane.NORMAL,)).claim(connection, limit=3)).jobs
         lot = ParkingLot(connect, scale=1.0)
         running = asyncio.create_task(lot.run())
-        refused = [
-            Refused(job, Closed("rate", 60.0), "a.example", Gate(most=5), 0.0) for job in jobs
-        ]
+        refused = [Refused(job, Closed("rate", 60.0), "a.example") for job in jobs]
         await asyncio.gather(*(lot.park(one) for one in refused))
         lot.stop()
         await running

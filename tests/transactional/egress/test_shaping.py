@@ -10,9 +10,10 @@ import pytest
 from domains import pools
 from domains.sites import Site
 from transactional.egress.cell import Breaker, Closed
+from transactional.egress.gate import BUSY, STALLED, Gate
 from transactional.egress.profiles import Limits, Profiles, Rule
 from transactional.egress.route import Route, Target
-from transactional.egress.shaping import BUSY, STALLED, Gate, Permit, Shaper
+from transactional.egress.shaping import Permit, Shaper
 from transactional.egress.strain import Strain
 from transactional.wire import outcome as wire
 from transactional.wire.reply import Reply, Stage

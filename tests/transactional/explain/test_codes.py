@@ -39,6 +39,7 @@ MAKERS = {
 ELSEWHERE = {
     ("passed", "site_busy"),
     ("passed", "first_tries"),
+    ("passed", "lookups"),
     ("passed", "no_budget"),
     ("passed", "no_source"),
     ("passed", "tls_policy"),
@@ -132,7 +133,7 @@ def test_every_value_that_a_sentence_holds_has_words() -> None:
     assert shut <= set(VALUES["fallback", "because"])
     assert set(RESULT_TYPES) <= set(VALUES["tls", "result"])
     assert {result for _, result in tls._RESULTS} <= set(VALUES["tls", "result"])
-    assert {*OWN_CODES, "first_tries"} <= set(WAITS)
+    assert {*OWN_CODES, "first_tries", "lookups"} <= set(WAITS)
     assert set(mailable.SUPPRESSED.values()) == set(VALUES["policy", "reason"])
     reasons = set(SuppressionReason.values)
     assert set(policy._SUPPRESSED) == set(mailable.SUPPRESSED) == reasons

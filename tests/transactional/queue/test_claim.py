@@ -13,7 +13,7 @@ from tests.transactional.queue.rows import queue, streams
 from tokens.models import Account
 from transactional.egress.engine import connect
 from transactional.models import Lane, QueueRow
-from transactional.queue import Claimed, Claimer
+from transactional.queue import Caps, Claimed, Claimer
 from transactional.queue import claim as claiming
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +53,26 @@ def test_alone_a_stream_gets_all_the_room_there_is(account: Account) -> None:
     first, second, third = claims(Claimer(EVERY), 40, 60, 40)
     assert [len(one.jobs) for one in (first, second, third)] == [40, 60, 0]
     assert not third.more
+
+
+def test_a_claim_brings_no_more_of_a_stream_than_its_cap(account: Account) -> None:
+    full, known, new = streams(account, 3)
+    for stream in (full, known, new):
+        queue(account, stream, 30)
+    queue(account, full, 5, lane=Lane.BULK)
+    caps = Caps(40, 9, {(Lane.NORMAL, full): 0, (Lane.NORMAL, known): 4})
+
+    async def ask() -> Claimed:
+        async with await connect() as connection:
+            return await Claimer(EVERY).claim(connection, caps=caps)
+
+    found = asyncio.run(ask())
+    assert Counter((job.lane, job.stream_id) for job in found.jobs) == {
+        (Lane.NORMAL, known): 4,
+        (Lane.NORMAL, new): 9,
+        (Lane.BULK, full): 5,
+    }
+    assert found.more  # of what was cut there may be more once there is room
 
 
 def test_with_less_room_than_streams_each_has_its_turn(account: Account) -> None:
