@@ -125,7 +125,7 @@ def journals_of_the_dead() -> list[Metric]:
             name="recalled_total",
             kind="counter",
             text="Messages of delivery processes that died, by what their journals knew: `written`, their answer "
-            "is written down; `stayed`, their dot had not left; `late`, the answer was read after the copy had "
+            "is written down; `stayed`, their dot had not left; `left`, it had, unanswered; `late`, the answer was read after the copy had "
             "been called in doubt.",
             samples=[({"what": word}, number) for word, number in recall.counted().items()],
         )

@@ -52,7 +52,7 @@ class Talk:
         """The same for the journal, over this session."""
         source, target = self.source, self.target
         clear = bool(session.in_clear_because)
-        tls = spoken(session.tls_version, session.tls_cipher, self.rule.policy, in_clear=clear)
+        tls = spoken(session.tls_version, session.tls_cipher, self.rule.policy, clear)
         return journal.way(
             source.id, source.address, target.host, target.address, target.port,
             tls, self.smarthost_id, self.warms_up_at,

@@ -13,7 +13,7 @@ that is later than the leases' end, another's sweep has called the copies in dou
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,11 @@ logger = logging.getLogger(__name__)
 LOOK = 5.0  # seconds between two looks for others' deaths: a lease is far longer
 BATCH = 200  # outcomes of one transaction
 UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError)
+# An answer is written down; a dot had not left; it had left, and had no answer; an answer was read too late
+_WORDS = ("written", "stayed", "left", "late")
 _COUNTED = "egress:recalled"  # Redis hash: word → how many, of all machines together
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """What came of journals: outcomes written, marked mail that had not left, answers that came too late."""
-
-    written: int = 0
-    stayed: int = 0
-    late: int = 0
 
 
 def folder() -> Path:
@@ -100,13 +93,13 @@ async def _write_down(connection: psycopg.AsyncConnection[Any], contents: Sequen
         # The others' outcomes were committed in time, or their rows were taken away before we came
         gone = [(one.recipient, one.began) for one in some.values() if one.state is State.ANSWERED]
         late += await queue.doubted(connection, gone) if gone else 0
-    doubtful = len(entries) - len(told)
+    left = len(entries) - len(told)
     logger.warning(
         "%d delivery processes died: %d answers of theirs written down, %d dots had not left, "
         "%d had left without an answer, %d answers come too late",
-        len(contents), written, stayed, doubtful, late,
+        len(contents), written, stayed, left, late,
     )  # fmt: skip
-    await asyncio.to_thread(_tell, Recalled(written, stayed, late))
+    await asyncio.to_thread(_tell, (written, stayed, left, late))
 
 
 async def _flush(
@@ -156,12 +149,10 @@ def _outcome(orphan: Orphan, entry: Entry) -> Outcome:
     return replace(ended, at=min(said, timezone.now()))
 
 
-def _tell(found: Recalled) -> None:
-    counts = {"written": found.written, "stayed": found.stayed, "late": found.late}
-
+def _tell(counts: Sequence[int]) -> None:
     def add(redis: Any) -> None:
         pipe = redis.pipeline()
-        for word, number in counts.items():
+        for word, number in zip(_WORDS, counts, strict=True):
             pipe.hincrby(_COUNTED, word, number)
         pipe.execute()
 
@@ -171,5 +162,5 @@ def _tell(found: Recalled) -> None:
 def counted() -> dict[str, int]:
     """What came of journals since Redis was emptied last, by word."""
     told: dict[str, str] = shared.ask(lambda redis: redis.hgetall(_COUNTED), otherwise={})
-    known = {word: told.get(word, "") for word in ("written", "stayed", "late")}
+    known = {word: told.get(word, "") for word in _WORDS}
     return {word: int(said) if said.isdigit() else 0 for word, said in known.items()}

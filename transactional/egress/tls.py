@@ -305,12 +305,12 @@ def told(seen: wire.Outcome, rule: TlsRule, clear_because: str = "") -> str:
     if seen.stage in BEFORE_TLS and not seen.tls_version:
         return ""
     policy = None if rule.softer and clear_because else rule.policy
-    return spoken(seen.tls_version, seen.tls_cipher, policy, in_clear=bool(clear_because))
+    return spoken(seen.tls_version, seen.tls_cipher, policy, bool(clear_because))
 
 
 @lru_cache(maxsize=1024)
 def spoken(
-    version: str | None, cipher: str | None, policy: TlsPolicy | None, *, in_clear: bool
+    version: str | None, cipher: str | None, policy: TlsPolicy | None, in_clear: bool, /
 ) -> str:
     """The same of a session: under which policy, None where it had been tried in vain; `in_clear`, TLS had failed."""
     if version:
