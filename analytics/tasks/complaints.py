@@ -74,7 +74,7 @@ def words(row: ComplaintPause) -> tuple[str, str]:
         "domain": row.domain.name,
         "delivered": number_format(row.delivered, use_l10n=True, force_grouping=True),
         "complaints": number_format(row.complaints, use_l10n=True, force_grouping=True),
-        "percent": number_format(row.percent, 2),
+        "percent": number_format(row.percent, 3),
         "limit": number_format(row.limit, 2),
         "link": f"{settings.PUBLIC_URL}{page}",
     }

@@ -72,7 +72,7 @@ def paused_marketing(account_id: int) -> list[Item]:
             text=_(
                 "Marketing mail from %(domain)s is paused: %(percent)s %% of it was reported as spam."
             )
-            % {"domain": row.domain.name, "percent": number_format(row.percent, 2)},
+            % {"domain": row.domain.name, "percent": number_format(row.percent, 3)},
             link=_("See the pause"),
             url=reverse("domain", args=[account_id, row.domain_id]) + "#complaints",
         )

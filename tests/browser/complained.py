@@ -21,8 +21,8 @@ COMPLAINT_PAGES: dict[str, Callable[[Any], str]] = {
 
 def make_complaints(cast: Cast, message: object) -> None:
     """Numbers of the cast's domain and IP; `message` waits for the end of the pause."""
-    source = EgressSource.objects.of(cast.account).get()
-    domain = Domain.objects.of(cast.account).get()
+    source = EgressSource.objects.of(cast.account).earliest("pk")
+    domain = Domain.objects.of(cast.account).get(name="shop.example")
     today = complaints.today()
     days = ((0, 400, 2100, 0), (1, 300, 1000, 1), (2, 2900, 9000, 14), (20, 21_000, 60_000, 9))
     for ago, delivered, unreported, complained in days:

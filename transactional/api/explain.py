@@ -134,5 +134,5 @@ def _ahead(ahead: Ahead) -> dict[str, Any]:
         "expires": plan.expires,
         "inFront": ahead.in_front,
         "perSecond": ahead.per_second,
-        "predictedFinish": ahead.finish,
+        "predictedFinish": None if ahead.why else ahead.finish,
     }
