@@ -62,7 +62,7 @@ def test_the_rates_stand_beside_what_providers_publish_and_what_gmail_does_not_t
     for text in (bob.get(page).content.decode(), ip):
         assert "0.111 %" in text and "0.207 %" in text and "0.006 %" in text
         assert "Too little to judge" in text and "Too high" in text and "Good" in text
-        assert "5001 messages that they took in 30 days are not counted" in text
+        assert "5,001 messages that they took in 30 days are not counted" in text
         assert "less than 0.10 %, and never 0.30 % or more" in text
         assert "Postmaster Tools" in text and "Marketing mail is paused." not in text
     assert "Only transactional mail leaves from this IP" in ip
@@ -80,7 +80,7 @@ def test_an_owner_lets_marketing_mail_go_on_and_answers_for_it(
 ) -> None:
     row, alice = pause(domain), signed_in(cast.alice)
     text = alice.get(page).content.decode()
-    assert "Of 2000 messages delivered since" in text and "0.450 %" in text
+    assert "Of 2,000 messages delivered since" in text and "0.450 %" in text
     (item,) = [one for one in attention.items(cast.account.pk) if one.code == "MARKETING_PAUSED"]
     assert item.level is attention.Level.BAD and item.url == f"{page}#complaints"
     refused = alice.post(f"{page}complaints/lift/", follow=True).content.decode()
