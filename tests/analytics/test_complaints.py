@@ -80,6 +80,18 @@ def test_mail_of_before_this_was_counted_and_reports_about_it_count_nowhere(coun
     assert table() == []
 
 
+def test_erasing_a_person_keeps_the_rates(counted: Sent) -> None:
+    wrote(counted, "delivered", egress=7, provider="yahoo", response="250 ann@a.example")
+    wrote(counted, "complained", day=1)
+    fold_all()
+    before = table()
+    who = {"message_ids": [counted.message.pk], "recipient_ids": [counted.recipients[0].pk]}
+    events.anonymise(counted.campaign.account_id, **who)
+    assert "response" not in Event.objects.get(type="delivered").data
+    rollup.rebuild()
+    assert table() == before == [("shop.example", 7, date(2026, 11, 20), 1, 0, 1)]
+
+
 def test_a_rebuild_finds_the_same_and_keeps_days_whose_events_are_gone(counted: Sent) -> None:
     wrote(counted, "delivered", 0, egress=7)
     wrote(counted, "delivered", 1, day=1, egress=7)

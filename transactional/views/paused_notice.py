@@ -6,6 +6,7 @@ from domains import pools
 from domains.models import ComplaintPause
 from tokens.models import Account
 from transactional.models import Kind, SenderAddress, Stream
+from transactional.wire.address import AddressError, parse_address
 
 
 def paused(account: Account, kind: str, address: str) -> dict[str, Any]:
@@ -18,10 +19,18 @@ def paused(account: Account, kind: str, address: str) -> dict[str, Any]:
     seen += (
         SenderAddress.objects.of(account).filter(address=address).values_list("sends_as", flat=True)
     )
-    names = {one.rpartition("@")[2].lower() for one in seen}
+    names = {_domain(one) for one in seen}
     rows = ComplaintPause.objects.of(account).standing().filter(domain__name__in=names)
     fleet = pools.fleet(Stream.objects.default(account, kind).pool_id)
     return {
         "paused": rows.select_related("domain").first(),
         "ips_paused": bool(fleet.sources) and not fleet.carrying(kind).sources,
     }
+
+
+def _domain(address: str) -> str:
+    """As a domain is kept; empty for what is no address (yet)."""
+    try:
+        return parse_address(address).domain_ascii
+    except AddressError:
+        return ""

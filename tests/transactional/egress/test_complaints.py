@@ -83,6 +83,8 @@ def test_marketing_mail_of_a_paused_domain_waits_and_transactional_mail_leaves(
         eventually(lambda: all(parked(one) == "domain_complaints shop.example" for one in waiting))
         leaving.refresh_from_db()
         assert reached(sink) == ["o@x.example"]
+        left = Event.objects.get(recipient_id=leaving.pk, type="delivered").data
+        assert left["egress"] == leaving.source_id == EgressSource.objects.of(account).get().pk
         for one in waiting:
             queued = QueueRow.objects.get(pk=one.pk)
             assert queued.attempt == 0 and queued.due_at > timezone.now()
