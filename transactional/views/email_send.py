@@ -19,7 +19,6 @@ from transactional.submission.accept import Answer, accept_many
 from transactional.submission.request import Refused, TemplateSubmission
 from transactional.views.email_forms import SendForm
 from transactional.views.emails import find_email, refusal_sentence
-from transactional.views.paused_notice import paused
 from transactional.views.refusal_words import told
 from transactional.views.send_start import page_context
 
@@ -71,7 +70,6 @@ def email_send(request: AccountRequest, email_id: int) -> HttpResponseBase:
         "shown": shown,
         "once": secrets.token_hex(ONCE),
         "tab": "send",
-        **paused(request.account, email.kind, shown["from_address"]),
     }
     return render(request, "transactional/email_confirm.html", context)
 

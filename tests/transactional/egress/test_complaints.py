@@ -13,7 +13,7 @@ from domains.complaint_rates import DAY, Counts, Ruling
 from domains.models import ComplaintPause, Domain, EgressSource
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_consent import news, order
-from tests.transactional.egress.test_engine import drained, engine, eventually
+from tests.transactional.egress.test_engine import drained, engine, eventually, key
 from tests.transactional.egress.test_fallback import Relaying, smarthost
 from tokens.models import Account
 from transactional import complaint_holds, explain
@@ -22,13 +22,17 @@ from transactional.egress.waits import SENTENCES as WAITS
 from transactional.explain.sentences_table import SENTENCES
 from transactional.models import (
     DeliveryAttempt,
+    Email,
     Event,
     Message,
     QueueRow,
     Recipient,
     Smarthost,
+    Source,
     Stream,
 )
+from transactional.submission.accept import accept_many
+from transactional.submission.request import Accepted, TemplateSubmission
 
 __all__ = ["smarthost"]
 
@@ -103,6 +107,22 @@ def test_marketing_mail_of_a_paused_domain_waits_and_transactional_mail_leaves(
     waited = next(one for one in steps if one.code == "waited")
     with translation.override("en"):
         assert "a pause over reports of spam has ended" in waited.says
+
+
+def test_a_test_of_an_email_leaves_to_show_what_was_mended(account: Account, sink: Sink) -> None:
+    pause(of(account))
+    news(account)  # makes an IP for marketing mail, and waits
+    email = Email.objects.of(account).get(kind="marketing")
+    asked = TemplateSubmission(
+        principal=key(account), source=Source.TEST, test=True, email_id=email.pk,
+        to="me@shop.example",
+    )  # fmt: skip
+    (answer,) = accept_many([asked])
+    assert isinstance(answer, Accepted)
+    with engine():
+        sink.wait_for(1)
+        eventually(lambda: QueueRow.objects.count() == 1)
+    assert reached(sink) == ["me@shop.example"]
 
 
 def test_another_account_s_mail_in_the_same_name_leaves(
