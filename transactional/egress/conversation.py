@@ -17,6 +17,7 @@ from transactional.egress.route import Target
 from transactional.egress.sessions import Peer, SessionPool
 from transactional.egress.tls import ANY, TlsRule, spoken
 from transactional.egress.tls_memory import TlsMemory
+from transactional.egress.turns import Turns
 from transactional.queue import Job
 from transactional.wire import outcome as wire
 from transactional.wire.outcome import Login, SessionRefused
@@ -82,6 +83,7 @@ class Conversations:
         answers: Journal,
     ) -> None:
         self._answers = answers
+        self._turns = Turns()
         self._pool = pool
         self._flusher = flusher
         self._leases = leases
@@ -119,6 +121,7 @@ class Conversations:
         eight_bit = session.capabilities.eight_bit_mime
         job = talk.job
         try:
+            await self._turns.take()
             if self._poison.is_risky(job):
                 async with self._poison.building(job):
                     built: Built = build(job, talk.material, eight_bit=eight_bit)
