@@ -51,6 +51,9 @@ REASONS = frozenset(
 STATUSES = [*Status.choices, (mail_log.REFUSED, _("Refused"))]
 
 
+SUPPRESSED = str(Status.SUPPRESSED)  # also how a `cancelled` event says that it came to this
+
+
 def pill(value: str) -> dict[str, object]:
     """A status as the pages show it: its word and its tone."""
     words = {**dict(EventType.choices), **dict(STATUSES)}
@@ -204,7 +207,7 @@ def _moment(
     says = "" if says in told else says
     return {
         "moment": moment,
-        "pill": pill(event.type),
+        "pill": pill(SUPPRESSED if data.get("how") == SUPPRESSED else event.type),
         "steps": explain.steps(data.get("decisions")),
         "url": data.get("url", ""),
         "says": says,

@@ -26,7 +26,9 @@ def test_the_pages_tell_what_is_parked_and_what_an_undo_does(
     listed = client.get(root).content.decode()
     assert "Google" in listed
     assert "Parked" in listed
+    Incident.objects.update(also=[{"skeleton": "*", "sample": "451 Not now <b>either</b>"}])
     page = client.get(f"{root}{met.pk}/")
+    assert "451 Not now &lt;b&gt;either&lt;/b&gt;" in page.content.decode()
     assert (page.context["caused"].failed, page.context["caused"].suppressed) == (1, 1)
     assert "does not exist" in page.content.decode()
     assert (

@@ -1,5 +1,6 @@
 """The message list and the page of one message: found, told, escaped, and nobody else's."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -308,3 +309,5 @@ def test_mail_stopped_in_the_queue_says_why_in_words(
         page = signed_in(cast.alice).get(url, headers=headers)
     text = page.content.decode()
     assert row in text and says in text and code not in text
+    # the recipient's state and the entry that tells of it have the same word
+    assert len(re.findall(r'class="st \w+">(?:Suppressed|Soppresso)<', text)) == 2
