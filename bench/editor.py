@@ -9,14 +9,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.chromium import CHROMIUM, WANTED, launch
 from bench.installation import ROOT, Broken, Installation
 
-CHROMIUM = Path("/usr/bin/chromium")
 REST = 500  # ms between edits: the checks that follow a save are part of the work
 WARM = 3  # edits that are not counted
 LIMIT = 300.0  # ms, p95, with 40 blocks
@@ -74,9 +73,7 @@ def measure(place: Installation, *, blocks: int, edits: int) -> list[float]:
     cast: dict[str, Any] = json.loads(made.stdout)
     origin = f"http://127.0.0.1:{place.ports['PORT']}"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = launch(playwright)
         context = browser.new_context(base_url=origin, viewport={"width": 1280, "height": 860})
         context.add_cookies([{"name": cast["cookie"], "value": cast["session"], "url": origin}])
         page = context.new_page()
@@ -93,8 +90,8 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=40)
     parser.add_argument("--edits", type=int, default=60)
     asked = parser.parse_args()
-    if not CHROMIUM.exists():
-        print("edit → canvas: skipped, /usr/bin/chromium is not installed")
+    if CHROMIUM is None:
+        print(f"edit → canvas: skipped, {WANTED}")
         return
     with Installation() as place:
         load = os.getloadavg()[0]

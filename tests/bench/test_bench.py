@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import editor, lanes, latency, ledger, report, yardstick
+from bench import chromium, editor, lanes, latency, ledger, report, yardstick
 from bench.installation import ROOT
 
 pytestmark = pytest.mark.stack
@@ -23,8 +23,8 @@ def test_urgent_mail_arrives_beside_a_bulk_send(run: Callable[..., str]) -> None
 
 
 def test_edits_are_timed_in_a_real_browser(run: Callable[..., str]) -> None:
-    if not editor.CHROMIUM.exists():
-        pytest.skip("/usr/bin/chromium is not installed")
+    if chromium.CHROMIUM is None:
+        pytest.skip(chromium.WANTED)
     said = run(editor, "--blocks", "10", "--edits", "2")
     assert re.search(r"10 blocks, 2 edits .* p50 \d+ ms, p95 \d+ ms", said)
 

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -13,9 +12,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.signals import request_finished, request_started
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from bench.chromium import CHROMIUM, WANTED, launch
 from tokens.models import User
 
-CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60_000  # milliseconds until what is waited for does not come: a machine may be busy
 expect.set_options(timeout=PATIENCE)
 # Playwright's synchronous face runs a loop in this thread, which Django's ORM would refuse to share
@@ -24,12 +23,10 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 @pytest.fixture(scope="package")  # and no longer: no test after it could run a loop of its own
 def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("/usr/bin/chromium is not installed")
+    if CHROMIUM is None:
+        pytest.skip(WANTED)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = launch(playwright)
         yield browser
         browser.close()
 

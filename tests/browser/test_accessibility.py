@@ -30,6 +30,7 @@ NOT_FOUND = {
 }
 UNFOLDED = {"message, told in full", "message, refused", "message, delivered", "smarthost"}
 SIZES = {1280: 860, 390: 844}
+FRAME = 5  # times that Tab is pressed before one looks whether that was enough
 BETWEEN = (700, 1010)  # px, where a table has the least room: nothing may stick out there, too
 
 # The rules that look at colours: all that can differ between light and dark
@@ -65,7 +66,11 @@ CONTROLS = """() => {
     }
     one.dataset.stop = String(number++);
   }
-  document.activeElement?.blur();
+  const start = document.createElement("span");  // what is focused and goes leaves the next Tab its place
+  start.tabIndex = -1;
+  document.body.prepend(start);
+  start.focus();
+  start.remove();
   window.reached = new Set();
   document.addEventListener("focusin", (event) => window.reached.add(event.target.dataset.stop));
   return number;
@@ -80,15 +85,16 @@ UNDO = """() => {
 
 def walk(page: Page) -> list[str]:
     """Press Tab until the focus has come to every stop, or round; those it did not come to."""
-    wanted = page.evaluate(CONTROLS)
-    for _ in range(wanted):
-        page.keyboard.down("Tab")  # held down it repeats, for half the messages
-    page.keyboard.up("Tab")
-    missed: list[str] = page.evaluate(MISSED)
-    if missed:  # frames of mails take a turn, too
-        for _ in range(wanted + 15):
-            page.keyboard.press("Tab")
+    wanted: int = page.evaluate(CONTROLS)
+    missed: list[str] = []
+    # From the top, all of them; on from there only where a frame of a mail took its turns, too
+    for turns in (wanted, *[FRAME] * -(-(wanted + 15) // FRAME)):
+        for _ in range(turns):
+            page.keyboard.down("Tab")  # held down it repeats, for half the messages
+        page.keyboard.up("Tab")
         missed = page.evaluate(MISSED)
+        if not missed:
+            break
     page.evaluate(UNDO)
     return missed
 
@@ -291,23 +297,50 @@ def test_what_acting_leads_to_is_accessible(
     assert failed == {}
 
 
-def test_these_checks_can_fail(visitor: Visitor, world: World) -> None:
+SPOIL = """(html) => {
+  const spoilt = document.createElement("div");
+  spoilt.innerHTML = html;
+  document.querySelector("main").append(spoilt);
+}"""
+SPOIL_THE_DARK = """() => {
+  const style = new CSSStyleSheet();
+  style.replaceSync("@media (prefers-color-scheme: dark) { #dim { color: #333; background: #222 } }");
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, style];
+}"""
+
+
+def test_these_checks_can_fail(visitor: Visitor, cast: Cast) -> None:
     """A page that is spoilt on purpose, so that a silent axe or walk would be noticed."""
-    with visitor.context(world.cast.alice, viewport={"width": 390, "height": 844}) as context:
+    options = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
+    with visitor.context(cast.alice, **options) as context:
         context.add_init_script(WITH_AXE)
         page = context.new_page()
-        page.goto(f"{world.a}/emails/")
-        page.evaluate("""() => {
-          const spoilt = document.createElement("div");
-          spoilt.innerHTML = "<button></button><input><img src='/static/img/icon.svg'>" +
-            "<a href='/' tabindex='-1'>out of reach</a><pre>" + "wide ".repeat(99) + "</pre>";
-          document.querySelector("main").append(spoilt);
-        }""")
+        page.goto(f"/a/{cast.account.pk}/emails/")
+        assert problems(page, tab_walk=True) + colours(page) == []
+        page.evaluate(
+            SPOIL,
+            "<button></button><input><img src='/static/img/icon.svg'>"
+            f"<a href='/' tabindex='-1'>out of reach</a><pre>{'wide ' * 99}</pre>",
+        )
         found = {entry[0] for entry in problems(page, tab_walk=True)}
-    assert {
-        "button-name",
-        "label",
-        "image-alt",
-        "sticks out",
-        "out of the keyboard's reach",
-    } <= found
+        wanted = {"button-name", "label", "image-alt", "sticks out", "out of the keyboard's reach"}
+        assert wanted <= found
+
+
+def test_the_dark_and_a_trap_are_noticed(visitor: Visitor, cast: Cast) -> None:
+    """What only the dark makes hard to read, and a control that lets no focus go on."""
+    with visitor.context(cast.alice, reduced_motion="reduce") as context:
+        context.add_init_script(WITH_AXE)
+        page = context.new_page()
+        page.goto(f"/a/{cast.account.pk}/emails/")
+        page.evaluate(
+            SPOIL, "<p id='dim'>hard to read</p><a href='/' id='trap'>a</a><a href='/'>b</a>"
+        )
+        page.evaluate(SPOIL_THE_DARK)
+        assert problems(page, tab_walk=True) == []
+        assert [entry[:2] for entry in colours(page)] == [["dark", "color-contrast"]]
+        page.evaluate(
+            "document.querySelector('#trap').addEventListener('keydown', (e) => e.preventDefault())"
+        )
+        [(what, missed)] = problems(page, tab_walk=True)
+        assert what == "out of the keyboard's reach" and "b</a>" in missed[0]

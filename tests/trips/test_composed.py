@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, PATIENCE
+from bench.chromium import CHROMIUM, WANTED, launch
+from tests.browser.conftest import PATIENCE
 from tests.browser.hands import Hands, Keyboard, Mouse
 from tests.browser.receipt import compose, fill_the_sample, fix, ready, saved
 
@@ -23,12 +24,10 @@ STRAY = 24  # of 255: less is how two runs of one browser smooth the same letter
 @contextmanager
 def signed_in(start: dict[str, Any]) -> Iterator[Page]:
     """The demo's owner in Chromium. The loop that Playwright runs ends with it."""
-    if not CHROMIUM.exists():
-        pytest.skip("/usr/bin/chromium is not installed")
+    if CHROMIUM is None:
+        pytest.skip(WANTED)
     with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser: Browser = launch(playwright)
         context = browser.new_context(base_url=start["url"], viewport=SIZE, locale="en")
         context.set_default_timeout(PATIENCE)
         page = context.new_page()

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM
+from bench.chromium import launch
 from tests.domains.zone.parent import OURS, Nsd, Resolver, resolving
 from tests.installation import Installation, free_port, running
 from tests.transactional.egress.sink import Sink
@@ -103,9 +103,7 @@ def test_from_right_dns_to_the_first_signed_mail_without_a_click(
     account, domain, source, email_id = made.shell(MADE.format(name=NAME, address=ADDRESS)).split()
     home = f"{start['url']}/a/{account}/domains"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = launch(playwright)
         context = browser.new_context(locale="en")
         mine, ip = context.new_page(), context.new_page()
         sign_in(mine, start)
