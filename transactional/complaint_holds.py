@@ -9,8 +9,6 @@ from django.utils import timezone
 
 from domains import complaint_pauses
 from domains.models import ComplaintPause, PoolMember
-from transactional import queue
-from transactional.models import Lane
 from transactional.queue import parking
 
 #: What such mail is said to wait for: a domain by its name, a pool whose IPs are all paused by its number
@@ -45,10 +43,7 @@ def let_go(row: ComplaintPause) -> int:
     else:
         pools = PoolMember.objects.filter(source_id=row.source_id).values_list("pool_id", flat=True)
         whys = [why(SOURCES, pool) for pool in pools]
-    found = parking.bring_forward(whys, wait=HEARD, spacing=1 / PER_SECOND, why=OVER)
-    if found:
-        queue.wake([Lane.NORMAL, Lane.BULK])
-    return found
+    return parking.bring_forward(whys, wait=HEARD, spacing=1 / PER_SECOND, why=OVER)
 
 
 def let_go_of_the_rest() -> int:
