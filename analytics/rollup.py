@@ -54,7 +54,8 @@ count(*) FILTER (WHERE type = 'clicked' AND machine) AS machine_click_hits
 
 # What complaint rates are counted by. A complaint, and a bounce that comes back, count on the day of the
 # delivery that they are about, which a report from nearby may overtake by a moment: then on their own.
-# OFFSET 0: each row by itself, through the index (see contacts.FACTS). A delivery that names no IP is of
+# OFFSET 0: each row by itself, through the index (see contacts.FACTS). xid + 0: not along the log's order, which a
+# partition without statistics invites to, back to wherever the delivery is. A delivery that names no IP is of
 # before this was counted, and so is what comes back of it
 _JUDGED = """
 returned AS MATERIALIZED (
@@ -64,7 +65,7 @@ returned AS MATERIALIZED (
     FROM batch b LEFT JOIN LATERAL (
         SELECT t.at, t.data FROM transactional_event t
         WHERE t.message_id = b.message_id AND t.recipient_id = b.recipient_id AND t.type = 'delivered'
-        ORDER BY t.xid DESC, t.id DESC LIMIT 1
+        ORDER BY t.xid + 0 DESC, t.id DESC LIMIT 1
     ) d ON true
     WHERE b.type = 'complained' OR b.type = 'bounced' AND b.was = 'delivered'
 ), reputation AS (
