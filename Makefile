@@ -18,13 +18,14 @@ run: $(VENV)/.installed ## start everything with the demo account and the sandbo
 	@EGRESS="$${EGRESS:-sandbox}" SANDBOX="$${SANDBOX:-true}" \
 		SECURE_COOKIES="$${SECURE_COOKIES:-false}" exec $(PY) manage.py up --demo
 
-test: check ## every check, then every test
+test: $(VENV)/.installed-dev ## every check, then every test
+	@$(MAKE) --no-print-directory -j 2 check-types check-rest read-tests
 	@$(PY) -m pytest -n 3 $(PYTEST_FLAGS)
 
 check: $(VENV)/.installed-dev ## style, types, the order of the floors, migrations, deployment, docs
 	@$(MAKE) --no-print-directory -j 2 check-types check-rest
 
-.PHONY: check-types check-rest
+.PHONY: check-types check-rest read-tests
 check-types:
 	@$(PY) -m mypy .
 
@@ -35,6 +36,10 @@ check-rest:
 	@$(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PY) manage.py check --deploy --fail-level WARNING
 	@$(PY) manage.py settings_page --check
+
+# pytest writes its assertions anew in each file: once, rather than in each of its processes
+read-tests:
+	@$(PY) -m pytest --collect-only -qq >/dev/null || :
 
 format: $(VENV)/.installed-dev ## put the code into its one format
 	@$(PY) -m ruff format .

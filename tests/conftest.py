@@ -1,6 +1,8 @@
 """Fixtures of all tests: the cast, a DNS server, clients from npm."""
 
+import gc
 import os
+from collections.abc import Generator
 
 import hypothesis
 import pytest
@@ -36,6 +38,17 @@ REDIS_MAY_TAKE = 10.0  # seconds: on a busy machine a question takes longer than
 def _own_language() -> None:
     """A thread keeps the language of the page that it answered last; a test begins in none."""
     translation.deactivate()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among what was imported and collected: it stays until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -88,7 +88,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the servers before pytest-django reads the settings."""
     known = early_config.known_args_namespace
     worker = "PYTEST_XDIST_WORKER" in os.environ
-    if known.help or known.version:
+    if known.help or known.version or known.collectonly:
         return
     if getattr(known, "numprocesses", 0) and not worker:  # the workers run the tests
         early_config.add_cleanup(cluster.share())
