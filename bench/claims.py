@@ -130,18 +130,22 @@ def prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
         fill(database, rows)
 
 
-def run(sizes: Sequence[int], rounds: int) -> "dict[int, list[Spent]]":
-    """Start a server, fill a database of it to each size, measure them in turn."""
+def run(sizes: Sequence[int], rounds: int, made: Path | None) -> "dict[int, list[Spent]]":
+    """Start a server, fill a database of it to each size, measure them in turn.
+
+    `made`: the folder of one whose database is migrated, which is removed in the end.
+    """
     with tempfile.TemporaryDirectory(prefix="postino-claims-") as folder:
         Path(folder).chmod(0o755)
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
         django.setup()
         from bench import claiming
 
-        server = EmbeddedPostgres(Path(folder) / "data")
+        server = EmbeddedPostgres(made or Path(folder) / "data")
         server.start()
         try:
-            migrate(server)
+            if made is None:
+                migrate(server)
             for size in sizes:
                 prepare(server, f"{DATABASE}_{size}", size)
                 print(f"{size:,} rows queued", flush=True)
@@ -156,9 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.claims", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--migrated", type=Path, help="a DATA_DIR to begin from, which is used up")
     asked = parser.parse_args()
     print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
-    print(table(run(asked.sizes, asked.rounds)))
+    print(table(run(asked.sizes, asked.rounds, asked.migrated)))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """`make bench`, scaled down: real processes, both doors, books that balance."""
 
 import importlib
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bench import chromium, editor, lanes, latency, ledger, report, yardstick
 from bench.installation import ROOT
+from tests.cluster import plant
 
 pytestmark = pytest.mark.stack
 
@@ -65,13 +69,18 @@ def test_books_that_do_not_balance_are_refused(copies: dict[str, int]) -> None:
 
 
 def test_claims_are_measured_with_books_that_balance() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.claims", "--sizes", "8000", "16000", "--rounds", "6"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    with tempfile.TemporaryDirectory(prefix="postino-claims-") as directory:
+        os.chmod(directory, 0o755)  # root's PostgreSQL has a uid of its own
+        made = Path(directory) / "data"
+        plant(made)
+        sizes = ["--sizes", "8000", "16000", "--rounds", "6", "--migrated", str(made)]
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.claims", *sizes],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2
     told = r"the largest against the smallest: [+-]\d+ %, the server's CPU [+-]\d+ %\n  (within|BEYOND) the"
