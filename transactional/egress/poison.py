@@ -95,11 +95,16 @@ class Poison:
                 self._one.release()
 
     async def recall(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Count the copies that processes of this machine died of, or beside. Raises psycopg.Error, OSError."""
-        with of_the_dead(self._folder) as recipients:
-            if recipients:
-                logger.warning("died while this was built: %s", ", ".join(map(str, recipients)))
-                await connection.execute(queue.DIED, {"ids": recipients})
+        """Count the copies that processes of this machine died of, or beside. Raises psycopg.Error. A note that cannot
+        be removed is logged: it keeps nobody from the queue, and is counted again by the next process.
+        """
+        try:
+            with of_the_dead(self._folder) as recipients:
+                if recipients:
+                    logger.warning("died while this was built: %s", ", ".join(map(str, recipients)))
+                    await connection.execute(queue.DIED, {"ids": recipients})
+        except OSError as err:
+            logger.warning("what dead processes built stays noted: %s", err)
 
     def close(self) -> None:
         """The process ends as it should: it leaves no note."""

@@ -1,6 +1,7 @@
 """A message that ends the process which builds it: three times at most, and the others flow."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +199,22 @@ def test_one_risky_copy_is_built_at_a_time_and_each_is_told_of_and_cleared(
 
     asyncio.run(told())
     assert seen == [[0, 0, 1]] * 3
+
+
+def test_a_note_that_cannot_be_removed_keeps_nobody_from_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that became read-only: what it says is counted, and the engine goes on to claim."""
+    (tmp_path / "12345-dead").write_bytes(uuid.uuid4().bytes)
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    async def recalled() -> None:
+        async with await connect() as own:
+            await Poison(connect, tmp_path).recall(own)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    asyncio.run(recalled())
+    assert "stays noted" in caplog.text
+    assert (tmp_path / "12345-dead").exists()
