@@ -83,7 +83,7 @@ def shown(owner: Browser, page: str) -> dict[str, int]:
 
 
 def test_one_message_per_row_whatever_is_killed(site: Site, scale: Scale, full_scale: bool) -> None:
-    count = 20_000 if full_scale else 3000
+    count = 20_000 if full_scale else 1500
     start = site.installation.quickstart
     with Browser(start["url"]) as owner:
         owner.sign_in(start["username"], start["password"])
