@@ -159,9 +159,9 @@ class Cell:
         return min(most, self.ceiling) if now < self.ceiling_until else most
 
     def _full(self, now: float) -> Closed:
-        """No connection is free: of this worker's, or because others have their turn."""
+        """No connection is free: of this worker's, or because others have their turn or all of them still."""
         most = self.most(now)
-        if self.inflight or not self.part(now).takes_turns(most):
+        if self.inflight or self.part(now).connections(most, now):
             return Closed("connections", 0.0, {"connections": self.allowed(now), **self._told()})
         self.seen = now  # it counts among those that want a turn
         wait = self.part(now).wait(most, now)
@@ -176,6 +176,10 @@ class Cell:
     def takes_turns(self, now: float) -> bool:
         """Whether more workers use it than there are connections."""
         return self.part(now).takes_turns(self.most(now))
+
+    def is_settled(self, now: float) -> bool:
+        """Whether no worker waits for connections that another has."""
+        return self.part(now).is_settled(self.most(now), now)
 
     def told(self, part: Part, until: float) -> None:
         """The other workers being known, this part is the one that counts, until some time."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 TURN = 4.0  # seconds for which a worker has a connection where there are too few
 SOONER = 5.0  # seconds after which whoever waits for its turn shows again that it waits
-JOINING = 3.0  # seconds within which the others hear of one that joins; who is silent for longer has ended
+JOINING = (
+    3.0  # seconds within which the others hear of one that joins, and tell what they then have
+)
 UNTIL_TOLD = 0.25  # seconds between two looks whether those whose turn is over have ended
 BLIND = 0.5  # part of a turn in which new conversations begin where nobody tells what the others do
 
@@ -22,7 +24,9 @@ class Part:
     `place` is None where it is not known. `clock` is what makes the loop's time that of all. `open` tells the
     connections of each, in the order of places; `told` when the oldest of it was true; without it nobody tells.
     `since`: when this worker began to tell. Until the others have told something later, they do not know of it
-    and have all of the limit among them: it takes what they leave, and urgent mail's one connection in any case.
+    and may come to have all of the limit among them: it then has one connection, where they left one. And what one of
+    them has beyond its part, as conversations take their time, none else has meanwhile. Urgent mail's worker has one
+    connection in any case.
     """
 
     of: int = 1
@@ -44,15 +48,24 @@ class Part:
         if self.place is None or self.place >= self.of:
             return max(1, most // self.of)  # who does not know which one it is stops no mail
         if most >= self.of:
-            share = most // self.of + (self.place < most % self.of)
-            if self.open and self.told < self.since and now + self.clock < self.since + JOINING:
-                left = most - sum(self.open) + self.open[self.place]
-                return max(min(share, left), int(self.place < self.urgent))
-            return share
+            if self._is_unknown(now):
+                left = min(1, most - sum(self.open) + self.open[self.place])
+            else:
+                left = self._share(most, self.place) - self._beyond(most)
+            return max(left, int(self.place < self.urgent))
         return 1 if self._has_turn(most, now) else 0
+
+    def is_settled(self, most: int, now: float) -> bool:
+        """Whether all know of each other and none has more than its part."""
+        if self.takes_turns(most) or self._is_unknown(now):
+            return False
+        own = self.open[self.place] if self.open and self.place is not None else 0
+        return not self._beyond(most) and (own == 0 or own <= self._share(most, self.place or 0))
 
     def wait(self, most: int, now: float) -> float:
         """Seconds until it is worth asking again, where `connections` is none."""
+        if not self.takes_turns(most):
+            return UNTIL_TOLD
         fixed = self._fixed(most)
         since, turn = self._turn(now)
         round_, going_round = self.of - fixed, most - fixed
@@ -65,6 +78,23 @@ class Part:
     def rate(self, most: int) -> float:
         """Its part of a pace over all workers, while it has a connection of `most`."""
         return 1.0 / max(1, min(self.of, most) if self.place is not None else self.of)
+
+    def _share(self, most: int, place: int) -> int:
+        return most // self.of + (place < most % self.of)
+
+    def _beyond(self, most: int) -> int:
+        """What others have open beyond their parts."""
+        return sum(
+            max(0, open_ - self._share(most, place))
+            for place, open_ in enumerate(self.open)
+            if place != self.place
+        )
+
+    def _is_unknown(self, now: float) -> bool:
+        """Whether the others have not heard of this worker yet, as far as it knows."""
+        return (
+            bool(self.open) and self.told < self.since and now + self.clock < self.since + JOINING
+        )
 
     def _fixed(self, most: int) -> int:
         """Workers of urgent mail that keep a connection: never the last one."""

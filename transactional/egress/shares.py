@@ -23,13 +23,13 @@ from redis.exceptions import RedisError
 
 from transactional.egress.cell import Cell
 from transactional.egress.lifts import LIFTS, LIFTS_HEARD, STATE_LASTS, cells_of, key_of
-from transactional.egress.part import Part
+from transactional.egress.part import JOINING, Part
 from transactional.egress.shaping import CellKey, Shaper
 
 logger = logging.getLogger(__name__)
 
 EVERY = 1.0  # seconds
-EVERY_IN_TURNS = 0.25  # the same while workers wait for each other
+EVERY_IN_TURNS = 0.25  # the same while workers wait for each other, or for one that joins
 USERS_LAST = 60  # seconds that Redis keeps who used a cell after the last did
 ACTIVE = 10.0  # seconds for which a worker that used a cell has a part of it
 HEARD_AGAIN = (
@@ -63,7 +63,7 @@ class Shares:
         self._since: dict[CellKey, float] = {}  # by Redis' clock: when each was told of first
         self._fewer: set[CellKey] = set()  # fewer use them, as was heard once
         self._lifts_since = 0.0  # by Redis' clock
-        self._turns = False  # some cell has fewer connections than workers
+        self._turns = False  # some worker waits for another's connections
         self.alone = True
 
     async def run(self) -> None:
@@ -179,7 +179,8 @@ class Shares:
             place=names.index(self._id),
             urgent=sum(name.startswith("u") for name in names),
             clock=offset,
-            open=tuple(told[name][1] for name in names),
+            # Who is silent for longer has ended, and its connections with it
+            open=tuple(told[name][1] * (wall - told[name][0] < JOINING) for name in names),
             told=min(others, default=wall),
             since=self._since.get(key, wall),
         )
@@ -189,7 +190,7 @@ class Shares:
             return
         self._fewer.discard(key)
         cell.told(part, now + ACTIVE)
-        self._turns = self._turns or cell.takes_turns(now)
+        self._turns = self._turns or not cell.is_settled(now)
         if part.of > before:
             self._keep(*key, max(0, cell.allowed(now) - cell.inflight))
 

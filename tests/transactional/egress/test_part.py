@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transactional.egress.cell import FIRST, Cell
-from transactional.egress.part import SOONER, TURN, Part, seat
+from transactional.egress.part import SOONER, TURN, UNTIL_TOLD, Part, seat
 from transactional.egress.profiles import Limits
 
 WORKERS = st.integers(1, 5)
@@ -93,7 +93,7 @@ def test_turns_keep_to_the_limit_whatever_is_still_under_way_and_starve_nobody(
 
 
 @given(st.integers(2, 5), LIMITS, st.data())
-def test_who_joins_takes_no_more_than_is_left_until_the_others_have_told_again(
+def test_who_joins_has_one_at_most_until_the_others_know_and_then_what_they_leave(
     of: int, most: int, data: st.DataObject
 ) -> None:
     place = data.draw(st.integers(0, of - 1))
@@ -101,13 +101,24 @@ def test_who_joins_takes_no_more_than_is_left_until_the_others_have_told_again(
     open_ = (*others[:place], data.draw(st.integers(0, most)), *others[place:])
     joined = Part(of, place, 1, 0.0, open_, told=9.0, since=10.0)
     known = Part(of, place, 1, 0.0, open_, told=10.5, since=10.0)
-    if most >= of:
-        assert known.connections(most, 11.0) == Part(of, place, 1).connections(most, 11.0)
-        spare = max(0, most - sum(others))
-        assert joined.connections(most, 11.0) <= max(spare, int(place == 0))
-        assert place or joined.connections(most, 11.0) >= 1  # a code waits for nobody
-        # who has told nothing for so long has ended, and its connections with it
-        assert joined.connections(most, 13.5) == known.connections(most, 13.5)
+    if most < of:
+        return
+    parts = [Part(of, n, 1).connections(most, 11.0) for n in range(of)]
+    assert sum(parts) == most
+    one_is_left = sum(others) < most
+    assert joined.connections(most, 11.0) == int(
+        one_is_left or place == 0
+    )  # a code waits for nobody
+    assert not joined.is_settled(most, 11.0)
+    takes = known.connections(most, 11.0)
+    taken = sum(max(parts[n], open_[n]) for n in range(of) if n != place)
+    assert takes == max(parts[place] - (taken - (most - parts[place])), int(place == 0))
+    assert takes <= parts[place]
+    assert takes == parts[place] or not known.is_settled(most, 11.0)
+    # who has told nothing for so long does not hear of it either
+    assert joined.connections(most, 13.5) == takes
+    if takes == 0:
+        assert known.wait(most, 11.0) == UNTIL_TOLD
 
 
 def test_a_pace_is_divided_among_those_who_may_speak() -> None:
