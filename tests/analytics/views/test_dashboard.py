@@ -23,6 +23,7 @@ from tokens.models import Account, User
 from transactional import queue
 from transactional.compose import versions
 from transactional.models import Lane
+from transactional.submission import facts
 
 SignedIn = Callable[[User], Client]
 
@@ -172,9 +173,11 @@ def test_queries_do_not_grow_with_the_mail(cast: Cast, signed_in: SignedIn) -> N
             row = {"account": cast.account, "campaign": email.campaign}
             CampaignDay.objects.create(**row, day=timezone.now().date(), sent=5, delivered=5)
         page_of(cast, client)
+        facts.forget()  # kept for a second, which a busy machine may take between the two
         with CaptureQueriesContext(
             connection,
         ) as captured:
             page_of(cast, client)
         counts.append(len(captured))
-    assert counts[0] == counts[1] <= 34  # the last that came: held mail, one
+    # The last that came: refused as not authenticated, paused by complaints, one each
+    assert counts[0] == counts[1] <= 37

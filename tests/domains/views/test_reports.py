@@ -38,7 +38,7 @@ def test_it_shows_who_sends_and_what_is_missing(
     page = signed_in(cast.alice).get(url(domain)).content.decode()
     for shown in ("203.0.113.77", "2001:db8:ffff::1234", "Forwarded", "Authorised", "Unknown"):
         assert shown in page
-    assert "certificate-expired" in page and "5326 sessions" in page
+    assert "certificate-expired" in page and "5,326 sessions" in page
     assert 'data-code="strangers"' in page and "p=quarantine" in page
     assert page.count(">Not mine<") == 1
 
