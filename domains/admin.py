@@ -255,7 +255,8 @@ class ComplaintPauseAdmin(admin.ModelAdmin[ComplaintPause]):
     def lift(self, request: HttpRequest, rows: QuerySet[ComplaintPause]) -> None:
         """It does not come back for what was delivered until today."""
         by = request.user.get_username()
-        done = sum(complaint_holds.lift(row, by=by) for row in rows.standing())  # type: ignore[attr-defined]
+        standing = ComplaintPause.objects.standing().filter(pk__in=rows.values("pk"))
+        done = sum(complaint_holds.lift(row, by=by) for row in standing)
         self.message_user(request, f"Pauses ended: {done}")
 
 

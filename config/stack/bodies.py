@@ -16,7 +16,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -139,19 +139,34 @@ def _say(start_response: Any, status: str, body: bytes) -> Iterable[bytes]:
 
 
 def hang_up(address: str) -> None:
-    """End this process's connections from an address, but never a proxy's: granian tells of no other way."""
+    """End the connections that this process serves an address, but never a proxy's: granian tells of no other
+    way. What the process itself has opened, to a database on the same machine, say, is none of them.
+    """
     if settings.TRUSTED_PROXIES:
         return
+    served = {one.getsockname()[1] for one in _sockets() if _listens(one)}
     ended = 0
-    for name in os.listdir("/proc/self/fd"):
+    for one in _sockets():
         with suppress(OSError):  # closed meanwhile, or no connection
+            if one.getsockname()[1] in served and _peer(one) == address:
+                one.shutdown(socket.SHUT_RDWR)
+                ended += 1
+    logger.warning("%s holds threads with content that does not come: %d ended", address, ended)
+
+
+def _sockets() -> Iterator[socket.socket]:
+    """This process's, of IP; each is open for one step alone."""
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # closed meanwhile
             if not os.readlink(f"/proc/self/fd/{name}").startswith("socket:"):
                 continue
             with socket.socket(fileno=os.dup(int(name))) as one:
-                if one.family in (socket.AF_INET, socket.AF_INET6) and _peer(one) == address:
-                    one.shutdown(socket.SHUT_RDWR)
-                    ended += 1
-    logger.warning("%s holds threads with content that does not come: %d ended", address, ended)
+                if one.family in (socket.AF_INET, socket.AF_INET6):
+                    yield one
+
+
+def _listens(one: socket.socket) -> bool:
+    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
 def _peer(one: socket.socket) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from config.stack.bodies import Places, guarded
+from config.stack.bodies import Places, guarded, hang_up
 from tests.installation import ROOT, free_port
 
 SLOW = ("127.0.0.1", "127.0.0.2")
@@ -117,3 +117,27 @@ def test_dripping_content_stops_no_other_request(port: int) -> None:
     assert answer[1] == b"x" * 100_000
     for one in slow:
         one.close()
+
+
+def test_hanging_up_ends_what_is_served_and_nothing_that_was_opened_to_others() -> None:
+    """An own server's client, and this process's connection to a database on the same address."""
+    script = (
+        "import socket; one = socket.create_server(('127.0.0.8', 0)); print(one.getsockname()[1], flush=True);"
+        "there = one.accept()[0]; there.sendall(there.recv(1))"
+    )
+    with (
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as elsewhere,
+        socket.create_server(("127.0.0.1", 0)) as server,
+    ):
+        assert elsewhere.stdout is not None
+        opened = socket.create_connection(("127.0.0.8", int(elsewhere.stdout.readline())))
+        client = socket.create_connection(server.getsockname(), source_address=("127.0.0.8", 0))
+        served = server.accept()[0]
+        client.settimeout(10)
+        opened.settimeout(10)
+        hang_up("127.0.0.8")
+        assert client.recv(1) == b""
+        opened.sendall(b"x")
+        assert opened.recv(1) == b"x"
+        for one in (opened, client, served):
+            one.close()

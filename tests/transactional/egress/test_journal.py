@@ -209,7 +209,7 @@ def test_a_store_that_was_cut_off_anywhere_claims_no_more_than_was_so(
     memory = Stores(journal._HEAD_SIZE + SIZE)
     one = Journal.__new__(Journal)
     file = type("File", (), {"memory": memory})
-    one._file, one._taken = file, {}  # type: ignore[assignment]
+    one._file, one._taken = file, {}  # type: ignore[assignment]  # one that is torn on purpose
     one._free = [journal._HEAD_SIZE]
     marks: list[
         tuple[int, Job, str]
