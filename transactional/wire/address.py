@@ -36,10 +36,10 @@ ROLES = frozenset(
 _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?"
 _PLAIN = re.compile(
-    rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++)*+)@((?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9\-]{{0,61}}[A-Za-z0-9]))"
+    rf"([{_ATEXT}]++(?:\.[{_ATEXT}]++|(?!))*+)@((?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9\-]{{0,61}}[A-Za-z0-9]))"
 )
 _ATOMS = re.compile(rf"[{_ATEXT}\u0080-\U0010ffff]+(?:\.[{_ATEXT}\u0080-\U0010ffff]+)*")
-_DOT_ATOM = re.compile(rf"[{_ATEXT}]++(?:\.[{_ATEXT}]++)*+")
+_DOT_ATOM = re.compile(rf"[{_ATEXT}]++(?:\.[{_ATEXT}]++|(?!))*+")
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
 
 _SPACE = re.compile(r"[ \t]*")
@@ -166,8 +166,8 @@ def is_role(address: Address | str) -> bool:
 
 def _plain(text: str) -> Address | None:
     """The everyday case in one regular expression; None leaves the text to the slow road."""
-    match = _PLAIN.fullmatch(text)
-    if not match or len(text) > TOTAL_MAX or "--" in match[2]:  # xn-- needs a look
+    match = _PLAIN.fullmatch(text) if len(text) <= TOTAL_MAX else None
+    if not match or "--" in match[2]:  # xn-- needs a look
         return None
     local = match[1]
     return Address(local, match[2]) if len(local) <= LOCAL_MAX else None

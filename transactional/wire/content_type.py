@@ -12,7 +12,7 @@ from transactional.wire.header import unfold
 _TYPE = re.compile(r"[ \t]*([^\s;,()<>@\"]++)")
 # A comment is skipped with the junk between parameters.
 _PARAMETER = re.compile(
-    r";[ \t]*+([^\s=;*\"]++)(?:\*([0-9]{1,3}))?+(\*?+)[ \t]*+=[ \t]*+"
+    r";[ \t]*+([^\s=;*\"]++)(?:\*([0-9]{1,3}))?(\*?+)[ \t]*+=[ \t]*+"
     r'(?:"((?:[^"\\]|\\.)*+)"|([^;\s"]*+))'
 )
 _KEPT_OCTETS = 200  # longer values are read anew each time: what is kept stays small

@@ -33,8 +33,10 @@ _NAME = re.compile(r"[!-9;-~]{1,76}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*")
 _TOKEN = re.compile(r"([ \t]*)([^ \t]+)")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
-# A field with its folds: up to a CRLF that none follows, or the end
-_FIELD = re.compile(rb"([!-9;-~]++)([ \t]*+):([^\r]*+(?:\r(?:\n[ \t]|(?!\n))[^\r]*+)*+)(?:\r\n|\Z)")
+# A field with its folds: up to a CRLF that none follows, or the end (`|(?!)`: tests/house/test_patterns.py)
+_FIELD = re.compile(
+    rb"([!-9;-~]++)([ \t]*+):([^\r]*+(?:\r(?:\n[ \t]|(?!\n))[^\r]*+|(?!))*+)(?:\r\n|\Z)"
+)
 
 
 class HeaderError(ValueError):

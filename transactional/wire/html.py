@@ -10,22 +10,23 @@ from typing import NamedTuple
 # Possessive throughout: each pattern looks at a character a bounded number of times, so hostile
 # input costs what friendly input of its size costs. At an unclosed tag, comment or raw text the
 # pass stops: for a browser everything from there to the end is inside it.
+# `|(?!)`: a loop of Python 3.11.2 needs it (tests/house/test_patterns.py).
 _WS = r"[ \t\n\r\f]"
 _NAME = r"(?:=[^ \t\n\r\f/>=]*+|[^ \t\n\r\f/>=]++)"
 _VALUE = r"""(?:"[^"]*+"|'[^']*+'|(?!["'])[^ \t\n\r\f>]*+)"""
 _FRIENDLY = r"[ ][^ \t\n\r\f/>=\"']++=\"[^\"]*+\""  # nearly all there are, matched twice as fast
 _SPACES = r"[ \t\n\r\f/]++"
-_ATTRIBUTES = rf"(?:{_FRIENDLY}|{_SPACES}|{_NAME}(?:{_WS}*+={_WS}*+{_VALUE}|(?!{_WS}*+=)))*+"
+_ATTRIBUTES = rf"(?:{_FRIENDLY}|{_SPACES}|{_NAME}(?:{_WS}*+={_WS}*+{_VALUE}|(?!{_WS}*+=))|(?!))*+"
 # Group 1 a tag's name, 2 its attributes if the tag ever ends; 3 a comment, 4 what becomes one.
-_MARKUP = re.compile(rf"<(?:(/?[a-zA-Z][^ \t\n\r\f/>]*+)(?:({_ATTRIBUTES})>)?+|(!--)|([!?/]))")
+_MARKUP = re.compile(rf"<(?:(/?[a-zA-Z][^ \t\n\r\f/>]*+)(?:({_ATTRIBUTES})>|)|(!--)|([!?/]))")
 _IS_HREF = r"[hH][rR][eE][fF](?![^ \t\n\r\f/>=])"
 # Steps over the attributes before the first href: clients ignore a second one.
 _HREF = re.compile(
-    rf"(?:[ ](?!{_IS_HREF}){_FRIENDLY[3:]}|{_SPACES}|(?!{_IS_HREF}){_NAME}(?:{_WS}*+={_WS}*+{_VALUE})?+)*+"
+    rf"(?:[ ](?!{_IS_HREF}){_FRIENDLY[3:]}|{_SPACES}|(?!{_IS_HREF}){_NAME}(?:{_WS}*+={_WS}*+{_VALUE}|)|(?!))*+"
     rf"""{_IS_HREF}{_WS}*+={_WS}*+(?:"([^"]*+)"|'([^']*+)'|(?!["'])([^ \t\n\r\f>]*+))"""
 )
 _MAYBE_NO_TRACK = re.compile(r"-[nN][oO]-[tT]")
-_ATTRIBUTE = re.compile(rf"({_NAME})(?:{_WS}*+={_WS}*+{_VALUE})?+")
+_ATTRIBUTE = re.compile(rf"({_NAME})(?:{_WS}*+={_WS}*+{_VALUE}|)")
 _COMMENT_END = re.compile(r"--!?>")
 _LINKS = frozenset({"a", "area"})
 _ENDS = ("/body", "/html")
@@ -42,7 +43,7 @@ _STOPS = "|".join(
     for name in sorted([*_LINKS, *_ENDS, *_RAW])
 )
 _DULL = re.compile(
-    rf"(?:[^<]++|<(?!(?:{_STOPS})[ \t\n\r\f/>])/?[a-zA-Z][^ \t\n\r\f/>]*+{_ATTRIBUTES}>|<(?![a-zA-Z/!?]))*+"
+    rf"(?:[^<]++|<(?!(?:{_STOPS})[ \t\n\r\f/>])/?[a-zA-Z][^ \t\n\r\f/>]*+{_ATTRIBUTES}>|<(?![a-zA-Z/!?])|(?!))*+"
 )
 _REFERENCE = re.compile(r"&(?:#([0-9]++);?|#[xX]([0-9a-fA-F]++);?|([a-zA-Z][a-zA-Z0-9]*+)(;?)(=?))")
 _TRIM = "".join(map(chr, range(0x21)))

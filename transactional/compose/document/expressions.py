@@ -57,7 +57,7 @@ _FILTER = re.compile(
     rf"\s*+\|\s*+(?:(upper|lower|title)|default\(\s*+({_STRING})\s*+\)|round\(\s*+([0-6]?)\s*+\))\s*+"
 )
 _OPEN = re.compile(r"\{[{%#]")
-_END = re.compile(rf"(?:{_STRING}|[^}}\"']|\}}(?!\}}))*+\}}\}}")
+_END = re.compile(rf"(?:{_STRING}|[^}}\"']|\}}(?!\}})|(?!))*+\}}\}}")
 _ESCAPED = re.compile(r"[\x00-\x1f\"'\\<>&{}%#\x7f\u2028\u2029]")
 
 Op = Literal["set", "unset", "eq", "ne", "gt", "lt"]
