@@ -368,8 +368,10 @@ class Session:
         except StreamError:
             self.close()
             return
-        if self._stream.transport is not None:
-            self._stream.transport.close()
+        transport = self._stream.transport
+        # Closed twice, asyncio's of 3.11.2 could not be aborted by a later `close`
+        if transport is not None and not transport.is_closing():
+            transport.close()
         self._stream.failure = self._stream.failure or "closed by us"
 
     def close(self) -> None:
