@@ -1,6 +1,7 @@
 """Final-dot markers and outcomes of all sessions, written together: one commit for many.
 
-Alone, a message is written at once; under load, what comes within PAUSE shares a transaction.
+Alone, a message is written at once; under load, what comes within PAUSE shares a transaction, and where much comes,
+within LONG. What is not written yet when the process dies is in its journal, so waiting puts nothing in doubt.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from transactional.queue import Job
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.005  # seconds
+LONG = 0.02  # seconds, while each batch brings
+MANY = 4  # or more: beyond 200 markers and outcomes a second. A transaction for every few costs more than they do
 GROUP = 100  # markers and outcomes that are written without waiting for more
 QUIET = 2  # sessions under way up to which nothing is gained by waiting
 RETRY = 0.5  # seconds between attempts while the database is away
@@ -86,10 +89,11 @@ class Flusher:
     async def run(self) -> None:
         """Write until `stop`, and then what is left. Whatever fails is tried again."""
         connection: psycopg.AsyncConnection[Any] | None = None
+        batch = _Batch()
         while not (self._stopping and not self._next):
             await self._wake.wait()
             if self._busy() > QUIET and len(self._next) < GROUP:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(LONG if len(batch) >= MANY else PAUSE)
             self._wake.clear()
             batch, self._next = self._next, _Batch()
             if not batch:
