@@ -91,7 +91,7 @@ class Courier:
             await self._without_leave(plan, entered)
             return
         if plan.tried.job.parked:
-            self._tell_of_room(plan, entered)
+            self._tell_of_room(plan)
         if not entered.first:
             await self._speak(plan, entered)
             return
@@ -106,11 +106,11 @@ class Courier:
         finally:
             self._first_tries.end(plan.tried.job)
 
-    def _tell_of_room(self, plan: Plan, entered: Permit) -> None:
-        """A job that was parked for want of a place finds the site half empty: so would others."""
-        job, gate = plan.tried.job, entered.gate
+    def _tell_of_room(self, plan: Plan) -> None:
+        """A job that was parked for want of a place has one: so would others, the oldest first."""
+        job = plan.tried.job
         code = (job.parked or "").partition(" ")[0]
-        if code in PLACES and not gate.has_line and 2 * gate.inflight <= gate.most:
+        if code in PLACES:
             self._parking.has_room(job, self._shaper.rate(plan.route, job.domain, plan.sources))
 
     async def _speak(self, plan: Plan, entered: Permit) -> None:
@@ -163,7 +163,8 @@ class Courier:
             domain = plan.tried.job.domain
             found = await self._shaper.enter(
                 plan.route, domain, sources, plan.choose,
-                owner=owner_of(plan.tried.job), keep=plan.tried.job.source_id, close=plan.close,
+                owner=owner_of(plan.tried.job), age=plan.tried.job.id.int,  # of UUIDs in order of time
+                keep=plan.tried.job.source_id, close=plan.close,
             )  # fmt: skip
             if isinstance(found, Permit):
                 break

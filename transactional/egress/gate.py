@@ -1,12 +1,13 @@
 """A site in one worker: what is under way there, how many may be, and whose turn is next.
 
-Who has least under way there comes next, so that no account's mail stands behind another's thousands. A site that
+Who has least under way there comes next, so that no account's mail stands behind another's thousands; of one account's
+the oldest, so that what was sent back to the queue goes before what has come since. A site that
 keeps conversations for long is let no more of them than a part of its places, so that what a site which has turned
 slow holds of a worker stays small.
 """
 
 import asyncio
-from collections import deque
+from bisect import bisect_right, insort_right
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -21,9 +22,10 @@ OF_LONG = 5  # part (1/n) of a site's places: where so many are held for long, i
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """Somebody who waits for a place there, and the cells one of which must have one too."""
+    """Somebody who waits for a place there, and the cells one of which must have one too. `age`: less is older."""
 
     owner: Owner
+    age: int
     cells: tuple[Cell, ...]
     called: asyncio.Future[None]
 
@@ -46,7 +48,7 @@ class Gate:
     )  # when each under way did, the oldest first
     number: int = 0
     of: dict[Owner, int] = field(default_factory=dict)  # under way or promised
-    lines: dict[Owner, deque[Waiter]] = field(default_factory=dict)
+    lines: dict[Owner, list[Waiter]] = field(default_factory=dict)
 
     def room(self, now: float) -> int:
         """Messages that may be under way there."""
@@ -57,23 +59,28 @@ class Gate:
         return few if now - long_since >= LONG else self.most
 
     def expected(
-        self, now: float, room: int, *, ours: bool = False, owner: Owner = NOBODY
+        self, now: float, room: int, *, ours: bool = False, owner: Owner = NOBODY, age: int = 0
     ) -> float:
         """Seconds until a message of an owner that comes now has its turn. `ours`: where nothing moves, it is
         our doing.
 
         Where nobody has left for long, no place moves, however many there are: as long again is the best
-        guess. What comes back sooner is claimed, planned and sent back for nothing.
+        guess, and then they move as they did. What comes back sooner is claimed, planned and sent back for nothing.
         """
-        still = now - self.left_at if self.inflight and not ours else 0.0
-        each = max(self.hold, still) / max(1, min(room, self.room(now)))
-        if still >= STALLED:
-            each = max(each, still)
-        return min(BUSY, (self._ahead(owner) + 1) * each)
+        still = 0.0 if ours else self.still(now)
+        places = max(1, min(room, self.room(now)))
+        turns = self._ahead(owner, age) + 1
+        if still < STALLED:
+            return min(BUSY, turns * max(self.hold, still) / places)
+        return min(BUSY, max(still, self.hold / places) + (turns - 1) * self.hold / places)
 
-    def _ahead(self, owner: Owner) -> int:
+    def still(self, now: float) -> float:
+        """For how many seconds nobody has left, of those that are under way."""
+        return now - self.left_at if self.inflight else 0.0
+
+    def _ahead(self, owner: Owner, age: int) -> int:
         """How many have their turn before one more of an owner's."""
-        own = len(self.lines.get(owner, ()))
+        own = bisect_right(self.lines.get(owner, ()), age, key=_age)
         return own + sum(
             min(len(line), own + 1) for other, line in self.lines.items() if other != owner
         )
@@ -105,10 +112,10 @@ class Gate:
         """Whether anybody waits."""
         return bool(self.lines)
 
-    def line_up(self, owner: Owner, cells: tuple[Cell, ...]) -> Waiter:
-        """Wait for a place; to be told `gone` in the end."""
-        waiter = Waiter(owner, cells, asyncio.get_running_loop().create_future())
-        self.lines.setdefault(owner, deque()).append(waiter)
+    def line_up(self, owner: Owner, cells: tuple[Cell, ...], age: int = 0) -> Waiter:
+        """Wait for a place, behind what is older; to be told `gone` in the end."""
+        waiter = Waiter(owner, age, cells, asyncio.get_running_loop().create_future())
+        insort_right(self.lines.setdefault(owner, []), waiter, key=_age)
         return waiter
 
     def gone(self, waiter: Waiter) -> None:
@@ -155,3 +162,7 @@ class Gate:
         self.of[owner] -= 1
         if not self.of[owner]:
             del self.of[owner]
+
+
+def _age(waiter: Waiter) -> int:
+    return waiter.age

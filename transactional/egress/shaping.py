@@ -15,7 +15,7 @@ from typing import TypeVar
 from domains import pools
 from transactional.egress.cell import ALONE, FIRST, UNLIMITED, Breaker, Cell, Closed
 from transactional.egress.decisions import Decision
-from transactional.egress.gate import Gate
+from transactional.egress.gate import STALLED, Gate
 from transactional.egress.part import Part
 from transactional.egress.places import NOBODY, Owner
 from transactional.egress.profiles import Limits, Profiles, shipped
@@ -39,6 +39,7 @@ KEPT = 20_000  # cells and sites remembered; the longest unused go first
 FORGET = 100  # looked at together, so that it costs little to find nothing to forget
 DOMAINS = 200  # of a site, remembered so that its rows can be found in the queue
 CellKey = tuple[str, str]
+Whose = tuple[Owner, int]  # a message's owner, and its age: less is older
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -131,6 +132,7 @@ class Shaper:
         choose: Choose,
         *,
         owner: Owner = NOBODY,
+        age: int = 0,
         keep: int | None = None,
         close: Close = lambda choice: None,
     ) -> Permit | Closed | pools.Choice:
@@ -138,7 +140,7 @@ class Shaper:
 
         Waits PATIENCE seconds at most, also for the IP to `keep`, which the try before left from, and
         PATIENCE_FOR_PLACES where others go on; PATIENCE_UNDER_STRAIN where it is we who are slow. Places
-        are shared among the `owner`s of mail.
+        are shared among the `owner`s of mail, and of each the oldest goes first (the least `age`).
         `close` hears of what was chosen and not used.
         """
         loop = asyncio.get_running_loop()
@@ -151,7 +153,7 @@ class Shaper:
             shut = [cell.closed(now) for _, cell in cells]
             fit = tuple(one for (one, _), why in zip(cells, shut, strict=True) if why is None)
             if fit and (soon := _opens_soon(cells, shut, keep, deadline - now)) is not None:
-                await self._wait(gate, owner, (soon[0],), deadline - now, soon[1])
+                await self._wait(gate, (owner, age), (soon[0],), deadline - now, soon[1])
                 continue
             if fit and gate.inflight + gate.promised < gate.room(now):
                 choice = choose(fit)
@@ -172,14 +174,18 @@ class Shaper:
                 continue
             reasons = [why for why in shut if why is not None]
             room = tuple(cell for _, cell in cells)
-            closed = self._why(gate, owner, room, [] if fit else reasons, now)
+            closed = self._why(gate, (owner, age), room, [] if fit else reasons, now)
             left = deadline - now
             if closed.code in PLACES and not closed.exact:
-                patience = PATIENCE_UNDER_STRAIN if self._strain.slows else PATIENCE_FOR_PLACES
-                left = began + patience - now
+                left = began + self._patience(gate, now) - now
             if closed.wait > left:
                 return closed
-            await self._wait(gate, owner, room, left, closed)
+            await self._wait(gate, (owner, age), room, left, closed)
+
+    def _patience(self, gate: Gate, now: float) -> float:
+        """Seconds that a message waits here for a place. Where none moves, it is not the processor that holds it up."""
+        ours = self._strain.stands or (self._strain.slows and gate.still(now) < STALLED)
+        return PATIENCE_UNDER_STRAIN if ours else PATIENCE_FOR_PLACES
 
     async def _is_canary(self, permit: Permit, incident: int, close: Close) -> bool:
         """Whether this message is the one that tries; if not, its place is given back."""
@@ -202,26 +208,28 @@ class Shaper:
         return Permit(choice.source, choice, cell, gate, now, owner, number, first)
 
     def _why(
-        self, gate: Gate, owner: Owner, cells: Iterable[Cell], reasons: list[Closed], now: float
+        self, gate: Gate, whose: Whose, cells: Iterable[Cell], reasons: list[Closed], now: float
     ) -> Closed:
         """The reason that ends first; a place that has to become free is guessed at."""
         sooner = min(reasons, key=lambda why: why.wait, default=None)
         if sooner is not None and (sooner.exact or sooner.code != "connections"):
             return sooner
         room = sum(min(cell.allowed(now), UNLIMITED) for cell in cells)
-        wait = gate.expected(now, room, ours=self._strain.stands, owner=owner)
+        owner, age = whose
+        wait = gate.expected(now, room, ours=self._strain.stands, owner=owner, age=age)
         if sooner is None:
             return Closed("site_busy", wait, {"connections": gate.room(now)})
         return Closed(sooner.code, wait, sooner.data)
 
     async def _wait(
-        self, gate: Gate, owner: Owner, cells: tuple[Cell, ...], seconds: float, closed: Closed
+        self, gate: Gate, whose: Whose, cells: tuple[Cell, ...], seconds: float, closed: Closed
     ) -> None:
         """Until a place is promised, or the time is up."""
         if closed.exact or closed.code not in PLACES:
             await asyncio.sleep(closed.wait)
             return
-        waiter = gate.line_up(owner, cells)
+        owner, age = whose
+        waiter = gate.line_up(owner, cells, age)
         timer = asyncio.get_running_loop().call_later(max(seconds, 0.01), _let_go, waiter.called)
         try:
             await waiter.called

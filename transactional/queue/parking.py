@@ -52,23 +52,26 @@ UPDATE transactional_queuerow q
 SET parked = %(why)s, due_at = {_WITHIN.format(due="placed.due")}
 FROM placed WHERE placed.id = q.id
 """  # noqa: S608 — our own constants
-# What was parked for a place comes at the pace that the site turns out to take
+# What was parked for a place comes at the pace that the site turns out to take, the oldest first (ids are in order of
+# time): when it was parked decides nothing. What comes that soon anyway is neither locked nor written
 _NEARER = """
 WITH head AS MATERIALIZED (
-    SELECT id, parked FROM transactional_queuerow
+    SELECT id, parked, due_at FROM transactional_queuerow
     WHERE lease IS NULL AND lane = %(lane)s AND stream_id = %(stream)s AND due_at > clock_timestamp()
     ORDER BY due_at LIMIT %(scan)s
-), held AS MATERIALIZED (
-    SELECT q.id, q.due_at, w.why, w.spacing, w.most
-    FROM transactional_queuerow q JOIN head ON head.id = q.id
-    JOIN json_to_recordset(%(wanted)s::json) AS w(why text, spacing float8, most int) ON w.why = head.parked
-    WHERE q.lease IS NULL AND q.parked = w.why FOR UPDATE OF q SKIP LOCKED
 ), ranked AS (
-    SELECT id, most, spacing, row_number() OVER (PARTITION BY why ORDER BY due_at) AS place FROM held
+    SELECT head.id, head.due_at, w.why, w.spacing, w.most,
+        row_number() OVER (PARTITION BY w.why ORDER BY head.id) AS place
+    FROM head
+    JOIN json_to_recordset(%(wanted)s::json) AS w(why text, spacing float8, most int) ON w.why = head.parked
+), sooner AS MATERIALIZED (
+    SELECT id, why, clock_timestamp() + make_interval(secs => place * spacing) AS due FROM ranked
+    WHERE place <= most AND due_at > clock_timestamp() + make_interval(secs => place * spacing)
+), held AS MATERIALIZED (
+    SELECT q.id, sooner.due FROM transactional_queuerow q JOIN sooner ON sooner.id = q.id
+    WHERE q.lease IS NULL AND q.parked = sooner.why FOR UPDATE OF q SKIP LOCKED
 )
-UPDATE transactional_queuerow q
-SET due_at = least(q.due_at, clock_timestamp() + make_interval(secs => ranked.place * ranked.spacing))
-FROM ranked WHERE ranked.id = q.id AND ranked.place <= ranked.most
+UPDATE transactional_queuerow q SET due_at = least(q.due_at, held.due) FROM held WHERE held.id = q.id
 """
 # No row comes later than it would have. The table is read once from end to end: nobody waits for that
 _FORWARD = """
@@ -126,7 +129,7 @@ class Nearer:
 async def bring_nearer(
     connection: psycopg.AsyncConnection[Any], lane: int, stream_id: int, wanted: Sequence[Nearer]
 ) -> None:
-    """Let the soonest of a stream's parked rows come sooner; SCAN of them are looked through."""
+    """Let the oldest of a stream's parked rows come sooner; the SCAN soonest of its rows are looked through."""
     values = {
         "lane": lane,
         "stream": stream_id,

@@ -35,6 +35,50 @@ def called(made: Gate, waiters: list[Waiter]) -> list[Owner]:
     return [one.owner for one in found]
 
 
+def test_only_what_is_older_is_in_front_of_a_message() -> None:
+    async def main() -> None:
+        made = gate()
+        made.enter(FLOOD, 0.0)
+        for age in (9, 1, 5):
+            made.line_up(FLOOD, CELLS, age)
+        made.line_up(OTHER, CELLS, 7)
+        waits = [made.expected(0.0, room=1, owner=FLOOD, age=age) for age in (0, 3, 10)]
+        assert [round(wait / made.hold) for wait in waits] == [
+            2,
+            3,
+            5,
+        ]  # one of the other's among them
+
+    asyncio.run(main())
+
+
+def test_the_oldest_is_called_first() -> None:
+    async def main() -> None:
+        made = gate()
+        waiters = {age: made.line_up(FLOOD, CELLS, age) for age in (9, 1, 5)}
+        order = []
+        while waiters:
+            made.call(0.0, 1)
+            (age,) = [age for age, one in waiters.items() if one.called.done()]
+            made.gone(waiters.pop(age))
+            order.append(age)
+        assert order == [1, 5, 9]
+
+    asyncio.run(main())
+
+
+def test_a_standstill_is_waited_out_once_and_not_for_each_in_front() -> None:
+    async def main() -> None:
+        made = gate(most=10)
+        for _ in range(10):
+            made.enter(FLOOD, 0.0)
+        for age in range(40):
+            made.line_up(FLOOD, CELLS, age)
+        assert made.expected(3.0, room=10, owner=FLOOD, age=99) == 3.0 + 40 * made.hold / 10
+
+    asyncio.run(main())
+
+
 def test_who_has_least_under_way_comes_next() -> None:
     async def main() -> None:
         made = gate()

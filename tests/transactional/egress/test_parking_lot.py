@@ -111,3 +111,22 @@ def test_rows_are_brought_nearer_in_their_order_and_none_is_put_off(account: Acc
     assert seconds[0] == 2  # sooner than its new place
     assert [round(one, -1) for one in seconds[1:4]] == [20, 30, 40]
     assert seconds[4:] == [242, 302]
+
+
+def test_the_oldest_is_brought_nearest_whatever_it_was_parked_for_last(account: Account) -> None:
+    (stream,) = streams(account, 1)
+    queue(account, stream, 40)
+    ids = list(QueueRow.objects.order_by("id").values_list("id", flat=True))
+    now = timezone.now()
+    for number, row in enumerate(ids):  # the oldest last
+        due = now + timedelta(seconds=400 - 10 * number)
+        QueueRow.objects.filter(pk=row).update(due_at=due, parked="site_busy a.example")
+
+    async def work() -> None:
+        async with await connect() as connection:
+            wanted = [rows.Nearer("site_busy a.example", 0.1, 20)]
+            await rows.bring_nearer(connection, int(Lane.NORMAL), stream, wanted)
+
+    asyncio.run(work())
+    order = list(QueueRow.objects.order_by("due_at").values_list("id", flat=True))
+    assert order == [*ids[:20], *reversed(ids[20:])]

@@ -222,7 +222,7 @@ def test_what_waits_for_us_is_not_sent_back_as_if_its_receiver_were_slow(
 
 
 @pytest.mark.parametrize(
-    ("strain", "sent_back"), [(Strain(), 50), (Slow(), 47), (Standing(), 0)],
+    ("strain", "sent_back"), [(Strain(), 50), (Slow(), 50), (Standing(), 0)],
     ids=["idle", "busy", "without database"],
 )  # fmt: skip
 def test_a_site_that_stands_still_is_left_alone_unless_it_is_our_database_that_does(
