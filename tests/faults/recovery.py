@@ -21,8 +21,10 @@ Held = tuple[UUID, UUID, int]  # a recipient's row, the lease it was under, its 
 
 _HELD = "SELECT id, lease, attempt FROM transactional_queuerow WHERE lease IS NOT NULL"
 _NOW = """
-SELECT id, lease, attempt, due_at - now() FROM transactional_queuerow WHERE id = ANY(%s)
+SELECT id, lease, attempt, due_at - now(), parked FROM transactional_queuerow WHERE id = ANY(%s)
 """
+
+_Stands = tuple[UUID | None, int, timedelta, str | None]  # lease, tries, due in, why parked
 
 
 @dataclass
@@ -44,9 +46,10 @@ class Recovery:
     followed: int = 0
     longest: float = 0.0
     longest_held: float = 0.0  # until its dead holder's lease was taken away, or it had ended
-    late: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)  # each with how it stood when it became late
 
     def __post_init__(self) -> None:
+        self._late: set[UUID] = set()
         self._rows: dict[tuple[UUID, UUID], _Followed] = {}
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -100,13 +103,12 @@ class Recovery:
             if self._through(one, stands.get(key[0]), moment):
                 with self._lock:
                     self._rows.pop(key, None)
-            elif moment - one.since > self.within and str(key[0]) not in self.late:
-                self.late.append(str(key[0]))
+            elif moment - one.since > self.within and key[0] not in self._late:
+                self._late.add(key[0])
+                self.late.append(_told(key[0], stands[key[0]]))
 
-    def _through(
-        self, one: _Followed, stands: tuple[UUID | None, int, timedelta] | None, moment: float
-    ) -> bool:
-        lease, attempt, wait = stands or (None, one.attempt, timedelta())
+    def _through(self, one: _Followed, stands: _Stands | None, moment: float) -> bool:
+        lease, attempt, wait, _ = stands or (None, one.attempt, timedelta(), None)
         if one.freed < 0 and lease != one.lease:
             one.freed = moment - one.since
             self.longest_held = max(self.longest_held, one.freed)
@@ -116,3 +118,9 @@ class Recovery:
             return False
         self.longest = max(self.longest, moment - one.since)
         return True
+
+
+def _told(row: UUID, stands: _Stands) -> str:
+    lease, tries, wait, parked = stands
+    where = "held" if lease else f"due in {wait.total_seconds():.0f} s"
+    return f"{row}: {where}, {tries} tries, parked: {parked or 'no'}"

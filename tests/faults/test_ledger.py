@@ -1,6 +1,7 @@
 """The big ledger: every process killed again and again while mail flows, and every message told.
 
-At full scale 100,000 messages and 50 kills (`make ledger`); `LEDGER=5000x6` chooses another size.
+At full scale 100,000 messages and 50 kills (`make ledger`); `LEDGER=5000x6` chooses another size, and
+`LEDGER_BUSY=6` lets so many processes compute beside it all the time, as other work on the machine does.
 `-s` prints the account.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.busy import busy
 from tests.faults.conftest import Scale
 from tests.faults.flood import Flood
 from tests.faults.ledger import POSTFIX, Ledger
@@ -66,6 +68,7 @@ def test_every_process_killed_again_and_again(
     with (
         site.sink.slow(delay),
         Recovery(site, DRAINED) as recovery,
+        busy(int(os.environ.get("LEDGER_BUSY", "0"))),
         Flood(start, prefix, messages, tmp_path, sessions=scale.submitters) as flood,
     ):
         ledger = Ledger(delay, recovery)
