@@ -50,6 +50,7 @@ app.conf.update(
         "transactional.drain": {"queue": "egress"},
         "analytics.record_engagement": {"queue": "engagement"},
     },
+    beat_scheduler="config.ticker:Ticker",
     beat_schedule={
         "sweep": {"task": "transactional.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "worn": {

@@ -3,19 +3,23 @@
 import pickle
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from celery.beat import ScheduleEntry, Scheduler
+from celery.beat import ScheduleEntry
 
 from config import every
 from config.celery import app
 from config.every import Every
+from config.ticker import Ticker
 
 
-class Beat(Scheduler):
-    """Runs nothing, and notes what it would have run."""
+class Beat(Ticker):
+    """Runs nothing, and notes what it would have run. Its schedule is in no file."""
 
     ran: list[str]
+    schedule: dict[str, Any] = {}
+    producer = None  # type: ignore[assignment]
 
     def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:
         self.ran.append(str(entry.name))
@@ -24,7 +28,7 @@ class Beat(Scheduler):
 @pytest.fixture
 def beat() -> Beat:
     made = Beat(app=app, lazy=True)
-    made.ran = []
+    made.ran, made.schedule = [], {}
     made.update_from_dict(
         {
             name: {"task": "nothing", "schedule": Every(seconds)}
