@@ -126,7 +126,7 @@ def journals_of_the_dead() -> list[Metric]:
             kind="counter",
             text="Messages of delivery processes that died, by what their journals knew: `written`, their answer "
             "is written down; `stayed`, their dot had not left; `left`, it had, unanswered; `late`, the answer was read after the copy had "
-            "been called in doubt.",
+            "been called in doubt; `given_back`, they were held without a marker, and are the queue's again.",
             samples=[({"what": word}, number) for word, number in recall.counted().items()],
         )
     ]

@@ -20,7 +20,7 @@ from django.db import Error
 from config.database import parameters
 from config.steady import steady_seconds
 from transactional import clock, queue
-from transactional.egress import hosts_down, recall
+from transactional.egress import hosts_down, poison, recall
 from transactional.egress.attempt import Attempts
 from transactional.egress.circuit import Circuits
 from transactional.egress.consent import Consent
@@ -151,13 +151,14 @@ class Engine:
         safe = by_own_clock(safe_part(self._seat))
         shaper = Shaper(sessions=self._sessions, part=safe, scale=scale, strain=strain)
         parking = ParkingLot(connect, scale=scale)
-        poison = Poison(connect, settings.DATA_DIR / "run" / "building")
+        guard = Poison(connect, recall.words())
         circuits = Circuits(lookups, shaper, scale=scale)
-        journal = Journal(recall.folder(), self._sessions * (BEYOND + ASIDE))
+        places = self._sessions * (BEYOND + ASIDE)
+        journal = Journal(recall.folder(), places, self._claimer.holder)
         self._over = journal.end
-        conversations = Conversations(pool, flusher, self._leases, poison, journal)
+        conversations = Conversations(pool, flusher, self._leases, guard, journal)
         questions = Questions(self._sessions)
-        attempts = Attempts(lookups, conversations, shaper, circuits, poison, questions)
+        attempts = Attempts(lookups, conversations, shaper, circuits, guard, questions)
         consent, tries = Consent(lookups), FirstTries(self._sessions)
         courier = Courier(attempts, shaper, parking, flusher, self._places, consent, tries)
         await self._take_over(lookups, shaper, circuits)  # before the first message
@@ -176,7 +177,7 @@ class Engine:
         try:
             while not self._stopping:
                 try:
-                    await self._lease_and_send(courier, lookups, poison)
+                    await self._lease_and_send(courier, lookups)
                 except (psycopg.Error, Error, OSError) as err:
                     logger.warning("queue not readable: %s", err)
                     await asyncio.sleep(RECONNECT)
@@ -189,7 +190,7 @@ class Engine:
                 task.cancel()
             await pool.close_idle(everything=True)
             await self._give_back(lookups)
-            poison.close()
+            guard.close()
             journal.close()
             lookups.close()
 
@@ -226,11 +227,11 @@ class Engine:
             logger.exception("limits and incidents not readable")
             await asyncio.sleep(RECONNECT)
 
-    async def _lease_and_send(self, courier: Courier, lookups: Lookups, poison: Poison) -> None:
+    async def _lease_and_send(self, courier: Courier, lookups: Lookups) -> None:
         """Claim and start jobs over one connection until it fails or the engine stops."""
         assert self._event is not None  # noqa: S101 — set before this runs
         async with await connect() as connection:
-            await poison.recall(connection)
+            await poison.recall(connection, recall.words())
             await recall.look(connect)
             await lookups.do(clock.settle)
             self._claimer.take_clock()

@@ -31,10 +31,13 @@ from transactional.wire.reply import Reply, Stage
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 SIZE = 2048  # octets of an entry
 MOST = 4096  # entries of a process: 8 MB; what has no place is under way as it would be without a journal
-_FILE = struct.Struct("<8sIII16s")  # magic, version, SIZE, entries, boot; then its checksum
+_FILE = struct.Struct(
+    "<8sIII16s8s"
+)  # magic, version, SIZE, entries, boot, holder; then its checksum
+_NOBODY = bytes(8)
 _MAGIC = b"POSTINO\n"
 _HEAD_SIZE = 64  # octets before the first entry
 _WORD = struct.Struct("=I")  # stored and read whole
@@ -140,15 +143,17 @@ class Line:
 class Journal:
     """One process's. Not thread-safe: its engine's loop alone writes."""
 
-    def __init__(self, folder: Path, entries: int) -> None:
-        """Room for so many conversations, MOST at most; `folder` is where the processes of this machine keep theirs."""
+    def __init__(self, folder: Path, entries: int, holder: bytes = _NOBODY) -> None:
+        """Room for so many conversations, MOST at most; `folder` is where the processes of this machine keep theirs.
+        `holder`: what this engine's leases begin with.
+        """
         entries = min(entries, MOST)
         self._file = Outliving(
             folder,
             _HEAD_SIZE + entries * SIZE,
             what="what receivers said to this process, should it be killed,",
         )
-        about = _FILE.pack(_MAGIC, VERSION, SIZE, entries, UUID(boot()).bytes)
+        about = _FILE.pack(_MAGIC, VERSION, SIZE, entries, UUID(boot()).bytes, holder)
         head = about + _WORD.pack(crc32(about))
         self._file.memory[: len(head)] = head
         self._free = [_HEAD_SIZE + n * SIZE for n in reversed(range(entries))]
@@ -197,8 +202,8 @@ def way(
 
 
 def read(content: bytes) -> list[Entry]:
-    """What a journal says that is beyond doubt. Never raises; of a file that is none of this version, nothing."""
-    ours, of_this_boot = _about(content)
+    """What a journal says of conversations that is beyond doubt. Never raises; of a file that is none of this version, nothing."""
+    ours, of_this_boot, _ = _about(content)
     if not ours:
         logger.warning("a journal of another version, or none at all, is forgotten")
         return []
@@ -207,16 +212,24 @@ def read(content: bytes) -> list[Entry]:
     return [one for one in found if one and (of_this_boot or one.state is not State.STAYED)]
 
 
-def _about(content: bytes) -> tuple[bool, bool]:
-    """Whether it is a journal of this version; whether it is of this boot of the machine."""
+def holder(content: bytes) -> bytes | None:
+    """What the leases of its engine begin with. None: it does not say, or is not of this boot: where machines share the
+    folder, another's lock says nothing.
+    """
+    ours, of_this_boot, whose = _about(content)
+    return whose if ours and of_this_boot and whose != _NOBODY else None
+
+
+def _about(content: bytes) -> tuple[bool, bool, bytes]:
+    """Whether it is a journal of this version; whether it is of this boot of the machine; of whose leases."""
     about = content[: _FILE.size]
     if len(content) < _HEAD_SIZE or content[_FILE.size : _FILE.size + 4] != _WORD.pack(
         crc32(about)
     ):
-        return False, False
-    magic, version, size, _entries, of = _FILE.unpack(about)
+        return False, False, _NOBODY
+    magic, version, size, _entries, of, whose = _FILE.unpack(about)
     ours = (magic, version, size) == (_MAGIC, VERSION, SIZE)
-    return ours, of == UUID(boot()).bytes
+    return ours, of == UUID(boot()).bytes, whose
 
 
 def _entry(octets: bytes) -> Entry | None:

@@ -38,6 +38,19 @@ HELD_REPLY = "554 5.3.0 Held: each time this message was built, the delivery pro
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
 
 
+async def recall(connection: psycopg.AsyncConnection[Any], folder: Path) -> None:
+    """Count the copies that processes of this machine died of, or beside. Raises psycopg.Error. A note that cannot
+    be removed is logged: it keeps nobody from the queue, and is counted again by the next process.
+    """
+    try:
+        with of_the_dead(folder) as recipients:
+            if recipients:
+                logger.warning("died while this was built: %s", ", ".join(map(str, recipients)))
+                await connection.execute(queue.DIED, {"ids": recipients})
+    except OSError as err:
+        logger.warning("what dead processes built stays noted: %s", err)
+
+
 class LeaseLost(Exception):
     """The job's row is not this engine's any more: nothing is built."""
 
@@ -48,7 +61,6 @@ class Poison:
     def __init__(self, connect: Connect, folder: Path) -> None:
         """`folder`: where the processes of this machine leave their last words."""
         self._connect = connect
-        self._folder = folder
         self.words = LastWords(folder)
         self._built: set[int] = set()
         self._one = asyncio.Lock()
@@ -93,18 +105,6 @@ class Poison:
                 clearing.add_done_callback(self._clearing.discard)
             else:
                 self._one.release()
-
-    async def recall(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Count the copies that processes of this machine died of, or beside. Raises psycopg.Error. A note that cannot
-        be removed is logged: it keeps nobody from the queue, and is counted again by the next process.
-        """
-        try:
-            with of_the_dead(self._folder) as recipients:
-                if recipients:
-                    logger.warning("died while this was built: %s", ", ".join(map(str, recipients)))
-                    await connection.execute(queue.DIED, {"ids": recipients})
-        except OSError as err:
-            logger.warning("what dead processes built stays noted: %s", err)
 
     def close(self) -> None:
         """The process ends as it should: it leaves no note."""

@@ -2,8 +2,9 @@
 
 What a receiver had answered is written down as its process would have: judged alike, under its lease, with its
 events and what follows of them. A dot that had not left takes its marker back, so the mail is in no doubt. One that had
-left without an answer stays as it is: the sweeper says what becomes of it. A row that is somebody else's by then, or nobody's,
-is changed by none of it.
+left without an answer stays as it is: the sweeper says what becomes of it. Everything else that the process held goes back to
+the queue at once: it has no marker, so no dot of it has left. A row that is somebody else's by then, or nobody's,
+is changed by none of it. A process that is merely stopped still has its file's lock: it is not dead.
 
 So it must come before the sweeper: a process does it before its first claim and whenever another may have died, and the
 sweep on its machine does it first. A machine on which nothing runs reads its journals when something does again; where
@@ -24,7 +25,7 @@ from django.utils import timezone
 from config import shared
 from config.ids import uuid7
 from transactional import lifecycle, queue
-from transactional.egress import journal, outliving, verdict
+from transactional.egress import journal, outliving, poison, verdict
 from transactional.egress.journal import Entry, State
 from transactional.egress.verdict import Tried
 from transactional.lifecycle import Attempt, Outcome
@@ -33,11 +34,12 @@ from transactional.wire import outcome as wire
 
 logger = logging.getLogger(__name__)
 
-LOOK = 5.0  # seconds between two looks for others' deaths: a lease is far longer
+LOOK = 2.0  # seconds between two looks for others' deaths: what they held waits for it
 BATCH = 200  # outcomes of one transaction
 UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError)
-# An answer is written down; a dot had not left; it had left, and had no answer; an answer was read too late
-_WORDS = ("written", "stayed", "left", "late")
+# An answer is written down; a dot had not left; it had left, and had no answer; an answer was read too late; what
+# was held without a marker, and is the queue's again
+_WORDS = ("written", "stayed", "left", "late", "given_back")
 _COUNTED = "egress:recalled"  # Redis hash: word → how many, of all machines together
 
 Connect = Callable[[], Awaitable[psycopg.AsyncConnection[Any]]]
@@ -48,6 +50,11 @@ def folder() -> Path:
     return Path(settings.DATA_DIR) / "run" / "answers"
 
 
+def words() -> Path:
+    """Where they leave what they are building."""
+    return Path(settings.DATA_DIR) / "run" / "building"
+
+
 async def look(connect: Connect) -> None:
     """Write down what the dead had heard. Raises psycopg.OperationalError: the database is away, and it is all
     still there. Whatever else is wrong with a file is logged, and keeps nobody from the queue.
@@ -56,6 +63,9 @@ async def look(connect: Connect) -> None:
         with outliving.of_the_dead(folder()) as contents:
             if contents:
                 async with await connect() as connection:
+                    await poison.recall(
+                        connection, words()
+                    )  # before anybody takes what they died of
                     await _write_down(connection, contents)
     except psycopg.OperationalError:
         raise
@@ -93,13 +103,15 @@ async def _write_down(connection: psycopg.AsyncConnection[Any], contents: Sequen
         # The others' outcomes were committed in time, or their rows were taken away before we came
         gone = [(one.recipient, one.began) for one in some.values() if one.state is State.ANSWERED]
         late += await queue.doubted(connection, gone) if gone else 0
+    holders = [one for one in map(journal.holder, contents) if one is not None]
+    given_back = sum([await queue.give_back(connection, one) for one in holders])
     left = len(entries) - len(told)
     logger.warning(
         "%d delivery processes died: %d answers of theirs written down, %d dots had not left, "
-        "%d had left without an answer, %d answers come too late",
-        len(contents), written, stayed, left, late,
+        "%d had left without an answer, %d answers come too late, %d messages given back",
+        len(contents), written, stayed, left, late, given_back,
     )  # fmt: skip
-    await asyncio.to_thread(_tell, (written, stayed, left, late))
+    await asyncio.to_thread(_tell, (written, stayed, left, late, given_back))
 
 
 async def _flush(

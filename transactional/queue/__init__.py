@@ -7,7 +7,7 @@ writes name the token, so a worker whose lease ran out changes nothing: no row, 
 from transactional.queue.claim import Caps, Claimed, Claimer
 from transactional.queue.depth import COUNTED, Counted, Depth, counted, depth
 from transactional.queue.held import Taken, hold, let_go, withdraw
-from transactional.queue.orphans import Orphan, doubted, orphaned
+from transactional.queue.orphans import Orphan, doubted, give_back, orphaned
 from transactional.queue.plan import InFront, Plan, in_front, plans
 from transactional.queue.rows import (
     BUILDING,
@@ -59,6 +59,7 @@ __all__ = [
     "counted",
     "depth",
     "doubted",
+    "give_back",
     "hold",
     "in_front",
     "let_go",

@@ -5,7 +5,6 @@ loose index scan: one descent each, whatever the table's size) and takes a share
 """
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from django.conf import settings
 
 from config.steady import Watch, steady_seconds
 from transactional.models import Lane
+from transactional.queue.orphans import new_holder, new_lease
 from transactional.queue.rows import Job
 from transactional.queue.strays import Stray, astray
 
@@ -146,6 +146,8 @@ class Claimer:
         """`pools`: only mail of streams that leave through these; None: all of it. `helps`: urgent
         mail is claimed once it has waited for HELP_AFTER.
         """
+        #: What its leases begin with: whoever finds this engine dead gives back what it held.
+        self.holder = new_holder()
         self._helps = helps
         self._lanes = tuple(int(lane) for lane in lanes)
         self.pools = pools
@@ -177,7 +179,7 @@ class Claimer:
         May be called concurrently with other claimers'. `connection` must be in autocommit: the
         claim is one statement and one transaction.
         """
-        lease = uuid.uuid4()
+        lease = new_lease(self.holder)
         caps = caps or Caps(limit or 0, limit or 0)
         limit = caps.most
         values: dict[str, Any] = {

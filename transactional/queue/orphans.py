@@ -1,5 +1,8 @@
-"""Rows that a dead worker still holds, looked for by what it left behind: a recipient and the lease it had it under."""
+"""Rows that a dead worker still holds, looked for by what it left behind: a recipient and the lease it had it under, or
+whose its leases are: of each lease the first half is its engine's.
+"""
 
+import secrets
 import time
 import uuid
 from collections.abc import Collection
@@ -40,7 +43,42 @@ JOIN transactional_event e ON e.message_id = r.message_id AND e.recipient_id = r
 WHERE e.type IN ('uncertain', 'held') AND e.at >= held.since
 """
 
+# What has no marker has sent no dot. Whatever statement of the dead is still under way finds its lease gone, and what it
+# is writing at this moment keeps its lease until that ends
+_GIVE_BACK = """
+UPDATE transactional_queuerow
+SET lease = NULL, lease_until = NULL, due_at = least(due_at, clock_timestamp())
+WHERE id IN (
+    SELECT id FROM transactional_queuerow
+    WHERE lease IS NOT NULL AND dot_at IS NULL AND lease BETWEEN %(first)s AND %(last)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+HOLDER = 8  # octets of a lease that say whose it is
+_WHICH = 16 - HOLDER
+
 Held = tuple[uuid.UUID, uuid.UUID]  # a row, and the lease under which it was held
+
+
+def new_holder() -> bytes:
+    """What the leases of one engine begin with; no other's ever do."""
+    return secrets.token_bytes(HOLDER)
+
+
+def new_lease(holder: bytes) -> uuid.UUID:
+    """A token for one claim of this engine."""
+    return uuid.UUID(bytes=holder + secrets.token_bytes(_WHICH))
+
+
+async def give_back(connection: psycopg.AsyncConnection[Any], holder: bytes) -> int:
+    """Let others have what a dead engine held and had sent no dot of, in its old place; how many rows.
+
+    Only for an engine whose process is known to have ended: what it holds it would send.
+    """
+    first, last = (uuid.UUID(bytes=holder + edge * _WHICH) for edge in (b"\0", b"\xff"))
+    done = await connection.execute(_GIVE_BACK, {"first": first, "last": last})
+    return done.rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,7 +263,9 @@ def test_a_store_that_was_cut_off_anywhere_claims_no_more_than_was_so(
 def one_of_each() -> bytes:
     """A journal with an entry in each state."""
     memory = Stores(journal._HEAD_SIZE + 4 * SIZE)
-    about = journal._FILE.pack(journal._MAGIC, journal.VERSION, SIZE, 4, UUID(journal.boot()).bytes)
+    about = journal._FILE.pack(
+        journal._MAGIC, journal.VERSION, SIZE, 4, UUID(journal.boot()).bytes, bytes(8)
+    )
     memory[: len(about) + 4] = about + journal._WORD.pack(journal.crc32(about))
     file: Any = type("File", (), {"memory": memory})
     one = Journal.__new__(Journal)
@@ -312,7 +314,7 @@ def test_a_way_that_is_proved_and_yet_none_says_nothing(tmp_path: Path, way: byt
 
 
 @pytest.mark.parametrize(
-    "change", [lambda about: (*about[:1], 2, *about[2:]), lambda about: (b"SOMEBODY", *about[1:])]
+    "change", [lambda about: (*about[:1], 1, *about[2:]), lambda about: (b"SOMEBODY", *about[1:])]
 )
 def test_a_file_of_another_version_is_forgotten(
     caplog: pytest.LogCaptureFixture, change: Callable[[Any], Any]

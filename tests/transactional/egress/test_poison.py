@@ -21,7 +21,7 @@ from tests.transactional.egress.test_engine import drained, eventually, send_raw
 from tokens.models import Account
 from transactional import explain, sweeper
 from transactional.egress.engine import connect
-from transactional.egress.poison import LARGE, LIMIT, Poison
+from transactional.egress.poison import LARGE, LIMIT, Poison, recall
 from transactional.models import DeliveryAttempt, Event, Lane, QueueRow, Recipient, Status
 from transactional.queue import Claimer
 from transactional.submission.request import Accepted
@@ -212,7 +212,7 @@ def test_a_note_that_cannot_be_removed_keeps_nobody_from_the_queue(
 
     async def recalled() -> None:
         async with await connect() as own:
-            await Poison(connect, tmp_path).recall(own)
+            await recall(own, tmp_path)
 
     monkeypatch.setattr(Path, "unlink", refused)
     asyncio.run(recalled())

@@ -118,7 +118,7 @@ def test_answers_are_written_down_as_their_process_would_have_and_once(account: 
     suppressed = Suppression.objects.get()
     assert suppressed.address == jobs[1].address
     assert {word: n - before[word] for word, n in counts().items()} == {
-        "written": 3, "stayed": 0, "left": 0, "late": 0
+        "written": 3, "stayed": 0, "left": 0, "late": 0, "given_back": 0
     }  # fmt: skip
     assert list(recall.folder().iterdir()) == []
 
@@ -141,7 +141,7 @@ def test_a_dot_that_stayed_is_in_no_doubt_and_one_that_left_is(account: Account)
     one.close()
     recall.look_now(connect)
     told = {word: n - before[word] for word, n in counts().items()}
-    assert told == {"written": 0, "stayed": 1, "left": 1, "late": 0}
+    assert told == {"written": 0, "stayed": 1, "left": 1, "late": 0, "given_back": 0}
     marked = {row.pk: row.dot_at for row in QueueRow.objects.all()}
     assert marked[jobs[0].id] is None and marked[jobs[1].id] is not None
     silent()
