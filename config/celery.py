@@ -11,7 +11,6 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_postrun, task_prerun, worker_ready
-from django.db import close_old_connections
 
 from config.every import Every
 
@@ -19,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Celery runs Django's checks in each worker and drops what they say; `migrate` has told it
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-from config import pulse
+from config import database, pulse
 
 app = Celery("postino")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -179,7 +178,7 @@ def _began(task_id: str = "", task: Any = None, **_: object) -> None:
     _begun[task_id] = time.monotonic()
     if task is not None and not task.request.is_eager:
         # As before a request: one that is old, or whose server has gone, is not used again
-        close_old_connections()
+        database.refresh()
 
 
 @task_postrun.connect

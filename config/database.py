@@ -4,12 +4,12 @@ where a process lives in an event loop.
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 import psycopg
-from django.db import connection, connections
+from django.db import close_old_connections, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 CONNECT_SECONDS = 2  # the smallest that libpq honours
@@ -29,6 +29,23 @@ def bound_waits(*, statement_seconds: int) -> None:
     options["options"] = f"{options.get('options', '')} {limits}".strip()
 
 
+def refresh() -> None:
+    """Before a piece of work: this thread's connection is used no more if it is old or has failed, or if the
+    server has left it.
+
+    Django's `close_old_connections` would have the next statement wait for a trip that asks whether anybody
+    is there; whoever has hung up is known here without.
+    """
+    close_old_connections()
+    raw = connection.connection
+    if raw is None or connection.in_atomic_block:
+        return
+    if _stirs(raw):
+        connection.close()
+    else:
+        connection.health_check_done = True  # type: ignore[attr-defined]  # unknown to the stubs
+
+
 def cursor() -> psycopg.Cursor[Any]:
     """A cursor of psycopg's own on this thread's connection, for statements the ORM is too slow for.
 
@@ -41,6 +58,13 @@ def cursor() -> psycopg.Cursor[Any]:
         connection.close()
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection)
+
+
+def ask(text: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+    """The rows of a question that is asked again and again: planned once. Raises django.db.Error."""
+    with connection.wrap_database_errors, cursor() as one:
+        one.execute(text, values)
+        return one.fetchall()
 
 
 def keep_plans(*, connection: BaseDatabaseWrapper, **_: object) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from config import shared
 
 PERIOD = 10.0  # seconds between two signs of a process
+QUIET = 5.0  # seconds for which a chore that is done well again and again tells of it no more
 FORGOTTEN = 86400.0  # seconds after which a process that is gone is told about no more
 _ALIVE, _DONE, _TOOK, _FAILED = "pulse:alive", "pulse:done", "pulse:took", "pulse:failed"
 
@@ -47,8 +48,15 @@ def sign(name: str) -> None:
     shared.ask(lambda redis: redis.hset(_ALIVE, own, time.time()), otherwise=None)
 
 
+_told: dict[str, float] = {}  # by this process: task → when
+
+
 def ran(task: str, *, seconds: float, well: bool) -> None:
     """A chore has come to its end."""
+    now = time.monotonic()
+    if well and now - _told.get(task, -QUIET) < QUIET:
+        return
+    _told[task] = now
 
     def tell(redis: Any) -> None:
         if not well:
@@ -58,6 +66,11 @@ def ran(task: str, *, seconds: float, well: bool) -> None:
         redis.hset(_TOOK, task, seconds)
 
     shared.ask(tell, otherwise=None)
+
+
+def forget() -> None:
+    """Tell of each chore's next run: for tests, and a Redis that was emptied."""
+    _told.clear()
 
 
 def alive() -> dict[str, float]:

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+import orjson
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from config import shared
+from config import database, shared
 from domains import pools
 from domains.findings import OK, UNKNOWN, WRONG, Finding, about
 from domains.models import USABLE, EgressSource, Pool, PoolMember, WorkerHost
@@ -29,6 +30,13 @@ EVERY = timedelta(seconds=10)  # how often a host reports, however many workers 
 SILENT = timedelta(seconds=60)  # a host that has not reported for so long is not counted on
 KEPT = timedelta(days=7)  # after which a host that is gone is forgotten
 FRESH = 2.0  # seconds for which a process keeps what others reported
+# Asked by each delivery process, every few seconds and every other one
+_FRESH_REPORT = (
+    "SELECT 1 FROM domains_workerhost WHERE name = %s AND seen_at > %s AND seen_at <= %s"
+)
+_REPORTS = """
+SELECT name, bindable::text, refused::text FROM domains_workerhost WHERE seen_at > %s
+"""
 _WAKING = "egress:hosts"  # Redis: name → when it reported, so that wake-ups find its queues
 
 
@@ -64,9 +72,11 @@ def report() -> bool:
     Called by every delivery process every few seconds; one of a machine's does it.
     """
     now = timezone.now()
+    # A report from times to come is one from before the clock was set back
+    if database.ask(_FRESH_REPORT, [name(), now - EVERY, now + EVERY]):
+        return False
     me, made = WorkerHost.objects.get_or_create(name=name(), defaults={"seen_at": now})
     rows = WorkerHost.objects.filter(pk=me.pk)
-    # A report from times to come is one from before the clock was set back
     due = Q(seen_at__lte=now - EVERY) | Q(seen_at__gt=now + EVERY)
     if not made and not rows.filter(due).update(seen_at=now):
         return False
@@ -90,8 +100,11 @@ def reports() -> dict[str, Report]:
     now = time.monotonic()
     if _reports[0] and now - _reports[0] < FRESH:
         return _reports[1]
-    rows = WorkerHost.objects.filter(seen_at__gt=timezone.now() - SILENT)
-    found = {row.name: Report(frozenset(row.bindable), row.refused) for row in rows}
+    rows = database.ask(_REPORTS, [timezone.now() - SILENT])
+    found = {
+        host: Report(frozenset(orjson.loads(bindable)), orjson.loads(refused))
+        for host, bindable, refused in rows
+    }
     _reports = (now, found)
     return found
 

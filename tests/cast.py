@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.utils import timezone
 
+from config import pulse
 from domains import dkim, pools
 from domains.models import Domain, DomainState, EgressSource, SourceState
 from tokens import auth
@@ -91,6 +92,7 @@ def _fresh_facts() -> None:
     """Facts of an account are kept for a second: longer than many a test."""
     facts.forget()
     auth.forget()
+    pulse.forget()
 
 
 @pytest.fixture

@@ -52,6 +52,22 @@ def test_every_type_counts_in_its_column(counted: Sent) -> None:
     )  # fmt: skip
 
 
+def test_where_nothing_has_happened_one_question_is_all(
+    counted: Sent, django_assert_num_queries: Any
+) -> None:
+    counted.write("accepted")
+    assert rollup.has_news()
+    fold_all()
+    with django_assert_num_queries(1):
+        assert rollup.fold() == 0
+    counted.write("delivered")
+    assert rollup.fold() == 1
+    FoldCursor.objects.update(xid=F("xid") + 10**9)  # restored into another cluster
+    assert rollup.has_news()
+    FoldCursor.objects.all().delete()
+    assert rollup.has_news()
+
+
 def test_what_was_stopped_in_the_queue_was_not_sent_but_where_a_copy_may_have_arrived(
     counted: Sent,
 ) -> None:

@@ -5,8 +5,9 @@ import socket
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection, connections, transaction
 
+from config import database
 from config.database import parameters
 
 pytestmark = pytest.mark.django_db
@@ -15,6 +16,32 @@ WANTED = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count
 
 def _asked(raw: psycopg.Connection[object]) -> dict[str, str]:
     return {**raw.info.get_parameters()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_before_a_piece_of_work_a_connection_is_looked_at_without_a_trip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask_the_server() -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr(connections["default"], "is_usable", ask_the_server)
+    connection.ensure_connection()
+    (first,) = database.ask("SELECT pg_backend_pid()")
+    database.refresh()
+    with connection.cursor() as cursor:  # as the ORM's
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() == first
+    with psycopg.connect(**parameters(), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", first)
+    database.refresh()
+    assert connection.connection is None
+    assert database.ask("SELECT pg_backend_pid()") != [first]
+
+
+def test_what_the_database_does_not_take_is_djangos_error() -> None:
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        database.ask("SELECT nothing")
 
 
 def test_every_connection_asks_whether_its_server_is_there() -> None:

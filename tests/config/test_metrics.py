@@ -187,6 +187,22 @@ def test_chores_and_processes_tell_that_they_live(opened: None) -> None:
     assert value(found, "chore_failures_total", task="transactional.sweep") == 0
 
 
+@pytest.mark.django_db
+def test_a_chore_that_runs_each_second_tells_of_it_now_and_then_and_of_a_failure_at_once() -> None:
+    def told() -> pulse.Chore:
+        return next(one for one in pulse.chores() if one.name == "often")
+
+    pulse.ran("often", seconds=1.0, well=True)
+    before = told()
+    pulse.ran("often", seconds=2.0, well=True)
+    assert told() == before
+    pulse.ran("often", seconds=3.0, well=False)
+    assert told().failures == before.failures + 1
+    pulse.forget()  # as when QUIET is over
+    pulse.ran("often", seconds=4.0, well=True)
+    assert told().seconds == 4.0 and told().done_at > before.done_at
+
+
 @pytest.fixture
 def _no_redis(settings: Any) -> Iterator[None]:
     from config import shared

@@ -14,6 +14,7 @@ import psycopg
 from django.db import DataError, connection, transaction
 from django.utils import timezone
 
+from config import database
 from tokens.auth import Principal
 from transactional import queue
 from transactional.broadcast import audience, progress
@@ -47,15 +48,22 @@ WHERE b.id = g.id AND b.state = 'waiting'
 """
 
 
+# Asked each second, mostly for nothing
+_DUE = """
+(SELECT id FROM transactional_broadcast WHERE state = 'running' ORDER BY started_at LIMIT 100)
+UNION ALL (
+    SELECT id FROM transactional_broadcast WHERE state = 'scheduled' AND scheduled_at <= %(now)s
+    ORDER BY scheduled_at LIMIT 100
+) UNION ALL (
+    SELECT id FROM transactional_broadcast WHERE state = 'sent' AND looked_at < %(quiet)s
+    ORDER BY looked_at LIMIT 20
+)
+"""
+
+
 def due(now: datetime) -> list[int]:
     """The sends that something is to be done about, those begun first."""
-    rows = Broadcast.objects.filter(state=BroadcastState.RUNNING).values_list("pk", flat=True)
-    found = list(rows.order_by("started_at")[:100])
-    late = Broadcast.objects.filter(state=BroadcastState.SCHEDULED, scheduled_at__lte=now)
-    found += late.order_by("scheduled_at").values_list("pk", flat=True)[:100]
-    quiet = Broadcast.objects.filter(state=BroadcastState.SENT, looked_at__lt=now - AFTERWARDS)
-    found += quiet.order_by("looked_at").values_list("pk", flat=True)[:20]
-    return found
+    return [pk for (pk,) in database.ask(_DUE, {"now": now, "quiet": now - AFTERWARDS})]
 
 
 def step(broadcast_id: int) -> bool:

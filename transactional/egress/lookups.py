@@ -15,9 +15,10 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.db.models import Q, QuerySet
 
+from config import database
 from config.ids import uuid7_floor, uuid7_time
 from config.sealing import Unreadable
 from domains import complaint_pauses, dkim, dns, hosts, pools, why
@@ -248,11 +249,8 @@ class Lookups:
 
 def _guarded(load: Callable[[], T]) -> T:
     """Run in the thread, dropping a connection that a restarted database has closed."""
-    close_old_connections()
-    try:
-        return load()
-    finally:
-        close_old_connections()
+    database.refresh()
+    return load()
 
 
 def _standing() -> tuple[Standing, ...]:

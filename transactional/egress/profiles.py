@@ -5,14 +5,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from config import patterns
+from config import database, patterns
 from domains import sites
 from domains.sites import Site
 from transactional.egress.profiles_table import DEFAULT, PROFILES, RELAY, RULES
 from transactional.models import ShapingProfile, ShapingRule
 
 logger = logging.getLogger(__name__)
+
+# Asked by each engine every few seconds
+_PROFILES = """
+SELECT name, provider, endings, connections, per_minute, per_session
+FROM transactional_shapingprofile ORDER BY name
+"""
+_RULES = """
+SELECT name, provider, pattern, hits, "within", action, value, minutes
+FROM transactional_shapingrule WHERE enabled ORDER BY name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +98,41 @@ def shipped() -> Profiles:
     )
 
 
+_Rows = list[tuple[Any, ...]]
+_known: tuple[_Rows, _Rows, Profiles] | None = None  # what was read last, and what it came to
+
+
 def load() -> Profiles:
-    """The operator's rows; a profile that was deleted is as if it had never been shipped."""
-    rows = list(ShapingProfile.objects.all())
-    given = shipped()
+    """The operator's rows; a profile that was deleted is as if it had never been shipped.
+
+    The same object as the time before where nobody has changed them.
+    """
+    global _known
+    rows = database.ask(_PROFILES)
     if not rows:
-        return given
+        return shipped()
+    rules, known = database.ask(_RULES), _known
+    if known is not None and known[:2] == (rows, rules):
+        return known[2]
     limits = tuple(
-        (
-            Limits(row.name, row.connections, row.per_minute, max(1, row.per_session)),
-            row.provider,
-            tuple(row.endings.split()),
-        )
-        for row in rows
+        (Limits(name, most, per_minute, max(1, per_session)), provider, tuple(endings.split()))
+        for name, provider, endings, most, per_minute, per_session in rows
     )
-    return Profiles(limits, tuple(_rules()))
+    found = Profiles(limits, tuple(_rules(rules)))
+    _known = (rows, rules, found)
+    return found
 
 
-def _rules() -> list[Rule]:
+def _rules(rows: _Rows) -> list[Rule]:
     found = []
-    for row in ShapingRule.objects.filter(enabled=True):
+    for name, provider, text, hits, within, action, value, minutes in rows:
         try:
-            pattern = patterns.compiled(row.pattern)
+            pattern = patterns.compiled(text)
         except ValueError as error:
-            logger.warning("shaping rule %s is left out: %s", row.name, error)
+            logger.warning("shaping rule %s is left out: %s", name, error)
             continue
-        seconds = row.minutes * 60.0
-        found.append(
-            Rule(
-                row.name, row.provider, pattern, row.hits, row.within, row.action, row.value,
-                seconds,
-            )
-        )  # fmt: skip
+        seconds = minutes * 60.0
+        found.append(Rule(name, provider, pattern, hits, within, action, value, seconds))
     return found
 
 

@@ -7,13 +7,13 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import F
 from django.db.models.functions import Now
 
+from config import database
 from tokens import audit
 from transactional.incidents.watch import Suspicion
 from transactional.models import Incident, IncidentAccount, IncidentState
@@ -27,6 +27,18 @@ DRAIN_FROM = 10.0  # messages a minute after the canary
 QUIET_AFTER = 3600.0  # seconds behind a probe's time in which no mail came that could be the canary
 OVER_AFTER = 24 * 3600.0  # seconds of quiet, after which what was refused says nothing any more
 SHUT = (IncidentState.OPEN, IncidentState.QUIET)  # states in which one message may try
+# Asked by each engine each second
+_STANDING = """
+SELECT i.id, host(s.address), i.source_id, i.site, i.state, i.skeleton, i.reason, i.category,
+       extract(epoch FROM i.probe_at - statement_timestamp())::float8,
+       extract(epoch FROM statement_timestamp() - i.drain_at)::float8
+FROM transactional_incident i JOIN domains_egresssource s ON s.id = i.source_id
+WHERE i.closed_at IS NULL ORDER BY i.id LIMIT 1000
+"""
+_CALLS = """
+SELECT EXISTS (SELECT 1 FROM transactional_incident WHERE closed_at IS NULL),
+       EXISTS (SELECT 1 FROM transactional_incidentaccount WHERE told_at IS NULL)
+"""
 MOST_WORDS = 10  # refusals in other words that an incident keeps
 DRAIN_STEPS = 7  # then it is over: at 1,280 a minute shaping alone is enough
 
@@ -67,24 +79,14 @@ def scaled(seconds: float) -> float:
     return max(0.05, seconds * settings.RETRY_SCALE)
 
 
-def _between(earlier: Now | F, later: Now | F) -> ExpressionWrapper[Any]:
-    return ExpressionWrapper(later - earlier, output_field=DurationField())
-
-
 def standing() -> tuple[Standing, ...]:
     """Every incident that is not over."""
-    rows = Incident.objects.filter(closed_at=None).select_related("source").order_by("pk")
-    rows = rows.annotate(
-        probe_in=_between(Now(), F("probe_at")), draining=_between(F("drain_at"), Now())
-    )
-    return tuple(
-        Standing(
-            row.pk, row.source.address, row.source_id, row.site, row.state, row.skeleton, row.reason,
-            row.category, row.probe_in.total_seconds(),
-            row.draining.total_seconds() if row.draining is not None else None,
-        )
-        for row in rows[:1000]
-    )  # fmt: skip
+    return tuple(Standing(*row) for row in database.ask(_STANDING))
+
+
+def calls() -> bool:
+    """Whether some incident is not over, or somebody is to hear of one still."""
+    return any(database.ask(_CALLS)[0])
 
 
 def move(by: timedelta) -> None:

@@ -28,6 +28,8 @@ AGAIN = timedelta(minutes=5)  # after which those who could not be told are writ
 @shared_task(name="transactional.tend_incidents")
 def tend_incidents() -> None:
     """Every few seconds. Who cannot be told now is told later; an account at a time, others first."""
+    if not breaker.calls():
+        return
     clock.settle()  # a clock that was set ends none
     breaker.rest()
     if breaker.close_drained():

@@ -39,6 +39,7 @@ def test_what_an_operator_writes_counts() -> None:
         name="ours", endings=".mx.small.example\n.other.example", connections=1, per_minute=6
     )
     found = profiles.load()
+    assert profiles.load() is found  # nobody has changed anything
     assert found.of(GOOGLE, [], direct=True) == Limits("google", 2, 33, 4)
     assert found.of(SMALL, ["a.mx.small.example"], direct=True) == Limits("ours", 1, 6)
     assert found.of(SMALL, ["mx.elsewhere.example"], direct=True).connections == 3
