@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import TransactionTestCase
 from django.utils import translation
 
-from config import shared
+from config import keyring, shared
 from config.stack.servers import DATABASE
 from tests import cluster, swept
 from tests.cast import _fresh_facts, account, alice, bob, cast, charlie, signed_in
@@ -38,6 +38,12 @@ REDIS_MAY_TAKE = 10.0  # seconds: on a busy machine a question takes longer than
 def _own_language() -> None:
     """A thread keeps the language of the page that it answered last; a test begins in none."""
     translation.deactivate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_ring() -> None:
+    """The key ring of the processes that tests start: the first to be read is kept, and a test may have another DATA_DIR."""
+    keyring.current_id()
 
 
 @pytest.hookimpl(wrapper=True)
