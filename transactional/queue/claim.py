@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
+from config import bulk
 from config.steady import Watch, steady_seconds
 from transactional.models import Lane
 from transactional.queue.orphans import new_holder, new_lease
@@ -199,9 +200,10 @@ class Claimer:
         if self._turn % BULK_TURN == 0 and Lane.NORMAL in order and Lane.BULK in order:
             order = (*(n for n in order if n != Lane.NORMAL), int(Lane.NORMAL))
         moment, here = time.monotonic(), steady_seconds()
-        async with connection.cursor(binary=True) as cursor:
-            text = _text(order, self.pools is not None, self._helps)
-            await cursor.execute(text, values, prepare=True)
+        async with psycopg.AsyncRawCursor(connection) as cursor:
+            text, names = bulk.numbered(_text(order, self.pools is not None, self._helps))
+            given = [values[name] for name in names]
+            await cursor.execute(text, given, prepare=True, binary=True)
             rows = await cursor.fetchall()
         width = 3 * len(order)
         at = rows[0][width]
