@@ -19,7 +19,7 @@ class Beat(Ticker):
 
     ran: list[str]
     schedule: dict[str, Any] = {}
-    producer = None  # type: ignore[assignment]
+    producer = None  # type: ignore[assignment]  # Celery's connects to the broker when it is asked for
 
     def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:
         self.ran.append(str(entry.name))

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from celery.beat import ScheduleEntry
 from django.conf import settings
 
 from config.celery import app
 from config.every import Every
-from config.ticker import Ticker
+from tests.config.test_every import Beat
 
 QUEUES = ("default", "engagement")
 BROADCAST, FOLD = "transactional.broadcast", "analytics.fold"  # due each second, and each other one
@@ -85,24 +84,16 @@ def test_beat_sends_each_task_as_often_as_it_is_due(broker: redis.Redis, tmp_pat
 def test_what_a_beat_that_stood_still_has_missed_is_not_made_up_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ran: list[str] = []
-
-    class Noted(Ticker):
-        schedule: dict[str, ScheduleEntry] = {}
-        producer = None  # type: ignore[assignment]
-
-        def apply_entry(self, entry: ScheduleEntry, producer: object = None) -> None:
-            ran.append(str(entry.name))
-
-    beat = Noted(app=app, lazy=True)
+    beat = Beat(app=app, lazy=True)
+    beat.ran, beat.schedule = [], {}
     beat.update_from_dict({"often": {"task": "nothing", "schedule": Every(1.0)}})
     real, passed = time.monotonic, [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: real() + passed[0])
     assert 0.9 < beat.tick() <= 1.0
     passed[0] = 60.0
     assert 0.5 < beat.tick() <= 1.0
-    assert ran == ["often"]
+    assert beat.ran == ["often"]
     for seconds in (61.1, 62.1, 63.1):
         passed[0] = seconds
         assert 0.5 < beat.tick() <= 1.0
-    assert ran == ["often"] * 4
+    assert beat.ran == ["often"] * 4

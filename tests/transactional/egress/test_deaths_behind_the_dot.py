@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.transactional.egress.processes import PATIENCE
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import send_raw
-from tests.transactional.egress.test_poison import LEASE, PATIENCE, worker
+from tests.transactional.egress.test_poison import LEASE, worker
 from tokens.models import Account
 from transactional import explain, held, retry, sweeper
 from transactional.models import Event, QueueRow, Recipient, Status

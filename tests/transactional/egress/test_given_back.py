@@ -1,14 +1,9 @@
 """What a dead process held and had sent no dot of: others have it at once, and nothing of one that is merely stopped."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +12,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from config import shared
+from tests.transactional.egress.processes import PATIENCE, standing_still
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
-from tests.transactional.egress.test_poison import PATIENCE, _url
 from tokens.models import Account
 from transactional import lifecycle
 from transactional.egress import journal, recall
@@ -116,32 +111,13 @@ def test_a_late_marker_of_a_dead_process_is_refused(account: Account) -> None:
     assert (row.lease, row.dot_at) == (None, None) and row.due_at <= timezone.now()
 
 
-@contextmanager
-def mute(settings: Any) -> Iterator[subprocess.Popen[str]]:
-    """A delivery process that stands still behind its first markers."""
-    values = {"EGRESS": settings.EGRESS, "LEASE_SECONDS": LEASE, "RETRY_SCALE": 0.01}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.transactional.egress.mute", "marked", json.dumps(values)],
-        env={**os.environ, "DATABASE_URL": _url()},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "there\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def test_all_that_a_killed_process_held_is_delivered_once_without_waiting_for_its_leases(
     account: Account, settings: Any
 ) -> None:
     with running(Sink()) as sink:
         settings.EGRESS = f"relay://127.0.0.1:{sink.port}"
         send_raw(account, 12)
-        with mute(settings) as process:
+        with standing_still("marked", settings, lease=LEASE) as process:
             # some have their markers, and some wait for a session
             assert QueueRow.objects.exclude(lease=None).exclude(dot_at=None).exists()
             assert QueueRow.objects.exclude(lease=None).filter(dot_at=None).exists()

@@ -1,19 +1,14 @@
 """Delivery processes that are killed before they could write down what was answered: no second copy, no doubt."""
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from tests.transactional.egress.processes import PATIENCE, standing_still
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, engine, eventually, send_raw
-from tests.transactional.egress.test_poison import PATIENCE, _url
 from tokens.models import Account
 from transactional.egress import recall
 from transactional.models import DeliveryAttempt, Event, QueueRow, Recipient, Status
@@ -32,21 +27,10 @@ def _no_journals_yet(settings: Any) -> None:
     settings.RETRY_SCALE = 0.01
 
 
-def killed_when_there(how: str, settings: Any, lease: int = 30) -> None:
+def killed_when_there(how: str, settings: Any, lease: int) -> None:
     """Start such a process, and kill it where it stands still."""
-    values = {"EGRESS": settings.EGRESS, "LEASE_SECONDS": lease, "RETRY_SCALE": 0.01}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.transactional.egress.mute", how, json.dumps(values)],
-        env={**os.environ, "DATABASE_URL": _url()},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "there\n"
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+    with standing_still(how, settings, lease=lease):
+        pass
 
 
 def in_doubt() -> bool:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
+from tests.transactional.egress.processes import PATIENCE, database_url
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import drained, eventually, send_raw, sink  # noqa: F401
 from tokens.models import Account
@@ -33,22 +33,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 HEAD = b"From: orders@shop.example\r\nSubject: Hi\r\n\r\n"
 LEASE = 2
-PATIENCE = 200  # seconds: each death costs a new process its start, and its lease
 
 
 def worker(settings: Any) -> subprocess.Popen[bytes]:
     values = {"EGRESS": settings.EGRESS, "LEASE_SECONDS": LEASE, "RETRY_SCALE": 0.01}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.transactional.egress.dying", json.dumps(values)],
-        env={**os.environ, "DATABASE_URL": _url()},
+        env={**os.environ, "DATABASE_URL": database_url()},
     )
-
-
-def _url() -> str:
-    """The test database's, which Django made beside the one the environment names."""
-    base, _, _ = os.environ["DATABASE_URL"].partition("?")
-    query = os.environ["DATABASE_URL"][len(base) :]
-    return base.rsplit("/", 1)[0] + f"/{connection.settings_dict['NAME']}" + query
 
 
 def status(answer: Accepted) -> str:

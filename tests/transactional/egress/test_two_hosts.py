@@ -8,17 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
 from config import shared
-from config.database import parameters
 from domains import hosts, pools
 from domains.models import EgressSource, PoolMember, WorkerHost
 from tests.cast import Cast
+from tests.transactional.egress.processes import database_url
 from tests.transactional.egress.sink import Sink, running
 from tests.transactional.egress.test_engine import HTML_MAIL, drained, eventually, send_raw
 from transactional.models import DeliveryAttempt, Recipient
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 THEIRS = HTML_MAIL.replace(b"shop.example", b"stranger.example")
 EACH = 15  # messages of each account
 KNOWN = 3 * hosts.FRESH  # seconds: what is kept of reports, of pools by them, and by the engine
-
-
-def database_url() -> str:
-    given = parameters()
-    user, password = given.get("user", ""), given.get("password", "")
-    who = f"{quote(user)}:{quote(password)}@" if user else ""
-    return f"postgresql://{who}{quote(str(given.get('host', '')), safe='')}:{given.get('port', '')}/{given['dbname']}"
 
 
 @contextmanager
