@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,12 +115,25 @@ def table(found: "Mapping[int, Sequence[Spent]]") -> str:
     return "\n".join(lines)
 
 
-def migrate(server: EmbeddedPostgres) -> None:
-    """A database with our tables, which those that are measured begin from."""
-    server.create_database(DATABASE)
-    environment = {**os.environ, "DATABASE_URL": server.dsn(DATABASE)}
-    migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+@contextmanager
+def migrated(made: Path | None = None) -> Iterator[EmbeddedPostgres]:
+    """A server with a database of our tables, which those that are measured begin from; gone in the end.
+
+    `made`: the folder of one that has it already, which is used up.
+    """
+    with tempfile.TemporaryDirectory(prefix="postino-claims-") as folder:
+        Path(folder).chmod(0o755)  # root's PostgreSQL has a uid of its own
+        server = EmbeddedPostgres(made or Path(folder) / "data")
+        server.start()
+        try:
+            if made is None:
+                server.create_database(DATABASE)
+                environment = {**os.environ, "DATABASE_URL": server.dsn(DATABASE)}
+                migrate = [sys.executable, "-W", "ignore", "manage.py", "migrate", "-v", "0"]
+                subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+            yield server
+        finally:
+            server.destroy()
 
 
 def prepare(server: EmbeddedPostgres, name: str, rows: int) -> None:
@@ -135,24 +149,16 @@ def run(sizes: Sequence[int], rounds: int, made: Path | None) -> "dict[int, list
 
     `made`: the folder of one whose database is migrated, which is removed in the end.
     """
-    with tempfile.TemporaryDirectory(prefix="postino-claims-") as folder:
-        Path(folder).chmod(0o755)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-        django.setup()
-        from bench import claiming
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from bench import claiming
 
-        server = EmbeddedPostgres(made or Path(folder) / "data")
-        server.start()
-        try:
-            if made is None:
-                migrate(server)
-            for size in sizes:
-                prepare(server, f"{DATABASE}_{size}", size)
-                print(f"{size:,} rows queued", flush=True)
-            dsns = {size: server.dsn(f"{DATABASE}_{size}") for size in sizes}
-            return asyncio.run(claiming.measure(dsns, rounds))
-        finally:
-            server.destroy()
+    with migrated(made) as server:
+        for size in sizes:
+            prepare(server, f"{DATABASE}_{size}", size)
+            print(f"{size:,} rows queued", flush=True)
+        dsns = {size: server.dsn(f"{DATABASE}_{size}") for size in sizes}
+        return asyncio.run(claiming.measure(dsns, rounds))
 
 
 def main() -> None:

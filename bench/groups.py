@@ -19,7 +19,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -30,9 +29,8 @@ import django
 import psycopg
 
 from bench import group_hosts
-from bench.claims import ROOT, prepare
+from bench.claims import ROOT, migrated, prepare
 from bench.installation import Broken
-from config.stack.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from bench.claiming import Spent
@@ -77,27 +75,21 @@ def _claim_process(begin: float, windows: int, *dsns: str) -> "subprocess.Popen[
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def statements(windows: int) -> bool:
-    """Measure the first part; whether it is within the limit."""
-    with tempfile.TemporaryDirectory(prefix="postino-groups-") as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedPostgres(Path(folder) / "data")
-        server.start()
-        try:
-            for name in ("one", "other"):
-                prepare(server, name, ROWS)
-            one, other = server.dsn("one"), server.dsn("other")
-            begin = time.time() + 6
-            children = [
-                _claim_process(begin, windows, one, one, one),
-                _claim_process(begin, windows, "", other, one),
-            ]
-            waits = _sample(one, begin, windows)
-            told = [json.loads(child.communicate()[0]) for child in children]
-            left = sum(_left(dsn) for dsn in (one, other))
-        finally:
-            server.destroy()
-    if 2 * ROWS - left != sum(each["finished"] for each in told):
+def statements(windows: int, rows: int, made: Path | None) -> bool:
+    """Measure the first part; whether it is within the limit. `made`: as for `claims.migrated`."""
+    with migrated(made) as server:
+        for name in ("one", "other"):
+            prepare(server, name, rows)
+        one, other = server.dsn("one"), server.dsn("other")
+        begin = time.time() + 6
+        children = [
+            _claim_process(begin, windows, one, one, one),
+            _claim_process(begin, windows, "", other, one),
+        ]
+        waits = _sample(one, begin, windows)
+        told = [json.loads(child.communicate()[0]) for child in children]
+        left = sum(_left(dsn) for dsn in (one, other))
+    if 2 * rows - left != sum(each["finished"] for each in told):
         sys.exit("the books do not balance")
     print("1. claim and finish of 80 rows, medians in ms")
     print("                           rounds   claim   finish    both   server's CPU")
@@ -159,6 +151,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=group_hosts.RUNS)
     parser.add_argument("--windows", type=int, default=WINDOWS)
     parser.add_argument("--part", type=int, nargs="+", default=[1, 2], help="1, 2 or both")
+    parser.add_argument("--rows", type=int, default=ROWS, help="in each queue of part 1")
+    parser.add_argument("--migrated", type=Path, help="a DATA_DIR to begin from, which is used up")
     parser.add_argument("--claim", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -170,7 +164,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores; load average {os.getloadavg()[0]:.1f} at the start")
     fine = []
     if 1 in asked.part:
-        fine.append(statements(asked.windows))
+        fine.append(statements(asked.windows, asked.rows, asked.migrated))
     if 2 in asked.part:
         fine.append(_verdict(group_hosts.measure(asked.count, asked.runs)))
     print("claim contention of two groups: " + ("within the limit" if all(fine) else "BEYOND it"))

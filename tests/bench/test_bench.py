@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,20 +68,39 @@ def test_books_that_do_not_balance_are_refused(copies: dict[str, int]) -> None:
         ledger.balance({"copies": copies}, ["a", "b"])
 
 
-def test_claims_are_measured_with_books_that_balance() -> None:
+@pytest.fixture
+def on_a_server() -> Iterator[Callable[..., str]]:
+    """Runs one of bench's programs on a PostgreSQL of its own; what it prints."""
     with tempfile.TemporaryDirectory(prefix="postino-claims-") as directory:
         os.chmod(directory, 0o755)  # root's PostgreSQL has a uid of its own
         made = Path(directory) / "data"
         plant(made)
-        sizes = ["--sizes", "8000", "16000", "--rounds", "6", "--migrated", str(made)]
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.claims", *sizes],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", done.stdout, re.M)) == 2
+
+        def of(program: str, *arguments: str) -> str:
+            done = subprocess.run(
+                [sys.executable, "-m", program, *arguments, "--migrated", str(made)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=900,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        yield of
+
+
+def test_claims_are_measured_with_books_that_balance(on_a_server: Callable[..., str]) -> None:
+    said = on_a_server("bench.claims", "--sizes", "8000", "16000", "--rounds", "6")
+    assert len(re.findall(r"^ +(?:8|16),000 queued +\d+\.\d\d +\d+\.\d\d", said, re.M)) == 2
     told = r"the largest against the smallest: [+-]\d+ %, the server's CPU [+-]\d+ %\n  (within|BEYOND) the"
-    assert re.search(told, done.stdout)
+    assert re.search(told, said)
+
+
+def test_two_groups_claim_from_one_queue_with_books_that_balance(
+    on_a_server: Callable[..., str],
+) -> None:
+    said = on_a_server("bench.groups", "--part", "1", "--windows", "3", "--rows", "20000")
+    for kind in ("alone", "beside one elsewhere", "beside one on the queue"):
+        assert re.search(rf"^   {kind} +[1-9]\d* +\d+\.\d\d +\d+\.\d\d", said, re.M)
+    assert re.search(r"claim contention of two groups: (within|BEYOND)", said)
