@@ -26,7 +26,7 @@ from bench import ledger
 from bench.claims import ROOT
 from bench.cpu import processor_ms
 from bench.installation import Broken, Installation
-from bench.lanes import queue_bulk
+from bench.lanes import queue_bulk, stream_and_account
 
 COUNT = 1500  # messages of a group in one run
 RUNS = 6  # with one group and with two
@@ -118,8 +118,11 @@ def _whose(name: str) -> str:
 
 def _two_sources(place: Installation) -> None:
     """The account's pool has an IP of each host."""
-    database = place.database
-    database.execute("UPDATE domains_egresssource SET address = %s, host = 'a'", [HOSTS["a"]])
+    database, (_, account) = place.database, stream_and_account(place)
+    database.execute(
+        "UPDATE domains_egresssource SET address = %s, host = 'a' WHERE account_id = %s",
+        [HOSTS["a"], account],
+    )
     found = database.execute(
         "SELECT string_agg(quote_ident(column_name), ',') FROM information_schema.columns"
         " WHERE table_name = 'domains_egresssource' AND is_generated = 'NEVER'"
@@ -128,10 +131,11 @@ def _two_sources(place: Installation) -> None:
     columns = found[0] if found else ""
     database.execute(
         f"WITH b AS (INSERT INTO domains_egresssource (address, host, {columns})"
-        f" SELECT %s, 'b', {columns} FROM domains_egresssource RETURNING id)"
+        f" SELECT %s, 'b', {columns} FROM domains_egresssource WHERE address = %s RETURNING id)"
         " INSERT INTO domains_poolmember (pool_id, source_id, owner, weight)"
-        " SELECT m.pool_id, b.id, m.owner, m.weight FROM b, domains_poolmember m",
-        [HOSTS["b"]],
+        " SELECT m.pool_id, b.id, m.owner, m.weight FROM b, domains_poolmember m"
+        " JOIN domains_egresssource a ON a.id = m.source_id WHERE a.address = %s",
+        [HOSTS["b"], HOSTS["a"], HOSTS["a"]],
     )
 
 

@@ -31,16 +31,22 @@ def queue_bulk(place: Installation, rows: int) -> None:
     queue(place, rows, [f"bulk{n}.example" for n in range(_SITES)], lane=_BULK_LANE)
 
 
-def queue(place: Installation, rows: int, domains: Sequence[str], *, lane: int) -> None:
-    """Queue so many small messages of the bench's account at once, to these domains in turns."""
-    raw = f"From: {message.FROM}\r\nSubject: News\r\nMIME-Version: 1.0\r\n\r\nHello\r\n"
-    recipient, each = identifiers(rows, 1), identifiers(rows, 2)
+def stream_and_account(place: Installation) -> tuple[int, int]:
+    """The transactional stream of the bench's account, and the account."""
     found = place.database.execute(
         "SELECT id, account_id FROM transactional_stream WHERE kind = 'transactional' ORDER BY id LIMIT 1"
     ).fetchone()
     if found is None:
         raise Broken("there is no stream")
-    values = {"n": rows, "stream": found[0], "account": found[1], "raw": raw.encode()}
+    return int(found[0]), int(found[1])
+
+
+def queue(place: Installation, rows: int, domains: Sequence[str], *, lane: int) -> None:
+    """Queue so many small messages of the bench's account at once, to these domains in turns."""
+    raw = f"From: {message.FROM}\r\nSubject: News\r\nMIME-Version: 1.0\r\n\r\nHello\r\n"
+    recipient, each = identifiers(rows, 1), identifiers(rows, 2)
+    stream, account = stream_and_account(place)
+    values = {"n": rows, "stream": stream, "account": account, "raw": raw.encode()}
     values |= {"from": message.FROM, "domain": message.DOMAIN, "lane": lane}
     values |= {"domains": list(domains)}
     every = "generate_series(0, %(n)s::bigint - 1) AS i"
